@@ -1,0 +1,45 @@
+# One target, one job.  `make demo` and `make test` set up all they need, Debian packages included
+# when run as root.  Nothing is installed outside .venv, the apt packages and ~/.cache/click2dial.
+
+PYTHON ?= python3
+BIN = .venv/bin
+STAMP = .venv/.installed
+
+.PHONY: demo test lint bench sandbox clean help
+
+help:
+	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
+	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
+	@echo "make lint     ruff and mypy"
+	@echo "make bench    figures against the limit and peers"
+	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
+	@echo "make clean    remove what was made in this folder"
+
+demo: sandbox
+	@$(BIN)/python -m tests.sandbox.demo $(if $(KEEP),--keep)
+
+test: sandbox
+	$(BIN)/python -m pytest --cov $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: sandbox
+	$(BIN)/python -m bench $(ARGS)
+
+sandbox: $(STAMP)
+	@sh tests/sandbox/apt-packages.sh
+	@$(BIN)/python -m tests.sandbox.tree
+
+$(STAMP): setup.cfg pyproject.toml
+	@echo "Installing Python packages into .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		(apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,demo]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,70 @@
+"""Commands on their way to Asterisk: the one place where they become bytes.
+
+pystrix's action objects are the vocabulary.  Its own ``quote()`` escapes nothing and its
+``command`` property passes newlines, so neither is used: :func:`serialize` takes an action apart
+and writes it again.
+"""
+
+import re
+from collections.abc import Mapping
+
+from pystrix.agi import core
+from pystrix.agi.agi_core import _Action as Action
+
+from click2dial_agi.agi import limits
+from click2dial_agi.exceptions import UnsafeCommand
+
+__all__ = ["Action", "serialize", "set_variables"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BARE_WORD = re.compile(r"[^\s\"\\]+")
+_VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]*(?:\([a-z]+\))?")
+
+# What a value may hold to pass MSet, the dialplan's variable substitution and app arguments as
+# plain data: no comma, quote, backslash, dollar, brace, bracket, semicolon or white space.
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.~:/@+&=%|*#-]*")
+
+
+def serialize(action: Action) -> bytes:
+    """Return the line for ``action``, with its newline.
+
+    Arguments that pystrix put in quotes are quoted anew, with ``"`` and ``\\`` escaped as
+    ``parse_args`` in res_agi.c reads them; the others must be single words.
+
+    Raises :exc:`UnsafeCommand` for control characters, a bare argument that is not one word, more
+    words than Asterisk reads, or a line longer than its buffer.
+    """
+    words = action._command.split()
+    words += [_word(str(argument)) for argument in action._arguments if argument not in (None, "")]
+    line = " ".join(words)
+    if _CONTROL.search(line):
+        raise UnsafeCommand("a command must not hold control characters")
+    if len(words) > limits.MAX_COMMAND_WORDS:
+        raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND_WORDS} words")
+    encoded = line.encode("utf-8", "surrogateescape") + b"\n"
+    if len(encoded) > limits.MAX_COMMAND:
+        raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND} bytes")
+    return encoded
+
+
+def set_variables(variables: Mapping[str, str]) -> Action:
+    """Set several channel variables or functions in one round trip (``EXEC MSet``).
+
+    MSet splits at commas and the dialplan expands ``${}``, so names and values are held to an
+    alphabet in which neither can occur; anything else raises :exc:`UnsafeCommand`.
+    """
+    for name, value in variables.items():
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise UnsafeCommand(f"not a channel variable's name: {name!r}")
+        if not _PLAIN_VALUE.fullmatch(value):
+            raise UnsafeCommand(f"{name}: the value holds characters that the dialplan would read")
+    return core.Exec("MSet", [f"{name}={value}" for name, value in variables.items()])
+
+
+def _word(argument: str) -> str:
+    if len(argument) >= 2 and argument[0] == argument[-1] == '"':
+        inner = argument[1:-1].replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{inner}"'
+    if not _BARE_WORD.fullmatch(argument):
+        raise UnsafeCommand(f"an argument without quotes must be one word: {argument[:40]!r}")
+    return argument

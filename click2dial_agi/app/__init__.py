@@ -1,0 +1,1 @@
+"""The application: AGI handlers, the service that runs them, and the command line."""

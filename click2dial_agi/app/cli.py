@@ -1,0 +1,117 @@
+"""The command line: ``click2dial-agi serve | check-config | tail | version``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from click2dial_agi import __version__
+from click2dial_agi.domain.config import Config
+from click2dial_agi.exceptions import Click2DialError, ConfigError, StartupError
+from click2dial_agi.io.config_file import load_config
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="Click2Dial for Asterisk.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="C2D_CONFIG", help="The YAML configuration file."),
+]
+DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
+
+
+@app.command()
+def serve(
+    config: ConfigOption = DEFAULT_CONFIG,
+    log_level: Annotated[
+        str, typer.Option(help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the AGI lines.")
+    ] = "INFO",
+) -> None:
+    """Run the server until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
+    import uvloop
+
+    from click2dial_agi.app.logs import configure_logging
+    from click2dial_agi.app.service import Service
+
+    level = log_level.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
+    configure_logging(level)
+    service = Service(_load(config), lambda: load_config(config))
+    try:
+        uvloop.run(service.run())
+    except StartupError as error:
+        _fail(str(error))
+
+
+@app.command()
+def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check a configuration file, as the server would at its start."""
+    try:
+        loaded = load_config(config)
+    except ConfigError as error:
+        for line in [str(error), *getattr(error, "__notes__", [])]:
+            print(line, file=sys.stderr)
+        raise typer.Exit(2) from None
+    for warning in loaded.warnings():
+        print(f"warning: {warning}")
+    print(f"{config}: good, {len(loaded.integrators)} integrators")
+
+
+@app.command()
+def tail(
+    config: ConfigOption = DEFAULT_CONFIG,
+    integrator: Annotated[
+        str, typer.Option(help="Whose notifications; all integrators' if not given.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON text a line.")] = False,
+) -> None:
+    """Show notifications as they arrive.  Pops nothing: your consumers still get them all."""
+    import asyncio
+
+    from click2dial_agi.app.tail import follow
+
+    loaded = _load(config)
+    chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
+    if not chosen:
+        names = ", ".join(one.name for one in loaded.integrators)
+        _fail(f"--integrator: one of {names}")
+    try:
+        asyncio.run(follow(chosen, as_json=json))
+    except KeyboardInterrupt:
+        pass
+    except Click2DialError as error:
+        _fail(str(error))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        others = len(getattr(error, "__notes__", []))
+        more = f" (and {others} more: see click2dial-agi check-config)" if others else ""
+        _fail(f"{error}{more}")
+
+
+def _fail(message: str) -> NoReturn:
+    """End with one clear line and exit code 2."""
+    print(f"click2dial-agi: {message}", file=sys.stderr)
+    raise typer.Exit(2)

@@ -1,0 +1,137 @@
+"""What the server does in the two AGI sessions of a call.
+
+``/outbound`` decides before Dial(), ``/ended`` records from the hangup handler.  Neither keeps
+anything: all that the second needs travels in the channel's variables, so any instance can end a
+call that another began.
+"""
+
+import logging
+from collections.abc import Mapping
+from uuid import uuid4
+
+from click2dial_agi.agi import set_variables
+from click2dial_agi.app.logs import mask
+from click2dial_agi.domain import facts, variables
+from click2dial_agi.domain.calls import CallRequest, Decision, decide
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.numbers import is_call_ref
+from click2dial_agi.domain.records import CallRecord, read_request
+from click2dial_agi.exceptions import MalformedFacts
+from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.redis_writer import RedisWriter
+
+__all__ = ["CallHandlers"]
+
+log = logging.getLogger("click2dial_agi.calls")
+
+
+class CallHandlers:
+    """Answers FastAGI sessions with the current configuration.
+
+    ``config`` and ``writers`` (by integrator name) may be replaced at any time; a session that is
+    under way keeps those it began with.
+    """
+
+    def __init__(self, config: Config, writers: Mapping[str, RedisWriter]) -> None:
+        self.config = config
+        self.writers = writers
+
+    async def __call__(self, session: AGISession) -> None:
+        """Serve the script that the dialplan asked for."""
+        match session.environment.script:
+            case "outbound":
+                await self.outbound(session)
+            case "ended":
+                await self.ended(session)
+            case script:
+                log.warning("no AGI script %r; there are /outbound and /ended", script[:80])
+
+    async def outbound(self, session: AGISession) -> None:
+        """Decide on a call that a phone placed, and tell the dialplan in one command."""
+        asked = facts.decode(session.environment.argument(1))
+        request = read_request(asked)
+        if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
+            request = _with_call_ref(request)
+        decision = decide(request, self.config.owner_of(request.agent))
+        integrator = self.config.integrator(decision.call.integrator)
+        ring_timeout = integrator.ring_timeout if integrator else 0
+        await session.execute(
+            set_variables(_answer(decision, asked.get("dialed_at", ""), ring_timeout))
+        )
+        _log_decision(decision, session)
+
+    async def ended(self, session: AGISession) -> None:
+        """Store the record of a call that ended, and only then give the receipt."""
+        record = CallRecord.from_facts(facts.decode(session.environment.argument(1)), self.config)
+        call = record.call
+        if call.integrator:
+            integrator = self.config.integrator(call.integrator)
+            writer = self.writers.get(call.integrator)
+            if integrator is None or writer is None:
+                raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
+            new = await writer.push(record.notification(integrator))
+        else:
+            # There is no list to push to: nobody owns the agent's extension.
+            log.warning("%s has no integrator, so no record is kept", call.call_ref)
+            new = True
+        await session.execute(set_variables({variables.RECEIPT: "1"}))
+        log.info(
+            "%s ended: %s, code %d, after %d s%s",
+            call.call_ref,
+            record.disposition.reason,
+            record.disposition.code,
+            record.call_time,
+            "" if new else " (recorded before)",
+        )
+
+
+def _with_call_ref(request: CallRequest) -> CallRequest:
+    return CallRequest(
+        str(uuid4()), request.agent, request.callee, request.outbound_id, request.contact_ref
+    )
+
+
+def _answer(decision: Decision, dialed_at: str, ring_timeout: int) -> dict[str, str]:
+    """Return the channel variables that carry a decision; the verdict comes last."""
+    call = decision.call
+    known = call.facts()
+    known["dialed_at"] = dialed_at
+    answer = {variables.CALL_REF: call.call_ref, variables.CONTACT_REF: call.contact_ref}
+    if decision.errors:
+        known["refused"] = "1"
+        answer[variables.FACTS] = facts.encode(known)
+        answer[variables.VERDICT] = variables.VERDICT_REFUSE
+        return answer
+    answer[variables.FACTS] = facts.encode(known)
+    # The name too: it would tell the callee who the agent is.  Presentation: a phone that asks
+    # for privacy must not hide the number that the call is to show.
+    answer["CALLERID(num)"] = call.dial_number
+    answer["CALLERID(name)"] = call.dial_number
+    answer["CALLERID(pres)"] = "allowed"
+    answer[variables.DIAL] = decision.dial
+    answer[variables.RING_TIMEOUT] = str(ring_timeout)
+    answer[variables.VERDICT] = variables.VERDICT_DIAL
+    return answer
+
+
+def _log_decision(decision: Decision, session: AGISession) -> None:
+    call = decision.call
+    if decision.errors:
+        errors = "; ".join(error.message for error in decision.errors)
+        log.info("%s on %s refused: %s", call.call_ref, session.environment.channel, errors)
+        return
+    log.info(
+        "%s on %s: %s %s calls %s as %s, contact_ref %s",
+        call.call_ref,
+        session.environment.channel,
+        call.integrator,
+        mask(call.extension),
+        mask(call.number),
+        mask(call.dial_number),
+        call.contact_ref,
+    )
+    if len(call.dial_number) == 10:
+        log.warning(
+            "%s shows a caller ID starting 0; providers often reject it, 27... is safer",
+            call.call_ref,
+        )

@@ -1,0 +1,103 @@
+"""The service: everything that ``serve`` runs, from start to stop."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.io.agi_server import AGIServer
+from click2dial_agi.io.redis_writer import RedisWriter
+
+__all__ = ["Service"]
+
+log = logging.getLogger(__name__)
+
+# Longer than a session may take by default, shorter than systemd waits (90 s) before SIGKILL.
+_GRACE = 15.0
+
+
+class Service:
+    """The AGI server, its handlers and a Redis writer for each integrator.
+
+    ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
+    :exc:`ConfigError`, which leaves everything as it was.
+    """
+
+    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+        self._config = config
+        self._reload = reload
+        self._writers: dict[str, RedisWriter] = {}
+        self._handlers = CallHandlers(config, self._writers)
+        self._agi = AGIServer(self._handlers, config.agi)
+        self._stopping: asyncio.Event
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then finish the sessions in flight.
+
+        Raises :exc:`StartupError` when an address cannot be had.
+        """
+        self._stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._use(self._config)
+        await self._agi.start()
+        self._announce()
+        try:
+            await self._stopping.wait()
+            log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
+        finally:
+            await self._agi.stop(_GRACE)
+            await asyncio.gather(*self._closing, *(w.close() for w in self._writers.values()))
+        log.info("stopped")
+
+    def reload(self) -> None:
+        """Take a new configuration without dropping a session."""
+        try:
+            config = self._reload()
+        except ConfigError as error:
+            log.error("configuration not reloaded: %s", error)
+            return
+        if config.agi.listen != self._config.agi.listen:
+            log.warning("agi.listen changed; that takes a restart")
+        self._use(config)
+        log.info("configuration reloaded")
+
+    def _use(self, config: Config) -> None:
+        previous = {integrator.name: integrator for integrator in self._config.integrators}
+        writers = {}
+        for integrator in config.integrators:
+            kept = self._writers.get(integrator.name)
+            if kept is None or not _same_redis(previous[integrator.name], integrator):
+                kept = RedisWriter(integrator.redis, integrator.push)
+            writers[integrator.name] = kept
+        for writer in self._writers.values():
+            if writer not in writers.values():
+                closing = asyncio.create_task(writer.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+        self._config = self._handlers.config = config
+        self._agi.config = config.agi
+        self._writers = writers
+        self._handlers.writers = writers
+
+    def _announce(self) -> None:
+        log.info("FastAGI on %s:%d", self._config.agi.listen.host, self._agi.port)
+        for integrator in self._config.integrators:
+            log.info(
+                "integrator %s: extensions %s, notifications on %s",
+                integrator.name,
+                ", ".join(str(extensions) for extensions in integrator.extensions),
+                integrator.cdr_list,
+            )
+        for warning in self._config.warnings():
+            log.warning(warning)
+
+
+def _same_redis(one: Integrator, other: Integrator) -> bool:
+    return (one.redis, one.push) == (other.redis, other.push)

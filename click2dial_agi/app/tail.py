@@ -1,0 +1,75 @@
+"""Watch notifications without popping them."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.text import Text
+
+from click2dial_agi.domain.config import Integrator
+from click2dial_agi.exceptions import NotificationError
+
+__all__ = ["describe", "follow"]
+
+_STYLES = {"hungup": "green", "busy": "yellow", "reject": "yellow", "timeout": "yellow"}
+
+
+async def follow(integrators: Sequence[Integrator], *, as_json: bool = False) -> None:
+    """Print what arrives on the integrators' lists until cancelled.
+
+    Each push is published on a channel of the list's name; subscribing to it leaves the list to
+    its consumers.  Raises :exc:`NotificationError` when a Redis cannot be reached.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_follow_one(integrator, console, as_json))
+            for integrator in integrators
+        ]
+        # One Redis that fails ends them all, with one message instead of an exception group.
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in pending:
+            task.cancel()
+    for task in done:
+        task.result()
+
+
+async def _follow_one(integrator: Integrator, console: Console, as_json: bool) -> None:
+    redis: Redis = Redis.from_url(integrator.redis, decode_responses=True)
+    try:
+        async with redis, redis.pubsub() as subscription:
+            await subscription.subscribe(integrator.cdr_list)
+            waiting = await redis.llen(integrator.cdr_list)
+            if not as_json:
+                console.print(
+                    f"{integrator.name}: {integrator.cdr_list}, {waiting} waiting to be popped"
+                )
+            async for message in subscription.listen():
+                if message["type"] == "message":
+                    console.print(message["data"] if as_json else describe(message["data"]))
+    except (RedisError, OSError) as error:
+        raise NotificationError(f"Redis of {integrator.name}: {error}") from error
+
+
+def describe(body: str) -> Text:
+    """Return a notification as one readable line."""
+    try:
+        notification: dict[str, Any] = json.loads(body)
+        payload = notification["payload"]
+        at = datetime.fromtimestamp(payload["dialed_at"]).astimezone()
+        reason = str(payload["end_reason"])
+        # Before version 3 the client's number is in ref.
+        number = payload.get("number", payload["ref"])
+        line = (
+            f"{at:%H:%M:%S}  {payload['extension'] or '?':>5} -> {number or '?':<16}"
+            f" as {payload['dial_number'] or '?':<11}  {reason} ({payload['end_code']})"
+            f"  {payload['call_time']} s  {payload['contact_ref']}  {payload['call_ref']}"
+        )
+    except (ValueError, KeyError, TypeError, OSError):
+        return Text(body)
+    return Text(line, style=_STYLES.get(reason, "red"))

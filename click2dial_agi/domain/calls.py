@@ -1,0 +1,187 @@
+"""From what was asked to what is done: one request in, one decision out.
+
+The same function decides for SIP calls and for calls that the REST API creates, so the rules and
+their texts are the same on every way in.
+"""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.numbers import (
+    CONTACT_REF_LENGTH,
+    RANDOM,
+    FieldError,
+    campaign_name,
+    is_contact_ref,
+    is_extension,
+    is_number,
+    is_outbound_id,
+)
+
+__all__ = ["Call", "CallDirection", "CallRequest", "Decision", "decide"]
+
+_NUMBERS = "10 digits starting 0, 11 digits starting 27 or 13-16 digits starting 00"
+_AGENT = FieldError("agent", f"3-4 digits, {_NUMBERS}")
+_AGENT_OWNED = FieldError("agent", "an extension that the configuration gives to an integrator")
+_CALLEE = FieldError("callee", _NUMBERS)
+_CALLEE_OR_EXTENSION = FieldError("callee", f"3-4 digits, {_NUMBERS}")
+_CALLEE_OWNED = FieldError("callee", "an extension of the agent's own integrator")
+_OUTBOUND_ID = FieldError(
+    "outbound_id",
+    "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27",
+)
+_POOL = FieldError("outbound_id", "random only with a pool of numbers, and none is configured")
+_CAMPAIGN = FieldError("outbound_id", "tvc_ and the name of a verified campaign")
+_OWNED = FieldError("outbound_id", "a number that the integrator owns")
+_CONTACT_REF = FieldError("contact_ref", "letters, digits and . - _ ~ only")
+
+
+class CallDirection(StrEnum):
+    """``call_dir`` of a notification."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+    INTERNAL = "internal"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """What was asked for, as it came: none of it has been checked.  Empty means absent."""
+
+    call_ref: str
+    agent: str
+    callee: str
+    outbound_id: str = ""
+    contact_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls whom for whom.  Every value has passed its rule; what did not is empty.
+
+    ``integrator`` is a name; ``extension``, ``number``, ``dial_number`` and ``contact_ref`` are the
+    fields of that name in the cdr (CONTRACT section 4).
+    """
+
+    call_ref: str
+    integrator: str
+    extension: str
+    number: str
+    dial_number: str
+    contact_ref: str
+    call_dir: CallDirection
+
+    def facts(self) -> dict[str, str]:
+        """Return the call as named texts, for :func:`click2dial_agi.domain.facts.encode`."""
+        return {name: str(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A call with either the errors that refuse it or the dial string that places it."""
+
+    call: Call
+    errors: tuple[FieldError, ...]
+    dial: str
+
+
+def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
+    """Check a request against the rules and an integrator's configuration.
+
+    ``integrator`` is the agent's owner, None if it has none, which refuses the call.  Errors come
+    in the order agent, callee, outbound_id, contact_ref, one at most for each field.
+    """
+    agent_error = _check_agent(request.agent, integrator)
+    callee_error = _check_callee(request.callee, integrator)
+    call_dir = _direction(request.agent, request.callee)
+    dial_number, outbound_error = _caller_id(request, integrator, call_dir)
+    contact_error = None
+    contact_ref = request.contact_ref or request.call_ref
+    if not is_contact_ref(contact_ref):
+        contact_ref, contact_error = "", _CONTACT_REF
+    errors = (agent_error, callee_error, outbound_error, contact_error)
+    call = Call(
+        call_ref=request.call_ref,
+        integrator=integrator.name if integrator else "",
+        extension="" if agent_error else request.agent,
+        number="" if callee_error else request.callee,
+        dial_number="" if outbound_error else dial_number,
+        contact_ref=contact_ref[:CONTACT_REF_LENGTH],
+        call_dir=call_dir,
+    )
+    refusals = tuple(error for error in errors if error)
+    if refusals or integrator is None:
+        return Decision(call, refusals, "")
+    return Decision(call, (), _dial(call.number, integrator))
+
+
+def _check_agent(agent: str, integrator: Integrator | None) -> FieldError | None:
+    if is_extension(agent):
+        return None if integrator and integrator.owns(agent) else _AGENT_OWNED
+    if not is_number(agent):
+        return _AGENT
+    if integrator is None:
+        return _AGENT_OWNED
+    return _check_destination("agent", agent, integrator)
+
+
+def _check_callee(callee: str, integrator: Integrator | None) -> FieldError | None:
+    internal_calls = integrator is not None and integrator.internal_calls
+    if internal_calls and is_extension(callee):
+        return None if integrator and integrator.owns(callee) else _CALLEE_OWNED
+    if not is_number(callee):
+        return _CALLEE_OR_EXTENSION if internal_calls else _CALLEE
+    return _check_destination("callee", callee, integrator) if integrator else None
+
+
+def _check_destination(field: str, number: str, integrator: Integrator) -> FieldError | None:
+    if integrator.destinations.allows(number):
+        return None
+    codes = ", ".join(integrator.destinations.international) or "none"
+    return FieldError(field, f"allowed country codes after 00: {codes}", forbidden=True)
+
+
+def _direction(agent: str, callee: str) -> CallDirection:
+    if is_number(agent):
+        return CallDirection.EXTERNAL
+    return CallDirection.INTERNAL if is_extension(callee) else CallDirection.OUTBOUND
+
+
+def _caller_id(
+    request: CallRequest, integrator: Integrator | None, call_dir: CallDirection
+) -> tuple[str, FieldError | None]:
+    """Return the number to show, or why there is none."""
+    outbound_id = request.outbound_id
+    if call_dir is CallDirection.INTERNAL and not outbound_id:
+        return request.agent, None
+    if not outbound_id and integrator and integrator.default_outbound_id:
+        outbound_id = integrator.default_outbound_id
+    if not is_outbound_id(outbound_id):
+        return "", _OUTBOUND_ID
+    if integrator is None:
+        return outbound_id if outbound_id.isdigit() else "", None
+    if call_dir is CallDirection.INTERNAL:
+        # A colleague sees who is calling; the outbound ID is for the world outside.
+        return request.agent, None
+    return _resolve(outbound_id, integrator)
+
+
+def _resolve(outbound_id: str, integrator: Integrator) -> tuple[str, FieldError | None]:
+    caller_ids = integrator.caller_ids
+    if outbound_id == RANDOM:
+        pool = caller_ids.random
+        return (random.choice(pool), None) if pool else ("", _POOL)
+    campaign = campaign_name(outbound_id)
+    if campaign is not None:
+        number = caller_ids.verified.get(campaign, "")
+        return number, None if number else _CAMPAIGN
+    return outbound_id, None if caller_ids.owns(outbound_id) else _OWNED
+
+
+def _dial(number: str, integrator: Integrator) -> str:
+    if is_extension(number):
+        return integrator.agent_dial.replace("{extension}", number)
+    return integrator.trunk_dial.replace("{number}", number)

@@ -1,0 +1,264 @@
+"""The configuration as frozen objects (CONTRACT section 6).  Building them touches nothing.
+
+:mod:`click2dial_agi.io.config_file` reads the file and the secrets; :func:`parse_config` checks
+what it holds.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from click2dial_agi.domain.config_types import (
+    Address,
+    AgentDial,
+    CountryCodes,
+    ExtensionRange,
+    Listen,
+    OutboundNumber,
+    OwnedNumber,
+    RedisURL,
+    Secret,
+    TrunkDial,
+)
+from click2dial_agi.domain.numbers import is_outbound_id, same_number
+from click2dial_agi.exceptions import ConfigError
+
+__all__ = ["AGI", "CallerIDs", "Config", "Destinations", "Integrator", "Limits", "parse_config"]
+
+Network = IPv4Network | IPv6Network
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _networks(value: object) -> object:
+    # pydantic's strict mode takes networks as objects only; in YAML they are text.
+    if not isinstance(value, list):
+        return value
+    return tuple(_network(item) for item in value)
+
+
+def _network(text: object) -> Network:
+    for kind in (IPv4Network, IPv6Network):
+        try:
+            return kind(str(text))
+        except ValueError:
+            continue
+    raise ValueError("networks such as 10.0.0.0/8 or ::1, without host bits")
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _outbound_id(value: str) -> str:
+    if not is_outbound_id(value):
+        raise ValueError(
+            "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
+        )
+    return value
+
+
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+class AGI(_Section):
+    """Where Asterisk reaches the dialplan server, and what one session may take."""
+
+    listen: Listen = Address("127.0.0.1", 4573)
+    allow_from: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    session_timeout: Seconds = 10.0
+
+
+class CallerIDs(_Section):
+    """Which caller IDs an integrator may show."""
+
+    owned: Annotated[tuple[OwnedNumber, ...], BeforeValidator(_tuple)] = ()
+    random: Annotated[tuple[OutboundNumber, ...], BeforeValidator(_tuple)] = ()
+    verified: Mapping[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], OutboundNumber
+    ] = Field(default_factory=dict)
+
+    def owns(self, number: str) -> bool:
+        """Tell whether ``number`` may be shown; with no list, any valid number may."""
+        if not self.owned:
+            return True
+        number = same_number(number)
+        return any(
+            number.startswith(entry[:-1]) if entry.endswith("*") else number == entry
+            for entry in self._canonical_owned
+        )
+
+    @cached_property
+    def _canonical_owned(self) -> tuple[str, ...]:
+        return tuple(same_number(entry) for entry in self.owned)
+
+
+class Destinations(_Section):
+    """Where an integrator's calls may go."""
+
+    international: CountryCodes = "all"
+
+    def allows(self, callee: str) -> bool:
+        """Tell whether ``callee`` may be dialled.
+
+        Whatever starts with 00 is held to the list of country codes, ten-digit numbers too: a
+        trunk reads them as international, so they must not be a way around the list.
+        """
+        if self.international == "all" or not callee.startswith("00"):
+            return True
+        return callee[2:].startswith(self.international)
+
+
+class Limits(_Section):
+    """How many calls an integrator may create."""
+
+    calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 60
+    concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 30
+
+
+class Integrator(_Section):
+    """One CRM: its extensions, numbers, Redis and limits."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    http: Listen | None = None
+    api_keys: Annotated[tuple[Secret, ...], BeforeValidator(_tuple)] = ()
+    allow_from: Networks = ()
+    redis: RedisURL = "redis://127.0.0.1:6379/0"
+    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] = (
+        "enigma:notifications"
+    )
+    push: Literal["left", "right"] = "left"
+    payload_version: Literal[2, 3] = 3
+    detailed_end_reasons: bool = False
+    extensions: Annotated[tuple[ExtensionRange, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    agent_dial: AgentDial = "PJSIP/{extension}"
+    trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
+    ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
+    internal_calls: bool = True
+    default_outbound_id: Annotated[str, AfterValidator(_outbound_id)] | None = None
+    caller_ids: CallerIDs = Field(default_factory=CallerIDs)
+    destinations: Destinations = Field(default_factory=Destinations)
+    limits: Limits = Field(default_factory=Limits)
+
+    def owns(self, extension: str) -> bool:
+        """Tell whether ``extension`` is in one of this integrator's ranges."""
+        return any(extension in extensions for extensions in self.extensions)
+
+    @property
+    def cdr_list(self) -> str:
+        """The Redis list that takes this integrator's cdr notifications."""
+        return f"{self.key_prefix}:cdr"
+
+
+class Asterisk(_Section):
+    """How to reach Asterisk's REST interface, which creates calls."""
+
+    ari_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")] = (
+        "http://127.0.0.1:8087/ari"
+    )
+    ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
+    ari_password: Secret
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    agi: AGI = Field(default_factory=AGI)
+    asterisk: Asterisk | None = None
+    spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
+    integrators: Annotated[tuple[Integrator, ...], BeforeValidator(_tuple), Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_and_extensions_have_one_owner(self) -> Self:
+        names = [integrator.name for integrator in self.integrators]
+        if len(set(names)) != len(names):
+            raise ValueError("integrators: each name once")
+        ranges = [
+            (extensions, integrator.name)
+            for integrator in self.integrators
+            for extensions in integrator.extensions
+        ]
+        for index, (extensions, owner) in enumerate(ranges):
+            for other, other_owner in ranges[:index]:
+                if extensions.overlaps(other):
+                    raise ValueError(
+                        f"integrators: extensions {extensions} of {owner} overlap {other} of "
+                        f"{other_owner}; each extension has one owner"
+                    )
+        return self
+
+    def owner_of(self, extension: str) -> Integrator | None:
+        """Return the integrator that owns an extension, None if nobody does."""
+        for integrator in self.integrators:
+            if integrator.owns(extension):
+                return integrator
+        return None
+
+    def integrator(self, name: str) -> Integrator | None:
+        """Return the integrator of that name, None if there is none."""
+        for integrator in self.integrators:
+            if integrator.name == name:
+                return integrator
+        return None
+
+    def warnings(self) -> list[str]:
+        """Say what an operator should know of a configuration that is valid but wide open."""
+        found = []
+        for integrator in self.integrators:
+            where = f"integrators.{integrator.name}"
+            if not integrator.caller_ids.owned:
+                found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
+            if "international" not in integrator.destinations.model_fields_set:
+                found.append(f"{where}.destinations.international is not set: all countries")
+        return found
+
+
+def parse_config(document: object) -> Config:
+    """Check a configuration document (mappings, lists and scalars, as YAML gives them).
+
+    Raises :exc:`ConfigError` with the dotted path of the first wrong key and what was expected;
+    its ``__notes__`` hold the others.
+    """
+    if not isinstance(document, dict):
+        raise ConfigError("configuration", "a mapping of keys such as agi and integrators")
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        problems = [_problem(details) for details in error.errors(include_url=False)]
+        raised = ConfigError(*problems[0])
+        for path, expected in problems[1:]:
+            raised.add_note(f"{path}: {expected}")
+        raise raised from None
+
+
+def _problem(details: Any) -> tuple[str, str]:
+    path = ""
+    for key in details["loc"]:
+        path += f"[{key}]" if isinstance(key, int) else f".{key}"
+    kind, message = details["type"], details["msg"]
+    if kind == "extra_forbidden":
+        message = "unknown key"
+    elif kind == "missing":
+        message = "this key is required"
+    elif kind == "value_error":
+        message = str(details["ctx"]["error"])
+        if not path:  # a rule over the whole document names its key itself
+            path, _, message = message.partition(": ")
+    return path.removeprefix("."), message[:1].lower() + message[1:]

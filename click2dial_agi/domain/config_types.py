@@ -1,0 +1,148 @@
+"""The kinds of value that the configuration holds, each with its check and its error text."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, InstanceOf
+
+from click2dial_agi.domain.numbers import is_outbound_number
+
+__all__ = [
+    "Address",
+    "AgentDial",
+    "CountryCodes",
+    "ExtensionRange",
+    "Extensions",
+    "Listen",
+    "OutboundNumber",
+    "OwnedNumber",
+    "RedisURL",
+    "Secret",
+    "TrunkDial",
+]
+
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
+_RANGE = re.compile(r"([0-9]{3,4})(?:-([0-9]{3,4}))?")
+_OWNED = re.compile(r"[0-9]{1,15}\*")
+_COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
+
+# What may stand in a dial string that passes MSet and Dial(): no comma (it would end the
+# argument), no quote, dollar, brace or white space.  "&" rings several.
+_DIAL = re.compile(r"[A-Za-z0-9_.:/@&+-]+")
+
+_PLACEHOLDERS = ("change-me", "changeme")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _listen(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("host:port, such as 127.0.0.1:4573 or [::1]:4573")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """Extensions of one length, ``first`` to ``last``, both included."""
+
+    first: str
+    last: str
+
+    def __contains__(self, extension: str) -> bool:
+        return len(extension) == len(self.first) and self.first <= extension <= self.last
+
+    def __str__(self) -> str:
+        return self.first if self.first == self.last else f"{self.first}-{self.last}"
+
+    def overlaps(self, other: "Extensions") -> bool:
+        return (
+            len(self.first) == len(other.first)
+            and self.first <= other.last
+            and other.first <= self.last
+        )
+
+
+def _extensions(value: object) -> Extensions:
+    if isinstance(value, Extensions):
+        return value
+    match = _RANGE.fullmatch(str(value))
+    if match is not None:
+        first, last = match[1], match[2] or match[1]
+        if len(first) == len(last) and first <= last:
+            return Extensions(first, last)
+    raise ValueError('a range of 3-4 digit extensions, such as "1000-1999", or one extension')
+
+
+def _outbound_number(value: object) -> str:
+    if not isinstance(value, str) or not is_outbound_number(value):
+        raise ValueError("a quoted number of 11 digits starting 27, or 10 digits starting 0")
+    return value
+
+
+def _owned(value: object) -> str:
+    if isinstance(value, str) and (is_outbound_number(value) or _OWNED.fullmatch(value)):
+        return value
+    raise ValueError('a quoted number, or the start of one with *, such as "2782*"')
+
+
+def _country_codes(value: object) -> tuple[str, ...] | str:
+    if value == "all":
+        return "all"
+    if isinstance(value, list | tuple) and all(
+        isinstance(code, str) and _COUNTRY_CODE.fullmatch(code) for code in value
+    ):
+        return tuple(value)
+    raise ValueError('"all", or a list of quoted country codes such as ["27", "44"]')
+
+
+def _secret(value: object) -> str:
+    if not isinstance(value, str) or not value or any(ord(char) < 32 for char in value):
+        raise ValueError("a text, ${ENV_VAR} or file:PATH")
+    if value.lower() in _PLACEHOLDERS:
+        raise ValueError("a value of your own in place of the placeholder")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        valid = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
+    return value
+
+
+def _dial_template(placeholder: str, example: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not _DIAL.fullmatch(value.replace(placeholder, "0")) or placeholder not in value:
+            raise ValueError(f"a dial string with {placeholder}, such as {example}")
+        return value
+
+    return AfterValidator(check)
+
+
+Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
+ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
+OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]
+OwnedNumber = Annotated[str, BeforeValidator(_owned)]
+CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
+Secret = Annotated[str, BeforeValidator(_secret)]
+RedisURL = Annotated[str, AfterValidator(_redis_url)]
+AgentDial = Annotated[str, _dial_template("{extension}", "PJSIP/{extension}")]
+TrunkDial = Annotated[str, _dial_template("{number}", "PJSIP/{number}@trunk")]

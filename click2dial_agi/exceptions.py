@@ -1,0 +1,130 @@
+"""Every exception this package raises on purpose.
+
+* :exc:`Click2DialError`
+    * :exc:`ProtocolError`: the peer's fault: bytes that are not AGI, or too many of them
+        * :exc:`LimitExceeded`
+        * :exc:`MalformedEnvironment`
+        * :exc:`MalformedReply`
+        * :exc:`UnexpectedData`
+    * :exc:`CommandRejected`: Asterisk understood the session but refused one command
+        * :exc:`InvalidCommand` (510)
+        * :exc:`DeadChannel` (511)
+        * :exc:`UsageError` (520)
+    * :exc:`SessionClosed`: the peer closed before the session was done
+    * :exc:`UnsafeCommand`: our fault: a command that must not be put on the wire
+    * :exc:`MalformedFacts`: what a channel or a spool file says of a call cannot be read
+    * :exc:`ConfigError`: the configuration file, and where in it
+    * :exc:`NotificationError`: a record could not be handed to Redis
+    * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
+
+Bytes from a peer raise :exc:`ProtocolError` and nothing else.
+"""
+
+__all__ = [
+    "Click2DialError",
+    "CommandRejected",
+    "ConfigError",
+    "DeadChannel",
+    "InvalidCommand",
+    "LimitExceeded",
+    "MalformedEnvironment",
+    "MalformedFacts",
+    "MalformedReply",
+    "NotificationError",
+    "ProtocolError",
+    "SessionClosed",
+    "StartupError",
+    "UnexpectedData",
+    "UnsafeCommand",
+    "UsageError",
+]
+
+
+class Click2DialError(Exception):
+    """Base of every exception in this package."""
+
+
+class ProtocolError(Click2DialError):
+    """The peer sent something that AGI does not allow."""
+
+
+class LimitExceeded(ProtocolError):
+    """The peer sent more than ``limit`` of ``what``."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(f"{what} exceeds the limit of {limit}")
+
+
+class MalformedEnvironment(ProtocolError):
+    """The AGI environment block cannot be trusted."""
+
+
+class MalformedReply(ProtocolError):
+    """A reply line is not ``<code> <text>``; ``line`` holds its first 80 characters."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line[:80]
+        super().__init__(f"not an AGI reply: {self.line!r}")
+
+
+class UnexpectedData(ProtocolError):
+    """The peer sent a reply although no command was waiting for one."""
+
+
+class CommandRejected(Click2DialError):
+    """Asterisk answered ``code`` (not 200) to a command; ``text`` is what it said."""
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(f"{code} {text}")
+
+
+class InvalidCommand(CommandRejected):
+    """510: Asterisk does not know the command."""
+
+
+class DeadChannel(CommandRejected):
+    """511: the command needs a channel that is still up."""
+
+
+class UsageError(CommandRejected):
+    """520: the command's arguments are wrong."""
+
+
+class SessionClosed(Click2DialError):
+    """The connection ended before the session was done."""
+
+
+class UnsafeCommand(Click2DialError):
+    """A command holds something that could be read as another command."""
+
+
+class MalformedFacts(Click2DialError):
+    """The facts of a call, as its channel or a spool line states them, are not whole.
+
+    ``field`` is the fact that is missing or not what it must be.
+    """
+
+    def __init__(self, field: str, expected: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {expected}")
+
+
+class ConfigError(Click2DialError):
+    """The configuration is wrong at ``path`` (dotted keys); ``expected`` says what belongs."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        self.path = path
+        self.expected = expected
+        super().__init__(f"{path}: {expected}")
+
+
+class NotificationError(Click2DialError):
+    """A notification was not stored; it may be offered again."""
+
+
+class StartupError(Click2DialError):
+    """The service cannot start; the message is one line for the operator."""

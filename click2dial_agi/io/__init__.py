@@ -1,0 +1,1 @@
+"""Input and output: sockets, files and Redis, each with its deadlines."""
