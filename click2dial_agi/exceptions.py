@@ -15,6 +15,7 @@
     * :exc:`MalformedFacts`: what a channel or a spool file says of a call cannot be read
     * :exc:`ConfigError`: the configuration file, and where in it
     * :exc:`NotificationError`: a record could not be handed to Redis
+    * :exc:`PBXUnreachable`: Asterisk's REST interface does not answer as it should
     * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
 
 Bytes from a peer raise :exc:`ProtocolError` and nothing else.
@@ -31,6 +32,7 @@ __all__ = [
     "MalformedFacts",
     "MalformedReply",
     "NotificationError",
+    "PBXUnreachable",
     "ProtocolError",
     "SessionClosed",
     "StartupError",
@@ -124,6 +126,10 @@ class ConfigError(Click2DialError):
 
 class NotificationError(Click2DialError):
     """A notification was not stored; it may be offered again."""
+
+
+class PBXUnreachable(Click2DialError):
+    """Asterisk's REST interface did not answer, or not as one that can create calls."""
 
 
 class StartupError(Click2DialError):

@@ -4,7 +4,12 @@ Nothing in this package touches a socket, a clock or an event loop.  The server 
 :mod:`click2dial_agi.io.agi_server` moves the bytes and keeps the deadlines.
 """
 
-from click2dial_agi.agi.commands import serialize, set_variables
+from click2dial_agi.agi.commands import (
+    check_variables,
+    read_variable,
+    serialize,
+    set_variables,
+)
 from click2dial_agi.agi.connection import AGIConnection, Event, Hangup
 from click2dial_agi.agi.environment import Environment
 from click2dial_agi.agi.replies import Reply
@@ -15,6 +20,8 @@ __all__ = [
     "Event",
     "Hangup",
     "Reply",
+    "check_variables",
+    "read_variable",
     "serialize",
     "set_variables",
 ]

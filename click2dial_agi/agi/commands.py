@@ -14,7 +14,7 @@ from pystrix.agi.agi_core import _Action as Action
 from click2dial_agi.agi import limits
 from click2dial_agi.exceptions import UnsafeCommand
 
-__all__ = ["Action", "serialize", "set_variables"]
+__all__ = ["Action", "check_variables", "read_variable", "serialize", "set_variables"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BARE_WORD = re.compile(r"[^\s\"\\]+")
@@ -31,8 +31,9 @@ def serialize(action: Action) -> bytes:
     Arguments that pystrix put in quotes are quoted anew, with ``"`` and ``\\`` escaped as
     ``parse_args`` in res_agi.c reads them; the others must be single words.
 
-    Raises :exc:`UnsafeCommand` for control characters, a bare argument that is not one word, more
-    words than Asterisk reads, or a line longer than its buffer.
+    Raises :exc:`UnsafeCommand` for control characters, text that has no bytes (a lone surrogate),
+    a bare argument that is not one word, more words than Asterisk reads, or a line longer than its
+    buffer.
     """
     words = action._command.split()
     words += [_word(str(argument)) for argument in action._arguments if argument not in (None, "")]
@@ -41,7 +42,10 @@ def serialize(action: Action) -> bytes:
         raise UnsafeCommand("a command must not hold control characters")
     if len(words) > limits.MAX_COMMAND_WORDS:
         raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND_WORDS} words")
-    encoded = line.encode("utf-8", "surrogateescape") + b"\n"
+    try:
+        encoded = line.encode("utf-8", "surrogateescape") + b"\n"
+    except UnicodeEncodeError:
+        raise UnsafeCommand("a command must not hold lone surrogates") from None
     if len(encoded) > limits.MAX_COMMAND:
         raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND} bytes")
     return encoded
@@ -50,15 +54,31 @@ def serialize(action: Action) -> bytes:
 def set_variables(variables: Mapping[str, str]) -> Action:
     """Set several channel variables or functions in one round trip (``EXEC MSet``).
 
+    Raises :exc:`UnsafeCommand` as :func:`check_variables` does.
+    """
+    check_variables(variables)
+    return core.Exec("MSet", [f"{name}={value}" for name, value in variables.items()])
+
+
+def check_variables(variables: Mapping[str, str]) -> None:
+    """Refuse what the dialplan could read as more than data, with :exc:`UnsafeCommand`.
+
     MSet splits at commas and the dialplan expands ``${}``, so names and values are held to an
-    alphabet in which neither can occur; anything else raises :exc:`UnsafeCommand`.
+    alphabet in which neither can occur.  What ARI sets is held to the same.
     """
     for name, value in variables.items():
         if not _VARIABLE_NAME.fullmatch(name):
             raise UnsafeCommand(f"not a channel variable's name: {name!r}")
         if not _PLAIN_VALUE.fullmatch(value):
             raise UnsafeCommand(f"{name}: the value holds characters that the dialplan would read")
-    return core.Exec("MSet", [f"{name}={value}" for name, value in variables.items()])
+
+
+def read_variable(name: str) -> Action:
+    """Read a channel variable or function (``GET FULL VARIABLE``): its text, None if it has none.
+
+    Text that a phone chose comes back as it is; nothing in it is expanded.
+    """
+    return core.GetFullVariable(f"${{{name}}}")
 
 
 def _word(argument: str) -> str:

@@ -94,7 +94,8 @@ class AGIConnection:
 
     def _read_environment(self, already_searched: int) -> None:
         end = self._buffer.find(b"\n\n", already_searched)
-        if (len(self._buffer) if end < 0 else end) > limits.MAX_ENVIRONMENT:
+        # Without its end the block may already have the first of the two newlines.
+        if (len(self._buffer) - 1 if end < 0 else end) > limits.MAX_ENVIRONMENT:
             raise LimitExceeded("bytes of the AGI environment", limits.MAX_ENVIRONMENT)
         if end < 0:
             return

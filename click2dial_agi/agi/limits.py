@@ -19,5 +19,6 @@ MAX_USAGE_LINES = 64
 # two and runs the second half as a command of its own.
 MAX_COMMAND = 8191
 
-# MAX_ARGS in res_agi.c: words beyond it are dropped with a warning in Asterisk's log only.
-MAX_COMMAND_WORDS = 128
+# MAX_ARGS (128) in res_agi.c, one of which is the closing NULL: parse_args() drops bare words
+# beyond it with a warning in Asterisk's log only, and writes quoted ones past the end of its array.
+MAX_COMMAND_WORDS = 127

@@ -1,4 +1,4 @@
-"""The command line: ``click2dial-agi serve | check-config | tail | version``."""
+"""The command line: ``click2dial-agi serve | edge | check-config | tail | version``."""
 
 import sys
 from pathlib import Path
@@ -24,29 +24,44 @@ ConfigOption = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="C2D_CONFIG", help="The YAML configuration file."),
 ]
+LogLevelOption = Annotated[
+    str, typer.Option(help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the wire.")
+]
 DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
 
 
 @app.command()
 def serve(
     config: ConfigOption = DEFAULT_CONFIG,
-    log_level: Annotated[
-        str, typer.Option(help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the AGI lines.")
-    ] = "INFO",
+    log_level: LogLevelOption = "INFO",
+    with_edge: Annotated[
+        bool,
+        typer.Option("--edge/--no-edge", help="Run the WebSocket edge too, or leave it to others."),
+    ] = True,
 ) -> None:
     """Run the server until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     import uvloop
 
-    from click2dial_agi.app.logs import configure_logging
     from click2dial_agi.app.service import Service
 
-    level = log_level.upper()
-    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
-    configure_logging(level)
-    service = Service(_load(config), lambda: load_config(config))
+    _configure_logging(log_level)
+    service = Service(_load(config), lambda: load_config(config), with_edge=with_edge)
     try:
         uvloop.run(service.run())
+    except StartupError as error:
+        _fail(str(error))
+
+
+@app.command()
+def edge(config: ConfigOption = DEFAULT_CONFIG, log_level: LogLevelOption = "INFO") -> None:
+    """Run the WebSocket edge alone, beside `serve --no-edge`; signals as with serve."""
+    import uvloop
+
+    from click2dial_agi.app.edge_service import EdgeService
+
+    _configure_logging(log_level)
+    try:
+        uvloop.run(EdgeService(_load(config), lambda: load_config(config)).run())
     except StartupError as error:
         _fail(str(error))
 
@@ -100,6 +115,14 @@ def version() -> None:
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _configure_logging(level: str) -> None:
+    from click2dial_agi.app.logs import configure_logging
+
+    if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
+    configure_logging(level.upper())
 
 
 def _load(path: Path) -> Config:

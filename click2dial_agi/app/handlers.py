@@ -6,19 +6,22 @@ call that another began.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from click2dial_agi.agi import set_variables
+from click2dial_agi.agi import read_variable, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.numbers import is_call_ref
+from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.records import CallRecord, read_request
-from click2dial_agi.exceptions import MalformedFacts
+from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["CallHandlers"]
 
@@ -29,12 +32,20 @@ class CallHandlers:
     """Answers FastAGI sessions with the current configuration.
 
     ``config`` and ``writers`` (by integrator name) may be replaced at any time; a session that is
-    under way keeps those it began with.
+    under way keeps those it began with.  ``refusals`` is where the WebSocket edge finds the errors
+    of a refused call, None where there is no edge.
     """
 
-    def __init__(self, config: Config, writers: Mapping[str, RedisWriter]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        writers: Mapping[str, RedisWriter],
+        refusals: Refusals | None = None,
+    ) -> None:
         self.config = config
         self.writers = writers
+        self.refusals = refusals
+        self.stores: Mapping[str, CallStore] = {}
 
     async def __call__(self, session: AGISession) -> None:
         """Serve the script that the dialplan asked for."""
@@ -55,6 +66,10 @@ class CallHandlers:
         decision = decide(request, self.config.owner_of(request.agent))
         integrator = self.config.integrator(decision.call.integrator)
         ring_timeout = integrator.ring_timeout if integrator else 0
+        if decision.errors and self.refusals is not None:
+            # Before the answer: Asterisk refuses the call as soon as it has that.
+            names = read_headers(asked).error_headers
+            await _publish(self.refusals, session, names, decision.errors)
         await session.execute(
             set_variables(_answer(decision, asked.get("dialed_at", ""), ring_timeout))
         )
@@ -62,7 +77,8 @@ class CallHandlers:
 
     async def ended(self, session: AGISession) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
-        record = CallRecord.from_facts(facts.decode(session.environment.argument(1)), self.config)
+        known = facts.decode(session.environment.argument(1))
+        record = CallRecord.from_facts(known, self.config)
         call = record.call
         if call.integrator:
             integrator = self.config.integrator(call.integrator)
@@ -74,6 +90,8 @@ class CallHandlers:
             # There is no list to push to: nobody owns the agent's extension.
             log.warning("%s has no integrator, so no record is kept", call.call_ref)
             new = True
+        if "created" in known and call.integrator in self.stores:
+            await _count_out(self.stores[call.integrator], call.call_ref)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
             "%s ended: %s, code %d, after %d s%s",
@@ -83,6 +101,30 @@ class CallHandlers:
             record.call_time,
             "" if new else " (recorded before)",
         )
+
+
+async def _publish(
+    refusals: Refusals, session: AGISession, names: Sequence[str], errors: Sequence[FieldError]
+) -> None:
+    """Leave the errors of a refused call where the edge looks for them, by its SIP Call-ID."""
+    if not session.environment.channel.startswith("PJSIP/"):
+        return
+    try:
+        call_id = await session.execute(read_variable(variables.SIP_CALL_ID))
+    except CommandRejected as error:  # the phone gave up, and hears no response any more
+        log.debug("no Call-ID of %s: %s", session.environment.channel, error)
+        return
+    if call_id:
+        headers = [(name, error.message) for name in names for error in errors]
+        await refusals.publish(call_id, headers)
+
+
+async def _count_out(store: CallStore, call_ref: str) -> None:
+    """Free the agent and the place of a created call.  If that fails, the reaper does it later."""
+    try:
+        await store.release(call_ref)
+    except NotificationError as error:
+        log.warning("%s still counts as live: %s", call_ref, error)
 
 
 def _with_call_ref(request: CallRequest) -> CallRequest:

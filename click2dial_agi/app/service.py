@@ -5,11 +5,15 @@ import logging
 import signal
 from collections.abc import Callable
 
+from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.domain.config import Config, Integrator
-from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
+from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["Service"]
 
@@ -20,26 +24,36 @@ _GRACE = 15.0
 
 
 class Service:
-    """The AGI server, its handlers and a Redis writer for each integrator.
+    """The AGI server, its handlers, a Redis writer for each integrator, and the WebSocket edge.
 
     ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
-    :exc:`ConfigError`, which leaves everything as it was.
+    :exc:`ConfigError`, which leaves everything as it was.  ``with_edge`` False leaves the edge to
+    another process, which finds the errors of refused calls in ``edge.redis``.
     """
 
-    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+    def __init__(
+        self, config: Config, reload: Callable[[], Config], *, with_edge: bool = True
+    ) -> None:
         self._config = config
         self._reload = reload
         self._writers: dict[str, RedisWriter] = {}
-        self._handlers = CallHandlers(config, self._writers)
+        self._refusals = Refusals(config.edge.redis) if config.edge else None
+        self._edge: Edge | None = None
+        if config.edge and self._refusals and with_edge:
+            self._edge = Edge(config.edge, self._refusals)
+        self._handlers = CallHandlers(config, self._writers, self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
+        self._api = CreateCallAPI(self._agi)
         self._stopping: asyncio.Event
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish the sessions in flight.
 
-        Raises :exc:`StartupError` when an address cannot be had.
+        Raises :exc:`StartupError` when an address cannot be had, or the edge not be reached.
         """
+        if self._config.edge and not self._edge and not self._config.edge.redis:
+            raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
         self._stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -47,12 +61,21 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._use(self._config)
         await self._agi.start()
-        self._announce()
         try:
+            if self._edge is not None and self._config.edge is not None:
+                raise_file_limit(self._config.edge)
+                await self._edge.start()
+            await self._api.start()
+            self._announce()
             await self._stopping.wait()
             log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
         finally:
+            await self._api.stop()
             await self._agi.stop(_GRACE)
+            if self._edge is not None:
+                await self._edge.stop(EDGE_GRACE)
+            if self._refusals is not None:
+                await self._refusals.close()
             await asyncio.gather(*self._closing, *(w.close() for w in self._writers.values()))
         log.info("stopped")
 
@@ -65,6 +88,10 @@ class Service:
             return
         if config.agi.listen != self._config.agi.listen:
             log.warning("agi.listen changed; that takes a restart")
+        if (config.edge is None) != (self._refusals is None):
+            log.warning("edge: was added or taken out; that takes a restart")
+        elif self._edge is not None and config.edge is not None:
+            self._edge.use(config.edge)
         self._use(config)
         log.info("configuration reloaded")
 
@@ -85,9 +112,13 @@ class Service:
         self._agi.config = config.agi
         self._writers = writers
         self._handlers.writers = writers
+        self._api.use(config, writers)
+        self._handlers.stores = self._api.stores
 
     def _announce(self) -> None:
         log.info("FastAGI on %s:%d", self._config.agi.listen.host, self._agi.port)
+        if self._edge is not None:
+            self._edge.announce()
         for integrator in self._config.integrators:
             log.info(
                 "integrator %s: extensions %s, notifications on %s",

@@ -97,7 +97,8 @@ def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
     agent_error = _check_agent(request.agent, integrator)
     callee_error = _check_callee(request.callee, integrator)
     call_dir = _direction(request.agent, request.callee)
-    dial_number, outbound_error = _caller_id(request, integrator, call_dir)
+    extension = "" if agent_error else request.agent
+    dial_number, outbound_error = _caller_id(request.outbound_id, extension, integrator, call_dir)
     contact_error = None
     contact_ref = request.contact_ref or request.call_ref
     if not is_contact_ref(contact_ref):
@@ -106,7 +107,7 @@ def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
     call = Call(
         call_ref=request.call_ref,
         integrator=integrator.name if integrator else "",
-        extension="" if agent_error else request.agent,
+        extension=extension,
         number="" if callee_error else request.callee,
         dial_number="" if outbound_error else dial_number,
         contact_ref=contact_ref[:CONTACT_REF_LENGTH],
@@ -151,12 +152,11 @@ def _direction(agent: str, callee: str) -> CallDirection:
 
 
 def _caller_id(
-    request: CallRequest, integrator: Integrator | None, call_dir: CallDirection
+    outbound_id: str, extension: str, integrator: Integrator | None, call_dir: CallDirection
 ) -> tuple[str, FieldError | None]:
     """Return the number to show, or why there is none."""
-    outbound_id = request.outbound_id
     if call_dir is CallDirection.INTERNAL and not outbound_id:
-        return request.agent, None
+        return extension, None
     if not outbound_id and integrator and integrator.default_outbound_id:
         outbound_id = integrator.default_outbound_id
     if not is_outbound_id(outbound_id):
@@ -165,7 +165,7 @@ def _caller_id(
         return outbound_id if outbound_id.isdigit() else "", None
     if call_dir is CallDirection.INTERNAL:
         # A colleague sees who is calling; the outbound ID is for the world outside.
-        return request.agent, None
+        return extension, None
     return _resolve(outbound_id, integrator)
 
 

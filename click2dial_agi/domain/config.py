@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from click2dial_agi.domain.config_types import (
+    SAME_HOST,
     Address,
     AgentDial,
     CountryCodes,
@@ -32,11 +33,23 @@ from click2dial_agi.domain.config_types import (
     RedisURL,
     Secret,
     TrunkDial,
+    WebSocketOrigin,
+    WebSocketURL,
 )
 from click2dial_agi.domain.numbers import is_outbound_id, same_number
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["AGI", "CallerIDs", "Config", "Destinations", "Integrator", "Limits", "parse_config"]
+__all__ = [
+    "AGI",
+    "TLS",
+    "CallerIDs",
+    "Config",
+    "Destinations",
+    "Edge",
+    "Integrator",
+    "Limits",
+    "parse_config",
+]
 
 Network = IPv4Network | IPv6Network
 
@@ -177,19 +190,65 @@ class Asterisk(_Section):
     ari_password: Secret
 
 
+class TLS(_Section):
+    """A certificate with its chain, and its key, both PEM files."""
+
+    cert: Annotated[Path, Field(strict=False)]
+    key: Annotated[Path, Field(strict=False)]
+
+
+class Edge(_Section):
+    """The SIP-over-WebSocket proxy that adds the error headers for browsers."""
+
+    listen: Listen = Address("127.0.0.1", 8088)
+    upstream: WebSocketURL = "ws://127.0.0.1:8087/ws"
+    tls: TLS | None = None
+    # Where the edge finds the errors of calls that another process or host refused.  Not an
+    # integrator's: one edge serves them all.
+    redis: RedisURL | None = None
+    origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(_tuple)] = (SAME_HOST,)
+    # Each takes two file descriptors and a thread of Asterisk's.
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    # An office shares one address and reconnects all its phones at once after an outage.
+    connections_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    # An INVITE of a browser with many candidates is some 5 KB.
+    max_message_size: Annotated[int, Field(ge=4096, le=1_048_576)] = 65_536
+    # Below the minute after which home routers and proxies forget a silent connection.
+    ping_interval: Seconds = 30.0
+    ping_timeout: Seconds = 20.0
+    # Asterisk's default maximum_expiration: who sent nothing for so long is not registered.
+    idle_timeout: Annotated[float, Field(gt=0, le=86_400)] = 7200.0
+    stall_timeout: Seconds = 10.0
+
+
 class Config(_Section):
     """The whole configuration."""
 
     agi: AGI = Field(default_factory=AGI)
     asterisk: Asterisk | None = None
+    edge: Edge | None = None
     spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(_tuple), Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _names_and_extensions_have_one_owner(self) -> Self:
-        names = [integrator.name for integrator in self.integrators]
-        if len(set(names)) != len(names):
-            raise ValueError("integrators: each name once")
+    def _integrators_share_nothing(self) -> Self:
+        for what, values in (
+            ("name", [one.name for one in self.integrators]),
+            ("http", [one.http for one in self.integrators if one.http]),
+            ("pair of redis and key_prefix", [(o.redis, o.key_prefix) for o in self.integrators]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"integrators: each {what} once")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_are_created_through_asterisk(self) -> Self:
+        if self.asterisk is None and any(one.http for one in self.integrators):
+            raise ValueError("asterisk: required where an integrator has http")
+        return self
+
+    @model_validator(mode="after")
+    def _extensions_have_one_owner(self) -> Self:
         ranges = [
             (extensions, integrator.name)
             for integrator in self.integrators
@@ -221,6 +280,8 @@ class Config(_Section):
     def warnings(self) -> list[str]:
         """Say what an operator should know of a configuration that is valid but wide open."""
         found = []
+        if self.edge and self.edge.tls is None and not self.edge.listen.is_loopback:
+            found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             if not integrator.caller_ids.owned:
@@ -248,16 +309,25 @@ def parse_config(document: object) -> Config:
         raise raised from None
 
 
+# Where pydantic would say it in Python's words.
+_MESSAGES = {
+    "dict_type": "a mapping",
+    "extra_forbidden": "unknown key",
+    "missing": "this key is required",
+    "model_type": "a mapping",
+    "path_type": "a path",
+    "tuple_type": "a list",
+}
+
+
 def _problem(details: Any) -> tuple[str, str]:
     path = ""
     for key in details["loc"]:
-        path += f"[{key}]" if isinstance(key, int) else f".{key}"
-    kind, message = details["type"], details["msg"]
-    if kind == "extra_forbidden":
-        message = "unknown key"
-    elif kind == "missing":
-        message = "this key is required"
-    elif kind == "value_error":
+        if key != "[key]":  # pydantic's mark for "the key itself", which the path names already
+            path += f"[{key}]" if isinstance(key, int) else f".{key}"
+    kind = details["type"]
+    message = _MESSAGES.get(kind, details["msg"])
+    if kind == "value_error":
         message = str(details["ctx"]["error"])
         if not path:  # a rule over the whole document names its key itself
             path, _, message = message.partition(": ")

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf
 from click2dial_agi.domain.numbers import is_outbound_number
 
 __all__ = [
+    "ANY_ORIGIN",
+    "SAME_HOST",
     "Address",
     "AgentDial",
     "CountryCodes",
@@ -21,6 +23,8 @@ __all__ = [
     "RedisURL",
     "Secret",
     "TrunkDial",
+    "WebSocketOrigin",
+    "WebSocketURL",
 ]
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
@@ -29,8 +33,13 @@ _OWNED = re.compile(r"[0-9]{1,15}\*")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
 
 # What may stand in a dial string that passes MSet and Dial(): no comma (it would end the
-# argument), no quote, dollar, brace or white space.  "&" rings several.
-_DIAL = re.compile(r"[A-Za-z0-9_.:/@&+-]+")
+# argument), no quote, dollar, brace or white space; and no "&", for a created call rings one phone.
+_DIAL = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+
+# What a browser sends in Origin: scheme and host, and the port unless it is the scheme's own.
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+ANY_ORIGIN = "*"
+SAME_HOST = "same-host"
 
 _PLACEHOLDERS = ("change-me", "changeme")
 
@@ -44,6 +53,11 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether only this machine can connect."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
 def _listen(value: object) -> Address:
@@ -128,6 +142,24 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _websocket_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        valid = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid or any(char.isspace() for char in value):
+        raise ValueError("ws://HOST:PORT/ws or wss://HOST:PORT/ws, Asterisk's own")
+    return value
+
+
+def _websocket_origin(value: str) -> str:
+    origin = value.lower()
+    if origin in (ANY_ORIGIN, SAME_HOST) or _ORIGIN.fullmatch(origin):
+        return origin
+    raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
+
+
 def _dial_template(placeholder: str, example: str) -> AfterValidator:
     def check(value: str) -> str:
         if not _DIAL.fullmatch(value.replace(placeholder, "0")) or placeholder not in value:
@@ -144,5 +176,7 @@ OwnedNumber = Annotated[str, BeforeValidator(_owned)]
 CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
+WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
+WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, _dial_template("{extension}", "PJSIP/{extension}")]
 TrunkDial = Annotated[str, _dial_template("{number}", "PJSIP/{number}@trunk")]

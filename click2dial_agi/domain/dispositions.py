@@ -37,6 +37,7 @@ class Q850(IntEnum):
     USER_BUSY = 17
     NO_USER_RESPONDING = 18
     NO_ANSWER = 19
+    SUBSCRIBER_ABSENT = 20
     CALL_REJECTED = 21
     NUMBER_CHANGED = 22
     INVALID_NUMBER_FORMAT = 28
@@ -71,24 +72,37 @@ _OUTCOMES: dict[str, tuple[EndReason, tuple[int, ...], int]] = {
 _NOT_ERRORS = (Q850.NONE, Q850.NORMAL_CLEARING)
 
 
-def dispose(
-    dialstatus: str, hangup_cause: int, *, ended_by: EndedBy | None = None, detailed: bool = False
-) -> Disposition:
+# A channel that ended before Dial() ran has no DIALSTATUS; its cause alone tells what happened.  So
+# ends a created call whose agent did not answer (busy 17, declined 21, not answered in
+# time 19, hung up 16), and a call that its phone gave up while the server decided.
+_BEFORE_DIAL: dict[int, str] = {
+    Q850.NONE: "CANCEL",
+    Q850.NORMAL_CLEARING: "CANCEL",
+    Q850.USER_BUSY: "BUSY",
+    Q850.NO_USER_RESPONDING: "NOANSWER",
+    Q850.NO_ANSWER: "NOANSWER",
+    Q850.RECOVERY_ON_TIMER_EXPIRE: "NOANSWER",
+}
+
+
+def dispose(dialstatus: str, hangup_cause: int, *, ended_by: EndedBy | None = None) -> Disposition:
     """Return how a call ended.
 
-    ``dialstatus`` is empty for a call that was hung up before Dial() ran, which is the same as
-    CANCEL.  ``detailed`` splits ``hungup`` by who ended a joined call, if ``ended_by`` says it.
+    ``dialstatus`` is empty for a call that ended before Dial() ran.  ``ended_by`` splits ``hungup``
+    by who ended a joined call; None leaves it whole.
     """
     if dialstatus == "INVALIDARGS":
         return Disposition(EndReason.FAILED, hangup_cause or Q850.SWITCHING_CONGESTION)
     if hangup_cause in _REJECTS:
         return Disposition(EndReason.REJECT, hangup_cause)
-    outcome = _OUTCOMES.get(dialstatus or "CANCEL")
+    if not dialstatus:
+        dialstatus = _BEFORE_DIAL.get(hangup_cause, "CHANUNAVAIL")
+    outcome = _OUTCOMES.get(dialstatus)
     if outcome is None:
         # CHANUNAVAIL, CONGESTION, TORTURE and what later versions of Asterisk may add.
         code = Q850.NO_CIRCUIT if hangup_cause in _NOT_ERRORS else hangup_cause
         return Disposition(EndReason.ERROR, code)
     reason, causes, usual = outcome
-    if detailed and reason is EndReason.HUNGUP and dialstatus == "ANSWER" and ended_by:
+    if reason is EndReason.HUNGUP and dialstatus == "ANSWER" and ended_by:
         reason = EndReason.AGENT_HUNGUP if ended_by is EndedBy.AGENT else EndReason.CALLEE_HUNGUP
     return Disposition(reason, hangup_cause if hangup_cause in causes else usual)

@@ -114,12 +114,12 @@ def read_request(facts: Mapping[str, str]) -> CallRequest:
 def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
     if facts.get("refused"):
         return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
-    ended_by = facts.get("ended_by")
+    # Dial() goes on in the dialplan (option g) only if the callee hung up first, which it then says.
+    ended_by = EndedBy.CALLEE if facts.get("ended_by") == EndedBy.CALLEE else EndedBy.AGENT
     return dispose(
         facts.get("dialstatus", ""),
         _whole_number(facts, "hangup_cause"),
-        ended_by=EndedBy(ended_by) if ended_by in tuple(EndedBy) else None,
-        detailed=detailed,
+        ended_by=ended_by if detailed else None,
     )
 
 

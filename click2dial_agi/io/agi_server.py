@@ -55,7 +55,7 @@ class AGISession(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         peer = transport.get_extra_info("peername")
         if not self._server.admit(self, peer[0] if peer else ""):
-            transport.abort()
+            self._transport.abort()
             return
         self._deadline = self._server.loop.call_later(
             self._server.config.session_timeout, self._expire
@@ -149,6 +149,11 @@ class AGIServer:
         """The port that the server listens on; tells which one it got when 0 was configured."""
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether new sessions are accepted."""
+        return self._server.is_serving()
 
     @property
     def sessions(self) -> int:

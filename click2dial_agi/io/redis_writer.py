@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 
-__all__ = ["RedisWriter"]
+__all__ = ["RedisWriter", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ local pushed = {}
 for i = 2, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then
     redis.call(ARGV[1], KEYS[1], ARGV[i + 1])
-    redis.call('SET', KEYS[i], '1', 'EX', ARGV[2])
+    redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[2])
     redis.call('PUBLISH', KEYS[1], ARGV[i + 1])
     pushed[i - 1] = 1
   else
@@ -47,6 +47,14 @@ return pushed
 """
 
 Waiting = tuple[Notification, "asyncio.Future[bool]"]
+
+
+def pushed_key(list_name: str, call_ref: str) -> str:
+    """Return the key that holds, for 24 hours, what was pushed for a call on a list.
+
+    The braces put it into the cluster slot of the list itself.
+    """
+    return f"{{{list_name}}}:pushed:{call_ref}"
 
 
 class RedisWriter:
@@ -100,9 +108,8 @@ class RedisWriter:
                 await self._write_list(list_name, group)
 
     async def _write_list(self, list_name: str, group: list[Waiting]) -> None:
-        # The braces put the markers into the cluster slot of the list itself.
         keys = [list_name]
-        keys += [f"{{{list_name}}}:pushed:{notification.call_ref}" for notification, _ in group]
+        keys += [pushed_key(list_name, notification.call_ref) for notification, _ in group]
         arguments: list[Any] = [self._command, _REMEMBER]
         arguments += [notification.body for notification, _ in group]
         try:

@@ -1,0 +1,1 @@
+"""The Create Call API: one FastAPI application for each integrator (CONTRACT section 3)."""

@@ -1,0 +1,51 @@
+"""The body of a Create Call request, as JSON gives it (CONTRACT section 3)."""
+
+from collections.abc import Mapping
+
+from click2dial_agi.domain.calls import CallRequest
+from click2dial_agi.domain.numbers import FieldError
+
+__all__ = ["KEYS", "read_body"]
+
+KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref")
+
+_OBJECT = FieldError("body", "a JSON object with agent, callee, outbound_id and contact_ref")
+_UNKNOWN = FieldError("body", "no other keys than agent, callee, outbound_id and contact_ref")
+_BOTH = FieldError("contact_ref", "contact_ref or call_ref, not both")
+
+# No rule accepts it, so a value of the wrong type gets the same error text as a wrong value.
+_NOT_TEXT = "\0"
+
+
+def read_body(body: object, call_ref: str) -> tuple[CallRequest, tuple[FieldError, ...]]:
+    """Return the request in a decoded body, and what is wrong with its shape.
+
+    The values are not checked here; :func:`click2dial_agi.domain.calls.decide` does that, so that
+    the texts are those of SIP calls.  Integers count as their digits, null as absent.
+    """
+    if not isinstance(body, Mapping):
+        return CallRequest(call_ref, "", ""), (_OBJECT,)
+    errors = []
+    if any(key not in KEYS for key in body):
+        errors.append(_UNKNOWN)
+    if "contact_ref" in body and "call_ref" in body:
+        errors.append(_BOTH)
+    reference = "contact_ref" if "contact_ref" in body else "call_ref"
+    request = CallRequest(
+        call_ref=call_ref,
+        agent=_text(body.get("agent")),
+        callee=_text(body.get("callee")),
+        outbound_id=_text(body.get("outbound_id")),
+        contact_ref=_text(body.get(reference)),
+    )
+    return request, tuple(errors)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _NOT_TEXT

@@ -1,0 +1,264 @@
+"""The edge's server: takes WebSockets, opens one to Asterisk for each, and joins them."""
+
+import asyncio
+import logging
+import ssl
+from http import HTTPStatus
+from typing import ClassVar
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import WebSocketException
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from click2dial_agi.domain.config import TLS
+from click2dial_agi.domain.config import Edge as EdgeConfig
+from click2dial_agi.domain.sip_errors import add_headers, read_final_error
+from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.edge.admission import PATH, SUBPROTOCOL, Rate, Rejection, check_handshake
+from click2dial_agi.io.edge.link import AWAY, Link, close, peer
+from click2dial_agi.io.refusals import Refusals
+
+__all__ = ["Edge"]
+
+log = logging.getLogger(__name__)
+
+# The library tells of every handshake that fails, with a traceback: any port scan would fill the
+# log.  What an operator should know is logged here; a logger of its own that says nothing takes
+# the rest.
+_SILENT = logging.Logger(f"{__name__}.websockets", logging.CRITICAL + 1)
+
+# A browser sends its request at once; this bounds those that connect and say nothing.
+_OPEN_TIMEOUT = 10.0
+
+# Asterisk is near.  The browser waits meanwhile, its first REGISTER in hand.
+_UPSTREAM_TIMEOUT = 5.0
+
+# A peer that was told to close and does not answer has gone.
+_CLOSE_TIMEOUT = 2.0
+
+# Messages in hand for one direction of one connection before reading pauses.  With messages of
+# 64 KiB, 16 (the library's default) would let one client hold 2 MiB.
+_MAX_QUEUE = 4
+
+# Beyond max_connections: sockets that may still be told 503; the next are closed unheard, so that
+# a flood cannot take the file descriptors that AGI sessions need.
+_SLACK = 64
+
+_SUBPROTOCOL = Subprotocol(SUBPROTOCOL)
+
+_BACKLOG = 1024  # phones come back all at once after an outage
+
+# The status of cause 28, which is how the dialplan refuses a call: only then may another process
+# have left errors for it.
+_REFUSED = 484
+
+# What is read when the edge starts, and only then; the rest of its section is read anew for each
+# connection.
+_AT_START = (
+    "listen",
+    "redis",
+    "max_connections",
+    "max_message_size",
+    "ping_interval",
+    "ping_timeout",
+)
+
+
+class _Client(ServerConnection):
+    """A connection that is counted from its first byte, before any handshake."""
+
+    max_connections: ClassVar[int]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self.server.handlers) > self.max_connections + _SLACK:
+            self.transport.abort()
+
+
+class Edge:
+    """The proxy between browsers and Asterisk's ``/ws``.
+
+    What passes is not touched, but for the error headers that :class:`Refusals` has for a final
+    error response.  Compression is refused on both sides: SIP messages are small, and a deflate
+    context costs more memory than all else here together.
+    """
+
+    def __init__(self, config: EdgeConfig, refusals: Refusals) -> None:
+        self._config = config
+        self._refusals = refusals
+        self._rate = Rate()
+        self._tls: ssl.SSLContext | None = None
+        self._server: Server | None = None
+
+    async def start(self) -> None:
+        """Listen.  Raises :exc:`StartupError` when the address or the certificate is no good."""
+        config = self._config
+        if config.tls is not None:
+            self._tls = _tls_context(config.tls)
+        client = type("_Client", (_Client,), {"max_connections": config.max_connections})
+        try:
+            self._server = await serve(
+                self._handle,
+                config.listen.host,
+                config.listen.port,
+                process_request=self._admit,
+                subprotocols=[_SUBPROTOCOL],
+                compression=None,
+                server_header=None,
+                open_timeout=_OPEN_TIMEOUT,
+                close_timeout=_CLOSE_TIMEOUT,
+                ping_interval=config.ping_interval,
+                ping_timeout=config.ping_timeout,
+                max_size=config.max_message_size,
+                max_queue=_MAX_QUEUE,
+                logger=_SILENT,
+                create_connection=client,
+                ssl=self._tls,
+                backlog=_BACKLOG,
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise StartupError(
+                f"edge.listen: cannot listen on {config.listen}: {reason}"
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """The port that the edge listens on; tells which one it got when 0 was configured."""
+        if self._server is None:
+            return self._config.listen.port
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected, those in their handshake included."""
+        return len(self._server.handlers) if self._server is not None else 0
+
+    def announce(self) -> None:
+        """Log where browsers connect and where they are led."""
+        scheme = "wss" if self._tls is not None else "ws"
+        host = self._config.listen.host
+        upstream = self._config.upstream
+        log.info("WebSocket edge on %s://%s:%d%s to %s", scheme, host, self.port, PATH, upstream)
+
+    def use(self, config: EdgeConfig) -> None:
+        """Take a new configuration and read the certificate again; no connection is dropped."""
+        changed = [n for n in _AT_START if getattr(config, n) != getattr(self._config, n)]
+        if (config.tls is None) != (self._tls is None):
+            changed.append("tls")
+        for name in changed:
+            log.warning("edge.%s changed; that takes a restart", name)
+        if config.tls is not None and self._tls is not None:
+            try:
+                _tls_context(config.tls)  # a pair that does not match must not replace a good one
+                self._tls.load_cert_chain(config.tls.cert, config.tls.key)
+            except (StartupError, OSError) as error:
+                log.error("certificate not reloaded: %s", error)
+        self._config = config
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, close every connection, drop what is left after ``grace`` seconds."""
+        if self._server is None:
+            return
+        self._server.close(code=CloseCode.SERVICE_RESTART, reason="the server is stopping")
+        try:
+            async with asyncio.timeout(grace):
+                await self._server.wait_closed()
+        except TimeoutError:
+            for client in tuple(self._server.handlers):
+                client.transport.abort()
+            await self._server.wait_closed()
+
+    def _admit(self, client: ServerConnection, request: Request) -> Response | None:
+        now = asyncio.get_running_loop().time()
+        config, address = self._config, str(client.remote_address[0])
+        count = self._rate.count(address, now)
+        if count > config.connections_per_minute:
+            if count == config.connections_per_minute + 1:  # once a minute, not once a connection
+                log.warning("%s opens too many connections: refused for now", address)
+            return _reject(
+                client,
+                Rejection(HTTPStatus.TOO_MANY_REQUESTS, "too many connections from this address"),
+                retry_after=self._rate.retry_after(now),
+            )
+        if self.connections > config.max_connections:
+            log.warning("%s refused: %d connections", address, config.max_connections)
+            return _reject(
+                client, Rejection(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections"), 60
+            )
+        headers = request.headers
+        rejection = check_handshake(
+            request.path,
+            headers.get_all("Host"),
+            headers.get_all("Origin"),
+            headers.get_all("Sec-WebSocket-Protocol"),
+            config.origins,
+        )
+        if rejection is None:
+            return None
+        origins = ", ".join(headers.get_all("Origin"))[:80]
+        log.warning("%s (Origin %r) refused: %s", address, origins, rejection.reason)
+        return _reject(client, rejection)
+
+    async def _handle(self, client: ServerConnection) -> None:
+        config, name = self._config, peer(client)
+        try:
+            upstream = await connect(
+                config.upstream,
+                subprotocols=[_SUBPROTOCOL],
+                compression=None,
+                user_agent_header=None,
+                proxy=None,
+                open_timeout=_UPSTREAM_TIMEOUT,
+                close_timeout=_CLOSE_TIMEOUT,
+                ping_interval=config.ping_interval,
+                ping_timeout=config.ping_timeout,
+                max_size=config.max_message_size,
+                max_queue=_MAX_QUEUE,
+                logger=_SILENT,
+            )
+        except (OSError, WebSocketException) as error:  # TimeoutError is an OSError
+            log.warning("%s turned away: edge.upstream: %s", name, error)
+            await close(client, CloseCode.TRY_AGAIN_LATER, AWAY, _CLOSE_TIMEOUT)
+            return
+        log.info("%s connected", name)
+        link = Link(
+            client,
+            upstream,
+            self._add_errors,
+            idle_timeout=config.idle_timeout,
+            stall_timeout=config.stall_timeout,
+        )
+        try:
+            await link.run()
+        except Exception:
+            log.exception("%s dropped: our fault", name)
+        log.info("%s disconnected: %s %s", name, client.close_code, client.close_reason)
+
+    async def _add_errors(self, message: bytes) -> bytes:
+        final = read_final_error(message)
+        if final is None:
+            return message
+        headers = await self._refusals.find(final.call_id, elsewhere=final.status == _REFUSED)
+        return add_headers(message, headers) if headers else message
+
+
+def _reject(client: ServerConnection, rejection: Rejection, retry_after: int = 0) -> Response:
+    response = client.respond(rejection.status, f"{rejection.reason}\n")
+    if retry_after:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _tls_context(tls: TLS) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+    except OSError as error:  # SSLError is one
+        reason = error.strerror or error
+        raise StartupError(f"edge.tls: {tls.cert} and {tls.key}: {reason}") from error
+    return context

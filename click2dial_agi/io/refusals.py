@@ -1,0 +1,137 @@
+"""The errors of refused calls, on their way from the AGI handlers to the WebSocket edge.
+
+In one process they wait in memory.  Where the edge is another process or host they also go through
+a Redis (``edge.redis``), under keys that live seconds.  Neither way can hold up a call: memory is
+bounded, and every look at Redis has a deadline.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from click2dial_agi.domain.headers import PLATFORMA_ERROR, TELEFORGE_ERROR
+
+__all__ = ["ErrorHeaders", "Refusals"]
+
+log = logging.getLogger(__name__)
+
+ErrorHeaders = tuple[tuple[str, str], ...]
+
+# Asterisk refuses the call as soon as it has read our answer: a few milliseconds.  What lies here
+# longer belongs to a phone that does not come through an edge, and nobody will ask for it.
+_KEEP = 30
+
+# More refusals than a busy server sees in _KEEP seconds; about 1 KB each.
+_MAX_KEPT = 10_000
+
+# Asterisk waits for our answer while the errors are written, with a caller who hears nothing yet.
+_WRITE_TIMEOUT = 0.25
+
+# One browser waits for one refusal while the errors are read.
+_READ_TIMEOUT = 0.3
+
+# After a Redis that did not answer: for so long it is not asked again, so that a Redis that hangs
+# costs its deadline once and not in every call.
+_LEAVE_ALONE = 5.0
+
+# What is read back is held to what we write: four errors at most, in two families.
+_MAX_HEADERS = 16
+_MAX_VALUE = 512
+
+
+class Refusals:
+    """Keeps error headers by SIP Call-ID for the edge to find."""
+
+    def __init__(
+        self, redis_url: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kept: OrderedDict[str, tuple[float, ErrorHeaders]] = OrderedDict()
+        self._clock = clock
+        self._ask_again_at = 0.0
+        self._redis: Redis | None = None
+        if redis_url is not None:
+            # One retry: a connection that Redis closed while idle is found out by using it.
+            self._redis = Redis.from_url(
+                redis_url,
+                socket_timeout=_READ_TIMEOUT,
+                socket_connect_timeout=_READ_TIMEOUT,
+                retry=Retry(NoBackoff(), 1),
+                decode_responses=True,
+            )
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    async def publish(self, call_id: str, headers: Sequence[tuple[str, str]]) -> None:
+        """Have these headers ready for the response that refuses the call.  Never raises."""
+        now = self._clock()
+        while self._kept and (
+            len(self._kept) >= _MAX_KEPT or next(iter(self._kept.values()))[0] <= now - _KEEP
+        ):
+            self._kept.popitem(last=False)
+        self._kept.pop(call_id, None)  # an entry that is written again is a new one
+        self._kept[call_id] = now, tuple(headers)
+        if self._redis is not None:
+            key, text = _key(call_id), json.dumps(headers)
+            await self._ask(partial(self._redis.set, key, text, ex=_KEEP), _WRITE_TIMEOUT)
+
+    async def find(self, call_id: str, *, elsewhere: bool) -> ErrorHeaders:
+        """Return the headers for a call, none if it is not one that we refused.  Never raises.
+
+        ``elsewhere`` allows a look at Redis for what another process published.
+        """
+        kept = self._kept.pop(call_id, None)
+        if kept is not None:
+            return kept[1] if kept[0] > self._clock() - _KEEP else ()
+        if self._redis is None or not elsewhere:
+            return ()
+        return _read(await self._ask(partial(self._redis.get, _key(call_id)), _READ_TIMEOUT))
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def _ask(self, command: Callable[[], Any], deadline: float) -> Any:
+        """Run a Redis command; None if it fails, is late, or Redis is being left alone."""
+        if self._clock() < self._ask_again_at:
+            return None
+        try:
+            async with asyncio.timeout(deadline):
+                return await command()
+        except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            self._ask_again_at = self._clock() + _LEAVE_ALONE
+            reason = str(error) or f"no answer in {deadline:g} s"
+            log.warning("edge.redis: %s; refused calls lack their error headers", reason)
+            return None
+
+
+def _key(call_id: str) -> str:
+    # Hashed: a phone chooses its Call-ID, and must not choose a key.
+    return f"c2d:errors:{sha256(call_id.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def _read(text: Any) -> ErrorHeaders:
+    """Read what ``publish`` wrote; another writer's text gives no headers."""
+    try:
+        headers = [(name, value) for name, value in json.loads(text or "[]")]
+    except (ValueError, TypeError):
+        return ()
+    return tuple(
+        (name, value)
+        for name, value in headers[:_MAX_HEADERS]
+        if name in (TELEFORGE_ERROR, PLATFORMA_ERROR)
+        and isinstance(value, str)
+        and len(value) <= _MAX_VALUE
+    )
