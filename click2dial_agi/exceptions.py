@@ -16,12 +16,15 @@
     * :exc:`ConfigError`: the configuration file, and where in it
     * :exc:`NotificationError`: a record could not be handed to Redis
     * :exc:`PBXUnreachable`: Asterisk's REST interface does not answer as it should
+        * :exc:`PBXUnanswered`: it was asked and gave no answer, so it may have done it
+    * :exc:`CallNotCreated`: the REST API, as the command line met it, has no call to follow
     * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
 
 Bytes from a peer raise :exc:`ProtocolError` and nothing else.
 """
 
 __all__ = [
+    "CallNotCreated",
     "Click2DialError",
     "CommandRejected",
     "ConfigError",
@@ -32,6 +35,7 @@ __all__ = [
     "MalformedFacts",
     "MalformedReply",
     "NotificationError",
+    "PBXUnanswered",
     "PBXUnreachable",
     "ProtocolError",
     "SessionClosed",
@@ -130,6 +134,14 @@ class NotificationError(Click2DialError):
 
 class PBXUnreachable(Click2DialError):
     """Asterisk's REST interface did not answer, or not as one that can create calls."""
+
+
+class PBXUnanswered(PBXUnreachable):
+    """A request was sent and no answer to it came: it may have been done all the same."""
+
+
+class CallNotCreated(Click2DialError):
+    """The REST API refused a call or could not be reached; the message says why."""
 
 
 class StartupError(Click2DialError):

@@ -7,6 +7,7 @@ and writes it again.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pystrix.agi import core
 from pystrix.agi.agi_core import _Action as Action
@@ -22,7 +23,7 @@ _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]*(?:\([a-z]+\))?")
 
 # What a value may hold to pass MSet, the dialplan's variable substitution and app arguments as
 # plain data: no comma, quote, backslash, dollar, brace, bracket, semicolon or white space.
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.~:/@+&=%|*#-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:/@+&=%|*#-]*")
 
 
 def serialize(action: Action) -> bytes:
@@ -66,11 +67,19 @@ def check_variables(variables: Mapping[str, str]) -> None:
     MSet splits at commas and the dialplan expands ``${}``, so names and values are held to an
     alphabet in which neither can occur.  What ARI sets is held to the same.
     """
-    for name, value in variables.items():
-        if not _VARIABLE_NAME.fullmatch(name):
+    for name in variables:
+        if not _is_name(name):
             raise UnsafeCommand(f"not a channel variable's name: {name!r}")
-        if not _PLAIN_VALUE.fullmatch(value):
-            raise UnsafeCommand(f"{name}: the value holds characters that the dialplan would read")
+    # An alphabet holds for values one by one or all together, and one look is quicker.
+    if _PLAIN.fullmatch("".join(variables.values())):
+        return
+    name = next(name for name, value in variables.items() if not _PLAIN.fullmatch(value))
+    raise UnsafeCommand(f"{name}: the value holds characters that the dialplan would read")
+
+
+@lru_cache(maxsize=64)
+def _is_name(name: str) -> bool:
+    return _VARIABLE_NAME.fullmatch(name) is not None
 
 
 def read_variable(name: str) -> Action:

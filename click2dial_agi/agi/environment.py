@@ -13,8 +13,9 @@ __all__ = ["Environment"]
 class Environment:
     """What Asterisk says of the channel and the script it asks for.
 
-    ``variables`` maps names (``agi_uniqueid``) to text; bytes that are not UTF-8 arrive as U+FFFD,
-    since a caller's name may hold any bytes (``setup_env`` in res_agi.c writes them as they are).
+    ``variables`` maps names (``agi_uniqueid``) to text.  Bytes that are not
+    UTF-8 arrive as U+FFFD, since a caller's name may hold any bytes (``setup_env`` in res_agi.c
+    writes them as they are).
     """
 
     variables: Mapping[str, str]
@@ -26,15 +27,16 @@ class Environment:
         A name that comes twice means that a value held a newline and forged a line, so such a
         block is refused: there is no telling which of the two Asterisk meant.
         """
-        lines = block.decode("utf-8", "replace").split("\n")
+        text = block.decode("utf-8", "replace")
+        lines = text.split("\n")
         if len(lines) > limits.MAX_ENVIRONMENT_LINES:
             raise LimitExceeded("lines of the AGI environment", limits.MAX_ENVIRONMENT_LINES)
-        variables = {}
-        for line in lines:
-            name, separator, value = line.partition(":")
-            if not separator or not name.startswith("agi_"):
-                raise MalformedEnvironment(f"not an AGI environment line: {line[:80]!r}")
-            variables[name] = value.strip()
+        try:
+            variables = dict([line.split(": ", 1) for line in lines])
+        except ValueError:
+            raise MalformedEnvironment("not an AGI environment line: one without a colon") from None
+        if text.startswith("agi_") + text.count("\nagi_") != len(lines):
+            raise MalformedEnvironment("not an AGI environment line: one without agi_ before it")
         if len(variables) != len(lines):
             raise MalformedEnvironment("a variable of the AGI environment comes twice")
         return cls(variables)
@@ -42,13 +44,16 @@ class Environment:
     @property
     def script(self) -> str:
         """The path asked for, without slashes at its start: ``outbound``."""
-        return self.variables.get("agi_network_script", "").lstrip("/")
+        return self._get("agi_network_script").lstrip("/")
 
     @property
     def channel(self) -> str:
         """The channel's name, such as ``PJSIP/1000-00000001``; for logs only."""
-        return self.variables.get("agi_channel", "")
+        return self._get("agi_channel")
 
     def argument(self, number: int) -> str:
         """The AGI application's argument ``number``, counted from 1; empty if it was not given."""
-        return self.variables.get(f"agi_arg_{number}", "")
+        return self._get(f"agi_arg_{number}")
+
+    def _get(self, name: str) -> str:
+        return self.variables.get(name, "").strip()

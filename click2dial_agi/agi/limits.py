@@ -1,5 +1,14 @@
 """How much one AGI peer may send, and how much we may send it.  Each number has its reason."""
 
+__all__ = [
+    "MAX_COMMAND",
+    "MAX_COMMAND_WORDS",
+    "MAX_ENVIRONMENT",
+    "MAX_ENVIRONMENT_LINES",
+    "MAX_LINE",
+    "MAX_USAGE_LINES",
+]
+
 # One AGI argument can fill Asterisk's application data buffer (EXT_DATA_SIZE in pbx.c, 8192
 # bytes), and "agi_arg_1: " comes before it.  16 KiB leaves room for builds with a larger one;
 # a stricter 8 KiB would cut a legal line.

@@ -1,4 +1,4 @@
-"""The command line: ``click2dial-agi serve | edge | check-config | tail | version``."""
+"""The command line: ``click2dial-agi`` and its commands."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from click2dial_agi import __version__
 from click2dial_agi.domain.config import Config
-from click2dial_agi.exceptions import Click2DialError, ConfigError, StartupError
+from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
 from click2dial_agi.io.config_file import load_config
 
 __all__ = ["main"]
@@ -104,6 +104,55 @@ def tail(
         pass
     except Click2DialError as error:
         _fail(str(error))
+
+
+@app.command()
+def call(
+    agent: Annotated[str, typer.Option(help="Who is rung first: an extension or a number.")],
+    callee: Annotated[str, typer.Option(help="Who is dialled once the agent has answered.")],
+    outbound_id: Annotated[str, typer.Option(help="The caller ID that the callee sees.")] = "",
+    contact_ref: Annotated[str, typer.Option(help="Your reference.")] = "",
+    url: Annotated[
+        str, typer.Option(help="The integrator's address.", envvar="C2D_URL")
+    ] = "http://127.0.0.1:8300",
+    key: Annotated[
+        str, typer.Option(help="One of the integrator's keys.", envvar="C2D_API_KEY")
+    ] = "",
+) -> None:
+    """Create a call and follow it to its end; exit code 1 if nobody answered."""
+    from click2dial_agi.app.caller import place
+    from click2dial_agi.domain.dispositions import EndReason
+
+    given = {
+        "agent": agent,
+        "callee": callee,
+        "outbound_id": outbound_id,
+        "contact_ref": contact_ref,
+    }
+    try:
+        record = place(url, key, {name: value for name, value in given.items() if value})
+    except CallNotCreated as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("not followed any longer; the call goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    answered = (EndReason.HUNGUP, EndReason.AGENT_HUNGUP, EndReason.CALLEE_HUNGUP)
+    if record["end_reason"] not in answered:
+        raise typer.Exit(1)
+
+
+@app.command()
+def hash_key(
+    key: Annotated[str | None, typer.Argument(help="A key; a new one is made if absent.")] = None,
+) -> None:
+    """Print an API key and the hash that the configuration may hold in its place."""
+    import secrets
+
+    from click2dial_agi.app.http.auth import hash_key as hashed
+
+    key = key or secrets.token_urlsafe(32)
+    print(f"key, for the CRM:              {key}")
+    print(f"api_keys, in the configuration: {hashed(key.encode())}")
 
 
 @app.command()

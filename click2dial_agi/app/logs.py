@@ -33,6 +33,7 @@ class _Formatter(logging.Formatter):
 def configure_logging(level: str) -> None:
     """Write the package's log to standard error, where systemd's journal takes it."""
     # Nothing here reads them, and each costs a system call or a look at the stack for each line.
+    logging._srcfile = None
     logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())

@@ -109,7 +109,7 @@ class Service:
                 self._closing.add(closing)
                 closing.add_done_callback(self._closing.discard)
         self._config = self._handlers.config = config
-        self._agi.config = config.agi
+        self._agi.use(config.agi)
         self._writers = writers
         self._handlers.writers = writers
         self._api.use(config, writers)

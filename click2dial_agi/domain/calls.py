@@ -5,8 +5,8 @@ their texts are the same on every way in.
 """
 
 import random
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from click2dial_agi.domain.config import Integrator
 from click2dial_agi.domain.numbers import (
@@ -47,8 +47,7 @@ class CallDirection(StrEnum):
     EXTERNAL = "external"
 
 
-@dataclass(frozen=True, slots=True)
-class CallRequest:
+class CallRequest(NamedTuple):
     """What was asked for, as it came: none of it has been checked.  Empty means absent."""
 
     call_ref: str
@@ -58,8 +57,7 @@ class CallRequest:
     contact_ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """Who calls whom for whom.  Every value has passed its rule; what did not is empty.
 
     ``integrator`` is a name; ``extension``, ``number``, ``dial_number`` and ``contact_ref`` are the
@@ -76,11 +74,10 @@ class Call:
 
     def facts(self) -> dict[str, str]:
         """Return the call as named texts, for :func:`click2dial_agi.domain.facts.encode`."""
-        return {name: str(getattr(self, name)) for name in self.__slots__}
+        return self._asdict()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A call with either the errors that refuse it or the dial string that places it."""
 
     call: Call
@@ -113,7 +110,7 @@ def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
         contact_ref=contact_ref[:CONTACT_REF_LENGTH],
         call_dir=call_dir,
     )
-    refusals = tuple(error for error in errors if error)
+    refusals = tuple([error for error in errors if error])
     if refusals or integrator is None:
         return Decision(call, refusals, "")
     return Decision(call, (), _dial(call.number, integrator))

@@ -25,6 +25,7 @@ from click2dial_agi.domain.config_types import (
     SAME_HOST,
     Address,
     AgentDial,
+    BrowserWebSocketURL,
     CountryCodes,
     ExtensionRange,
     Listen,
@@ -36,6 +37,7 @@ from click2dial_agi.domain.config_types import (
     WebSocketOrigin,
     WebSocketURL,
 )
+from click2dial_agi.domain.networks import Network
 from click2dial_agi.domain.numbers import is_outbound_id, same_number
 from click2dial_agi.exceptions import ConfigError
 
@@ -50,8 +52,6 @@ __all__ = [
     "Limits",
     "parse_config",
 ]
-
-Network = IPv4Network | IPv6Network
 
 
 class _Section(BaseModel):
@@ -146,11 +146,21 @@ class Limits(_Section):
     concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 30
 
 
+class TLS(_Section):
+    """A certificate with its chain, and its key, both PEM files."""
+
+    cert: Annotated[Path, Field(strict=False)]
+    key: Annotated[Path, Field(strict=False)]
+
+
 class Integrator(_Section):
     """One CRM: its extensions, numbers, Redis and limits."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     http: Listen | None = None
+    tls: TLS | None = None
+    softphone: bool = False
+    softphone_ws: BrowserWebSocketURL | None = None
     api_keys: Annotated[tuple[Secret, ...], BeforeValidator(_tuple)] = ()
     allow_from: Networks = ()
     redis: RedisURL = "redis://127.0.0.1:6379/0"
@@ -188,13 +198,6 @@ class Asterisk(_Section):
     )
     ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
     ari_password: Secret
-
-
-class TLS(_Section):
-    """A certificate with its chain, and its key, both PEM files."""
-
-    cert: Annotated[Path, Field(strict=False)]
-    key: Annotated[Path, Field(strict=False)]
 
 
 class Edge(_Section):
@@ -248,6 +251,18 @@ class Config(_Section):
         return self
 
     @model_validator(mode="after")
+    def _softphones_know_where_to_connect(self) -> Self:
+        for number, one in enumerate(self.integrators):
+            if one.softphone and one.http is None:
+                raise ValueError(f"integrators[{number}].http: required for the softphone")
+            if one.softphone and self.edge is None and one.softphone_ws is None:
+                raise ValueError(
+                    f"integrators[{number}].softphone_ws: required for the softphone "
+                    "where there is no edge"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _extensions_have_one_owner(self) -> Self:
         ranges = [
             (extensions, integrator.name)
@@ -284,11 +299,24 @@ class Config(_Section):
             found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
+            found += self._softphone_warnings(integrator, where)
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
             if "international" not in integrator.destinations.model_fields_set:
                 found.append(f"{where}.destinations.international is not set: all countries")
         return found
+
+    def _softphone_warnings(self, integrator: Integrator, where: str) -> list[str]:
+        if not integrator.softphone or integrator.http is None or integrator.http.is_loopback:
+            return []
+        if integrator.tls is None:
+            return [
+                f"{where}.tls is not set: browsers give the softphone no microphone, unless a "
+                "proxy in front has a certificate"
+            ]
+        if integrator.softphone_ws is None and self.edge is not None and self.edge.tls is None:
+            return [f"{where}: the softphone's page has tls and edge has not: no browser connects"]
+        return []
 
 
 def parse_config(document: object) -> Config:

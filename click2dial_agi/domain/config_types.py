@@ -14,6 +14,7 @@ __all__ = [
     "SAME_HOST",
     "Address",
     "AgentDial",
+    "BrowserWebSocketURL",
     "CountryCodes",
     "ExtensionRange",
     "Extensions",
@@ -40,6 +41,10 @@ _DIAL = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 ANY_ORIGIN = "*"
 SAME_HOST = "same-host"
+
+_BROWSER_WEBSOCKET = re.compile(
+    r"wss?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
 
 _PLACEHOLDERS = ("change-me", "changeme")
 
@@ -153,6 +158,13 @@ def _websocket_url(value: str) -> str:
     return value
 
 
+def _browser_websocket_url(value: str) -> str:
+    # Narrower: this one goes into a Content-Security-Policy, where ; and blanks mean something.
+    if not _BROWSER_WEBSOCKET.fullmatch(value):
+        raise ValueError("ws://HOST:PORT/ws or wss://HOST:PORT/ws, as browsers reach it")
+    return value
+
+
 def _websocket_origin(value: str) -> str:
     origin = value.lower()
     if origin in (ANY_ORIGIN, SAME_HOST) or _ORIGIN.fullmatch(origin):
@@ -176,6 +188,7 @@ OwnedNumber = Annotated[str, BeforeValidator(_owned)]
 CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
+BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, _dial_template("{extension}", "PJSIP/{extension}")]

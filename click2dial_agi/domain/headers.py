@@ -1,7 +1,7 @@
 """The two families of SIP headers that carry a call's settings (CONTRACT section 2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["CallHeaders", "read_headers"]
 
@@ -16,8 +16,7 @@ TELEFORGE_ERROR = "X-Teleforge-Error"
 PLATFORMA_ERROR = "X-Platforma-Error"
 
 
-@dataclass(frozen=True, slots=True)
-class CallHeaders:
+class CallHeaders(NamedTuple):
     """The values that count, and the names under which errors are reported."""
 
     outbound_id: str

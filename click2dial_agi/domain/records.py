@@ -114,7 +114,7 @@ def read_request(facts: Mapping[str, str]) -> CallRequest:
 def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
     if facts.get("refused"):
         return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
-    # Dial() goes on in the dialplan (option g) only if the callee hung up first, which it then says.
+    # By its option g, Dial() goes on in the dialplan only if the callee hung up first.
     ended_by = EndedBy.CALLEE if facts.get("ended_by") == EndedBy.CALLEE else EndedBy.AGENT
     return dispose(
         facts.get("dialstatus", ""),

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from click2dial_agi.agi import AGIConnection, Environment, Hangup, Reply
 from click2dial_agi.agi.commands import Action
 from click2dial_agi.domain.config import AGI
+from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed, StartupError
 
 __all__ = ["AGIServer", "AGISession", "Handler"]
@@ -119,18 +119,23 @@ Handler = Callable[[AGISession], Awaitable[None]]
 class AGIServer:
     """Listens for FastAGI sessions and runs ``handler`` for each.
 
-    ``config`` may be replaced while it runs: the networks, the session cap and the deadline are
-    read for each new session.  The address is read once.
+    The networks, the session cap and the deadline may change while it runs, the address may not.
     """
 
     def __init__(self, handler: Handler, config: AGI) -> None:
         self.handler = handler
-        self.config = config
+        self.use(config)
         self.loop: asyncio.AbstractEventLoop
         self._sessions: set[AGISession] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._server: asyncio.Server
+
+    def use(self, config: AGI) -> None:
+        """Take another configuration for the sessions to come."""
+        self.config = config
+        # The same few PBXs connect again and again.
+        self._is_allowed = lru_cache(1024)(partial(is_inside, networks=config.allow_from))
 
     async def start(self) -> None:
         """Listen.  Raises :exc:`StartupError` when the address cannot be had."""
@@ -179,7 +184,7 @@ class AGIServer:
 
     def admit(self, session: AGISession, host: str) -> bool:
         """Count a new session in, or say no: not from an allowed network, or too many."""
-        if not _is_allowed(host, self.config.allow_from):
+        if not self._is_allowed(host):
             log.warning("AGI connection from %s refused: not in agi.allow_from", host)
             return False
         if len(self._sessions) >= self.config.max_sessions:
@@ -198,13 +203,3 @@ class AGIServer:
             self._idle.set()
         return True
 
-
-@lru_cache(maxsize=1024)
-def _is_allowed(host: str, networks: tuple[Any, ...]) -> bool:
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)

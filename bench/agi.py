@@ -1,0 +1,97 @@
+"""FastAGI sessions per second: our real server beside the limit and two peers.
+
+`python -m bench.agi`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from bench import yardstick
+from tests.sandbox import ports
+from tests.sandbox.process import Process, until
+from tests.sandbox.redis import LocalRedis
+from tests.sandbox.server import Server
+
+SESSIONS = 20_000
+PEER_SESSIONS = 4_000
+
+_REF = "call_ref=00000000-0000-4000-8000-000000000000&dialed_at=1795444038"
+OUTBOUND = (
+    f"{_REF}&channel=PJSIP%2F1000-00000001&agent=&callee=0820000100"
+    "&teleforge_outbound_id=27820001234&teleforge_contact_ref=client-4711"
+    "&platforma_outbound_id=&platforma_contact_ref=&platforma_call_ref="
+)
+ENDED = (
+    f"{_REF}&integrator=acme&extension=1000&number=0820000100&dial_number=27820001234"
+    "&contact_ref=client-4711&call_dir=outbound"
+    "&dialstatus=ANSWER&hangup_cause=16&ended_at=1795444099&ended_by=callee"
+)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    with contextlib.ExitStack() as stack:
+        where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="c2d-bench-")))
+        agiload, noop = yardstick.build(where)
+        redis = LocalRedis()
+        stack.callback(redis.close)
+        redis.start()
+        server = stack.enter_context(Server(redis.url))
+
+        def peer(name: str, *argv: str) -> int:
+            port = ports.free_port()
+            command = [arg.format(port=port) for arg in argv]
+            process = Process(command, output=where / f"{name}.log")
+            stack.callback(process.kill)
+            until(partial(_listens, port, process), 15, f"{name}'s start")
+            return port
+
+        rate = partial(yardstick.sessions_per_second, agiload)
+        limit = peer("limit-1", str(noop), "{port}", "1")
+        limit4 = peer("limit-4", str(noop), "{port}", "4")
+        pystrix = peer(
+            "pystrix", sys.executable, str(yardstick.FOLDER / "peer_pystrix.py"), "{port}"
+        )
+        panoramisk = peer(
+            "panoramisk",
+            *(sys.executable, str(yardstick.FOLDER / "peer_panoramisk.py"), "{port}", "uv"),
+        )
+        found = yardstick.alternate(
+            [
+                ("limit, 1 command", lambda: rate(limit, "outbound", SESSIONS)),
+                ("`outbound`", lambda: rate(server.port, "outbound", SESSIONS, OUTBOUND)),
+                (
+                    "`ended`, Redis push included",
+                    partial(rate, server.port, "ended", SESSIONS, ENDED),
+                ),
+                ("limit, 4 commands", lambda: rate(limit4, "outbound", SESSIONS)),
+                (
+                    "panoramisk, 4 commands, uvloop",
+                    partial(rate, panoramisk, "outbound", PEER_SESSIONS),
+                ),
+                ("pystrix's server, 4 commands", partial(rate, pystrix, "outbound", PEER_SESSIONS)),
+            ]
+        )
+    base, peer_rate = found["limit, 1 command"], found["pystrix's server, 4 commands"]
+    print("\n| server | sessions/s | of the limit | times pystrix's server |\n|---|---:|---:|---:|")
+    for name, value in found.items():
+        print(f"| {name} | {value:,.0f} | {value / base:.2f} | {value / peer_rate:.1f} |")
+
+
+def _listens(port: int, process: Process) -> bool:
+    process.check_alive()
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

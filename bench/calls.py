@@ -1,0 +1,102 @@
+"""Whole calls per second through Asterisk: ours beside the same calls on a plain Dial().
+
+The rate is raised until the slowest twentieth of the calls waits more than 20 ms for its 200, or a
+call fails; the last rate before that counts.  `python -m bench.calls`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.yardstick import alternate
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.load import load
+from tests.sandbox.redis import LocalRedis
+from tests.sandbox.server import Server
+from tests.sandbox.tree import asterisk_tree
+from tests.sandbox.trunk import Trunk
+
+DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
+LATE = 0.020  # seconds, at the 95th percentile
+SECONDS = 5
+FIRST, STEP = 40, 20
+RUNS = 3
+
+PLAIN_AGENT = "1900"
+PLAIN_PJSIP = f"""
+[{PLAIN_AGENT}](agent)
+context = plain
+aors = {PLAIN_AGENT}
+[{PLAIN_AGENT}](aor)
+"""
+PLAIN_DIALPLAN = """
+[plain]
+exten => _X.,1,Dial(PJSIP/${EXTEN}@trunk,20,g)
+"""
+
+
+def main() -> None:
+    """Measure and print a table."""
+    with contextlib.ExitStack() as stack:
+        redis = LocalRedis()
+        stack.callback(redis.close)
+        redis.start()
+        server = stack.enter_context(Server(redis.url))
+        trunk = stack.enter_context(Trunk(trace=False))
+        pbx = stack.enter_context(
+            Asterisk(
+                asterisk_tree(),
+                include=DIALPLAN,
+                c2d_agi=server.agi_url,
+                trunk_port=trunk.port,
+                extra_extensions=PLAIN_DIALPLAN,
+                extra_pjsip=PLAIN_PJSIP,
+            )
+        )
+        found = alternate(
+            [
+                ("plain Dial()", highest(pbx, PLAIN_AGENT)),
+                ("click2dial", highest(pbx, "1000")),
+            ],
+            RUNS,
+        )
+    plain = found["plain Dial()"]
+    print("\n| calls | calls/s at p95 under 20 ms | of plain |\n|---|---:|---:|")
+    for name, rate in found.items():
+        print(f"| {name} | {rate:.0f} | {rate / plain:.2f} |")
+
+
+def highest(pbx: Asterisk, agent: str) -> Callable[[], float]:
+    """Return a measure of the highest rate that an agent's calls keep up."""
+
+    def measure() -> float:
+        rate = FIRST
+        while True:
+            result = load(
+                pbx,
+                calls=rate * SECONDS,
+                rate=rate,
+                callees=["0820000100"],
+                agents=[agent],
+                headers=[("X-Teleforge-Outbound-ID", "27820001234")],
+                hang_up_after=0.1,
+            )
+            failed = result.statuses.total() - result.statuses[200]
+            late = failed or result.p95 > LATE
+            print(
+                f"  {agent} at {rate}/s: p50 {result.p50 * 1000:.0f} ms, "
+                f"p95 {result.p95 * 1000:.0f} ms, {failed} failed",
+                file=sys.stderr,
+            )
+            if late:
+                return rate - STEP
+            rate += STEP
+
+    return measure
+
+
+if __name__ == "__main__":
+    main()

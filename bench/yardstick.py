@@ -1,0 +1,90 @@
+"""The load generator, the limit and the peers that we are compared with.
+
+They are not part of this project: `$C2D_YARDSTICK` names their folder, else ../shared/bench.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.sandbox.process import require
+
+FOLDER = Path(os.environ.get("C2D_YARDSTICK") or Path(__file__).parents[2] / "shared" / "bench")
+CONCURRENCY = 32
+RUNS = 5
+
+# agiload sends one text in every session, so every call would be the same call.  This counts up in
+# the digits that the text leaves for it, on the way out of the unchanged program.
+_COUNTER = """\
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static char *c2d_mark; static long c2d_count;
+static inline ssize_t c2d_write(int fd, char *text, size_t size) {
+  if (size > 200) {
+    if (!c2d_mark && (c2d_mark = strstr(text, "000000000000"))) {}
+    if (c2d_mark) { char digits[13]; snprintf(digits, sizeof digits, "%012ld", ++c2d_count);
+      memcpy(c2d_mark, digits, 12); }
+  }
+  return write(fd, text, size);
+}
+"""
+
+
+def folder() -> Path:
+    """Return the yardstick's folder, or end with one clear line."""
+    if not (FOLDER / "agiload.c").is_file():
+        sys.exit(
+            f"no yardstick in {FOLDER}: C2D_YARDSTICK names the folder of agiload.c and noop.c"
+        )
+    return FOLDER
+
+
+def build(where: Path) -> tuple[Path, Path]:
+    """Compile the load generator and the limit; return their paths."""
+    compiler = require("gcc", "gcc")
+    (where / "counter.h").write_text(_COUNTER)
+    agiload, noop = where / "agiload", where / "noop"
+    source = (folder() / "agiload.c").read_text()
+    (where / "agiload.c").write_text(
+        source.replace("write(c->fd,env,strlen(env))", "c2d_write(c->fd,env,strlen(env))")
+    )
+    flags = ["-O2", "-w", "-D_GNU_SOURCE", "-include", str(where / "counter.h")]
+    subprocess.run([compiler, *flags, "-o", agiload, where / "agiload.c"], check=True)
+    subprocess.run([compiler, "-O2", "-w", "-o", noop, folder() / "noop.c"], check=True)
+    return agiload, noop
+
+
+def sessions_per_second(
+    agiload: Path, port: int, script: str, sessions: int, argument: str = ""
+) -> float:
+    """Run a closed loop of sessions against one server; RuntimeError if any failed."""
+    done = subprocess.run(
+        [agiload, "127.0.0.1", str(port), str(sessions), str(CONCURRENCY), script],
+        env={**os.environ, "AGI_ARGS": argument},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    rate = re.search(r"failed=(\d+) .*rate=(\d+)/s", done.stdout)
+    if rate is None or rate[1] != "0" or done.returncode:
+        raise RuntimeError(f"agiload {script} on port {port}: {done.stdout}{done.stderr}")
+    return float(rate[2])
+
+
+def alternate(
+    measures: Sequence[tuple[str, Callable[[], float]]], runs: int = RUNS
+) -> dict[str, float]:
+    """Measure each in turn, `runs` times over, and return the medians."""
+    found: dict[str, list[float]] = {name: [] for name, _ in measures}
+    for run in range(runs):
+        print(f"run {run + 1} of {runs}", file=sys.stderr)
+        for name, measure in measures:
+            found[name].append(measure())
+    return {name: statistics.median(values) for name, values in found.items()}

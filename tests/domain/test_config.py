@@ -1,0 +1,295 @@
+"""The configuration: what a wrong key is told, and what the keys mean (CONTRACT section 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.config_types import Address
+from click2dial_agi.exceptions import ConfigError
+from tests.domain.examples import ACME, config, integrator
+
+RANGE = 'a range of 3-4 digit extensions, such as "1000-1999", or one extension'
+LISTEN = "host:port, such as 127.0.0.1:4573 or [::1]:4573"
+NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
+NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
+OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
+CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
+OUTBOUND_ID = "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
+REDIS = "redis://HOST:PORT/DB or rediss://HOST:PORT/DB"
+TRUNK = "a dial string with {number}, such as PJSIP/{number}@trunk"
+AGENT = "a dial string with {extension}, such as PJSIP/{extension}"
+SECRET = "a text, ${ENV_VAR} or file:PATH"
+I0 = "integrators[0]"
+
+OTHER = {"name": "other", "extensions": ["2000-2999"], "key_prefix": "other"}
+
+
+def document(path: str, value: object) -> dict[str, Any]:
+    """Return a good document with one key changed: ``agi.listen`` or, in ACME, ``.push``."""
+    made: dict[str, Any] = {"agi": {}, "integrators": [copy.deepcopy(ACME)]}
+    at: dict[str, Any] = made
+    *folders, key = path.split(".")
+    for folder in folders:
+        at = made["integrators"][0] if not folder else at.setdefault(folder, {})
+    at[key] = value
+    return made
+
+
+def problem(made: object) -> tuple[str, str]:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(made)
+    assert str(raised.value) == f"{raised.value.path}: {raised.value.expected}"
+    return raised.value.path, raised.value.expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path", "expected"),
+    [
+        ("agi.listen", 4573, "agi.listen", LISTEN),
+        ("agi.listen", "127.0.0.1", "agi.listen", LISTEN),
+        ("agi.listen", "127.0.0.1:65536", "agi.listen", LISTEN),
+        ("agi.listen", "::1:4573", "agi.listen", LISTEN),
+        ("agi.listen", "h:1\n", "agi.listen", LISTEN),
+        ("agi.allow_from", ["10.0.0.1/8"], "agi.allow_from", NETWORKS),
+        ("agi.allow_from", ["here"], "agi.allow_from", NETWORKS),
+        ("agi.max_sessions", 0, "agi.max_sessions", "input should be greater than or equal to 1"),
+        ("agi.max_sessions", "10", "agi.max_sessions", "input should be a valid integer"),
+        ("agi.session_timeout", 0, "agi.session_timeout", "input should be greater than 0"),
+        (".name", "a b", f"{I0}.name", "string should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
+        (".name", "a\n", f"{I0}.name", "string should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
+        (".name", 5, f"{I0}.name", "input should be a valid string"),
+        (".redis", "http://h", f"{I0}.redis", REDIS),
+        (".redis", "redis://", f"{I0}.redis", REDIS),
+        (".redis", "redis://h:0", f"{I0}.redis", REDIS),
+        (".redis", "redis://h:99999", f"{I0}.redis", REDIS),
+        (".push", "up", f"{I0}.push", "input should be 'left' or 'right'"),
+        (".payload_version", 1, f"{I0}.payload_version", "input should be 2 or 3"),
+        (".payload_version", "3", f"{I0}.payload_version", "input should be 2 or 3"),
+        (".extensions", "1000-1999", f"{I0}.extensions", "a list"),
+        (".extensions", [], f"{I0}.extensions", None),
+        (".extensions", ["10"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["100", "1999-1000"], f"{I0}.extensions[1]", RANGE),
+        (".extensions", ["100-1999"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["10000"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["1000\n"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["\uff11000"], f"{I0}.extensions[0]", RANGE),
+        (".agent_dial", "PJSIP/1000", f"{I0}.agent_dial", AGENT),
+        (".agent_dial", "PJSIP/{number}", f"{I0}.agent_dial", AGENT),
+        (".agent_dial", "PJSIP/{extension},60", f"{I0}.agent_dial", AGENT),
+        (".agent_dial", "PJSIP/{extension}&SIP/{extension}", f"{I0}.agent_dial", AGENT),
+        (".trunk_dial", "PJSIP/{number}@${T}", f"{I0}.trunk_dial", TRUNK),
+        (".trunk_dial", "PJSIP/{number}@t\n", f"{I0}.trunk_dial", TRUNK),
+        (".ring_timeout", 0, f"{I0}.ring_timeout", "input should be greater than or equal to 1"),
+        (".ring_timeout", 601, f"{I0}.ring_timeout", "input should be less than or equal to 600"),
+        (".ring_timeout", "60", f"{I0}.ring_timeout", "input should be a valid integer"),
+        (".internal_calls", "yes", f"{I0}.internal_calls", "input should be a valid boolean"),
+        (".default_outbound_id", "!", f"{I0}.default_outbound_id", OUTBOUND_ID),
+        (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", OWNED),
+        (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", OWNED),
+        (".caller_ids", {"random": [27820001234]}, f"{I0}.caller_ids.random[0]", NUMBER),
+        (".caller_ids", {"verified": {"s": "1"}}, f"{I0}.caller_ids.verified.s", NUMBER),
+        (".caller_ids", {"verified": {"a b": "27"}}, f"{I0}.caller_ids.verified.a b", None),
+        (".caller_ids", {"verified": []}, f"{I0}.caller_ids.verified", "a mapping"),
+        (".caller_ids", {"random": "27820001234"}, f"{I0}.caller_ids.random", "a list"),
+        (".caller_ids", None, f"{I0}.caller_ids", "a mapping"),
+        (".destinations", {"international": "27"}, f"{I0}.destinations.international", CODES),
+        (".destinations", {"international": [27]}, f"{I0}.destinations.international", CODES),
+        (".destinations", {"international": ["027"]}, f"{I0}.destinations.international", CODES),
+        (".limits", {"concurrent_calls": 0}, f"{I0}.limits.concurrent_calls", None),
+        (".api_keys", ["change-me"], f"{I0}.api_keys[0]", None),
+        (".api_keys", ["Change-Me"], f"{I0}.api_keys[0]", None),
+        (".api_keys", [""], f"{I0}.api_keys[0]", SECRET),
+        (".key_prefix", "", f"{I0}.key_prefix", None),
+        (".http", 8300, f"{I0}.http", LISTEN),
+        ("agi", None, "agi", "a mapping"),
+        ("spool_dir", 5, "spool_dir", "a path"),
+        ("asterisk", {}, "asterisk.ari_password", "this key is required"),
+        ("asterisk.ari_password", "change-me", "asterisk.ari_password", None),
+    ],
+)
+def test_a_wrong_value_is_told_its_key_and_what_belongs_there(
+    key: str, value: object, path: str, expected: str | None
+) -> None:
+    found = problem(document(key, value))
+    assert found[0] == path
+    assert found[1] == expected or expected is None
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("agj", "agj"),
+        ("agi.port", "agi.port"),
+        (".extension", f"{I0}.extension"),
+        (".caller_ids", f"{I0}.caller_ids.pool"),
+        (".destinations", f"{I0}.destinations.pool"),
+        (".limits", f"{I0}.limits.pool"),
+    ],
+)
+def test_an_unknown_key_is_told(key: str, path: str) -> None:
+    value: object = {"pool": 1} if path.endswith(".pool") else 1
+    assert problem(document(key, value)) == (path, "unknown key")
+
+
+@pytest.mark.parametrize(
+    ("made", "path", "expected"),
+    [
+        (None, "configuration", "a mapping of keys such as agi and integrators"),
+        ([], "configuration", "a mapping of keys such as agi and integrators"),
+        ({}, "integrators", "this key is required"),
+        ({"integrators": None}, "integrators", "a list"),
+        ({"integrators": []}, "integrators", None),
+        ({"integrators": [None]}, I0, "a mapping"),
+        ({"integrators": [{}]}, f"{I0}.name", "this key is required"),
+        ({"integrators": [{"name": "a"}]}, f"{I0}.extensions", "this key is required"),
+        ({"integrators": [ACME, {**OTHER, "name": "acme"}]}, "integrators", "each name once"),
+        (
+            {"integrators": [ACME, {**OTHER, "key_prefix": "enigma:notifications"}]},
+            "integrators",
+            "each pair of redis and key_prefix once",
+        ),
+        (
+            {"integrators": [{**ACME, "http": "h:1"}, {**OTHER, "http": "h:1"}]},
+            "integrators",
+            "each http once",
+        ),
+        (
+            {"integrators": [{**ACME, "http": "h:1"}]},
+            "asterisk",
+            "required where an integrator has http",
+        ),
+        (
+            {"integrators": [ACME, {**OTHER, "extensions": ["1999-2001"]}]},
+            "integrators",
+            "extensions 1999-2001 of other overlap 1000-1999 of acme; each extension has one owner",
+        ),
+    ],
+)
+def test_a_wrong_document_is_told(made: object, path: str, expected: str | None) -> None:
+    found = problem(made)
+    assert found[0] == path
+    assert found[1] == expected or expected is None
+
+
+def test_all_problems_are_told_at_once() -> None:
+    made = document(".push", "up")
+    made["integrators"][0]["ring_timeout"] = 0
+    made["nonsense"] = 1
+    with pytest.raises(ConfigError) as raised:
+        parse_config(made)
+    told = [str(raised.value), *raised.value.__notes__]
+    assert sorted(line.split(":")[0] for line in told) == [
+        "integrators[0].push",
+        "integrators[0].ring_timeout",
+        "nonsense",
+    ]
+
+
+text = st.text(max_size=8)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = sorted(type(integrator()).model_fields)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), json_values, max_size=4), json_values)
+def test_any_document_is_a_configuration_or_a_config_error(
+    keys: dict[str, object], agi: object
+) -> None:
+    for made in ({"integrators": [{**ACME, **keys}]}, {"integrators": [ACME], "agi": agi}, agi):
+        with contextlib.suppress(ConfigError):
+            assert isinstance(parse_config(made), Config)
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        integrator().push = "right"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:4573", "127.0.0.1", 4573),
+        ("[::1]:4573", "::1", 4573),
+        ("pbx.example-1.org:0", "pbx.example-1.org", 0),
+    ],
+)
+def test_an_address_is_read_and_written(text: str, host: str, port: int) -> None:
+    listen = parse_config(document("agi.listen", text)).agi.listen
+    assert listen == Address(host, port)
+    assert str(listen) == text
+
+
+@pytest.mark.parametrize(
+    ("extension", "owned"),
+    [
+        ("1000", True),
+        ("1999", True),
+        ("300", True),
+        ("999", False),
+        ("2000", False),
+        ("0300", False),
+        ("100", False),
+        ("", False),
+        ("1000\n", False),
+    ],
+)
+def test_an_integrator_owns_its_ranges_by_length(extension: str, owned: bool) -> None:
+    assert integrator().owns(extension) is owned
+    assert config().owner_of(extension) == (integrator() if owned else None)
+
+
+def test_an_extension_may_be_an_unquoted_number() -> None:
+    assert integrator(extensions=[1000]).owns("1000")
+
+
+def test_integrators_are_found_by_name_and_by_extension() -> None:
+    both = parse_config({"integrators": [ACME, OTHER]})
+    assert [both.integrator(name) for name in ("acme", "other")] == list(both.integrators)
+    assert both.owner_of("2500") is both.integrators[1]
+    assert both.integrator("") is None
+    assert both.owner_of("3000") is None
+
+
+def test_what_is_wide_open_is_warned_of() -> None:
+    assert config().warnings() == [
+        "integrators.acme.caller_ids.owned is empty: any caller ID may be shown",
+        "integrators.acme.destinations.international is not set: all countries",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listen", "warned"),
+    [("0.0.0.0:8088", True), ("127.0.0.1:8088", False), ("[::1]:8088", False), ("h:1", True)],
+)
+def test_an_open_edge_is_warned_of(listen: str, warned: bool) -> None:
+    made = parse_config({"edge": {"listen": listen}, "integrators": [ACME]})
+    assert ("edge.tls is not set" in made.warnings()[0]) is warned
+
+
+def test_what_was_chosen_is_not_warned_of() -> None:
+    chosen = config(caller_ids={"owned": ["2782*"]}, destinations={"international": "all"})
+    assert chosen.warnings() == []
+
+
+def test_the_defaults_are_the_contracts() -> None:
+    acme = integrator()
+    assert str(config().agi.listen) == "127.0.0.1:4573"
+    assert [str(network) for network in config().agi.allow_from] == ["127.0.0.0/8", "::1/128"]
+    assert acme.redis == "redis://127.0.0.1:6379/0"
+    assert acme.cdr_list == "enigma:notifications:cdr"
+    assert (acme.push, acme.payload_version, acme.ring_timeout) == ("left", 3, 60)
+    assert (acme.agent_dial, acme.trunk_dial) == ("PJSIP/{extension}", "PJSIP/{number}@trunk")
+    assert acme.internal_calls
+    assert acme.default_outbound_id is None
+    assert (acme.limits.calls_per_minute, acme.limits.concurrent_calls) == (60, 30)

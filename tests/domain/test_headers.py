@@ -1,0 +1,36 @@
+"""The two families of SIP headers (CONTRACT section 2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from click2dial_agi.domain.headers import CallHeaders, read_headers
+
+T, P = "X-Teleforge-Error", "X-Platforma-Error"
+
+
+@pytest.mark.parametrize(
+    ("facts", "outbound_id", "contact_ref", "errors"),
+    [
+        ({}, "", "", (T,)),
+        ({"teleforge_outbound_id": "a"}, "a", "", (T,)),
+        ({"teleforge_contact_ref": "c"}, "", "c", (T,)),
+        ({"platforma_outbound_id": "b"}, "b", "", (P,)),
+        ({"platforma_contact_ref": "d"}, "", "d", (P,)),
+        ({"platforma_call_ref": "e"}, "", "e", (P,)),
+        ({"platforma_contact_ref": "d", "platforma_call_ref": "e"}, "", "d", (P,)),
+        ({"teleforge_outbound_id": "a", "platforma_outbound_id": "b"}, "a", "", (T, P)),
+        ({"teleforge_outbound_id": "a", "platforma_contact_ref": "d"}, "a", "d", (T, P)),
+        ({"teleforge_contact_ref": "c", "platforma_call_ref": "e"}, "", "c", (T, P)),
+        ({"teleforge_outbound_id": "", "platforma_outbound_id": "b"}, "b", "", (P,)),
+        ({"teleforge_contact_ref": "", "platforma_contact_ref": ""}, "", "", (T,)),
+    ],
+)
+def test_teleforge_wins_and_errors_go_to_the_families_used(
+    facts: dict[str, str], outbound_id: str, contact_ref: str, errors: tuple[str, ...]
+) -> None:
+    assert read_headers(facts) == CallHeaders(outbound_id, contact_ref, errors)
+
+
+def test_other_facts_are_no_headers() -> None:
+    assert read_headers({"outbound_id": "a", "contact_ref": "b"}) == CallHeaders("", "", (T,))

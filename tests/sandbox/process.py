@@ -1,0 +1,120 @@
+"""Children of the tests: they never outlive the test run, and a failure shows their last words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+POLL = 0.01  # seconds; finer than the 4 ms kernel tick would only burn the two cores under test
+
+
+class MissingToolError(RuntimeError):
+    """A program that the sandbox needs is not installed; the message names its Debian package."""
+
+
+def require(tool: str, package: str) -> str:
+    """Return the path of a program, or say which Debian package brings it."""
+    path = shutil.which(tool)
+    if path is None:
+        raise MissingToolError(f"{tool} is not installed: apt-get install {package}")
+    return path
+
+
+def until(probe: Callable[[], T | None], timeout: float, what: str) -> T:
+    """Poll until the probe returns something true and return that; TimeoutError names `what`."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout:g} s")
+        time.sleep(POLL)
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """Return the last lines of a file for an error message; a missing file is no second error."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return f"({path} was never written)"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+class Process:
+    """One child whose output goes to a file.
+
+    It gets SIGKILL when the thread that started it ends (PR_SET_PDEATHSIG, set by setpriv), so
+    start it from a thread that lives as long as the child should; pytest's main thread does.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        output: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = Path(argv[0]).name
+        self.output = output
+        with output.open("ab") as sink:
+            self._popen = subprocess.Popen(
+                [require("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,  # Ctrl-C is for pytest; its teardown stops the child
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status, None while it runs."""
+        return self._popen.poll()
+
+    def check_alive(self) -> None:
+        """Raise RuntimeError with the child's last output if it has ended."""
+        if self.returncode is not None:
+            raise RuntimeError(
+                f"{self.name} ended with status {self.returncode}:\n{tail(self.output)}"
+            )
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the end; TimeoutError with the last output leaves the child running."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            message = f"{self.name} still runs after {timeout:g} s:\n{tail(self.output)}"
+            raise TimeoutError(message) from None
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal; a child that is already gone does not mind."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.send_signal(signum)
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Ask it to end, kill it when it has not ended by the deadline, return its status."""
+        self.send(signal.SIGTERM)
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """End it at once, as a power cut would."""
+        self.send(signal.SIGKILL)
+        return self._popen.wait(10)

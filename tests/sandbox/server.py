@@ -1,0 +1,132 @@
+"""The product itself as the sandbox runs it: `click2dial-agi serve` with a configuration file."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from tests.sandbox import ports
+from tests.sandbox.process import Process, tail, until
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 15.0
+
+#: An integrator as the tests know it; `Server(integrator={...})` changes single keys.
+ACME: dict[str, Any] = {
+    "name": "acme",
+    "extensions": ["1000-1199", "1200-1299"],
+    "ring_timeout": 20,
+    "caller_ids": {"random": ["27820009999"], "verified": {"spring": "27110001234"}},
+    "destinations": {"international": "all"},
+}
+
+
+class Server:
+    """One server process; use it as a context manager.
+
+    `start` after `stop` or `kill` uses the same port and configuration; `write` changes the file.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        integrator: Mapping[str, Any] | None = None,
+        agi: Mapping[str, Any] | None = None,
+        log_level: str = "INFO",
+        **sections: Any,
+    ) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="c2d-server-")
+        directory = Path(self._directory.name)
+        self.port = ports.free_port()
+        self.log_path = directory / "server.log"
+        self.config_path = directory / "click2dial.yaml"
+        self.config: dict[str, Any] = {
+            "agi": {"listen": f"{HOST}:{self.port}", **(agi or {})},
+            "spool_dir": str(directory),
+            "integrators": [{**ACME, "redis": redis_url, **(integrator or {})}],
+            **sections,
+        }
+        self.write(self.config)
+        self._log_level = log_level
+        self._process: Process | None = None
+
+    @property
+    def agi_url(self) -> str:
+        """What `C2D_AGI` names."""
+        return f"agi://{HOST}:{self.port}"
+
+    def write(self, config: Mapping[str, Any]) -> None:
+        """Replace the configuration file; the server reads it at its start and on SIGHUP."""
+        self.config_path.write_text(yaml.safe_dump(dict(config)), "utf-8")
+
+    def start(self) -> None:
+        """Start it and return when it accepts connections."""
+        process = self._process = Process(
+            [
+                *(sys.executable, "-m", "click2dial_agi", "serve"),
+                *("--config", str(self.config_path), "--log-level", self._log_level),
+            ],
+            output=self.log_path,
+        )
+
+        def listening() -> bool:
+            process.check_alive()
+            try:
+                with socket.create_connection((HOST, self.port), 1):
+                    return True
+            except OSError:
+                return False
+
+        until(listening, START_TIMEOUT, "the server's start")
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """SIGKILL, as the kernel's out-of-memory killer would."""
+        return self._end(signal.SIGKILL)
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        if self._process is not None:
+            self._process.send(signal.SIGHUP)
+
+    def log(self) -> str:
+        """All it has logged, over all its starts."""
+        return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of the log."""
+        return tail(self.log_path, lines)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._directory.cleanup()
+
+    def _end(self, signum: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if signum is signal.SIGKILL:
+            return process.kill()
+        process.send(signum)
+        return process.wait(30)
