@@ -8,6 +8,7 @@ and writes it again.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from functools import lru_cache
 
 from pystrix.agi import core
 from pystrix.agi.agi_core import _Action as Action
@@ -88,6 +89,11 @@ def read_variable(name: str) -> Action:
     Text that a phone chose comes back as it is; nothing in it is expanded.
     """
     return core.GetFullVariable(f"${{{name}}}")
+
+
+@lru_cache(maxsize=64)  # the names are constants of the callers
+def _are_names(names: tuple[str, ...]) -> bool:
+    return all(_VARIABLE_NAME.fullmatch(name) for name in names)
 
 
 def _word(argument: str) -> str:

@@ -34,9 +34,10 @@ class Environment:
         try:
             variables = dict([line.split(": ", 1) for line in lines])
         except ValueError:
-            raise MalformedEnvironment("not an AGI environment line: one without a colon") from None
-        if text.startswith("agi_") + text.count("\nagi_") != len(lines):
-            raise MalformedEnvironment("not an AGI environment line: one without agi_ before it")
+            variables = {}
+        if not variables or text.startswith("agi_") + text.count("\nagi_") != len(lines):
+            bad = next(line for line in lines if line[:4] != "agi_" or ": " not in line)
+            raise MalformedEnvironment(f"not an AGI environment line: {bad[:80]!r}")
         if len(variables) != len(lines):
             raise MalformedEnvironment("a variable of the AGI environment comes twice")
         return cls(variables)
