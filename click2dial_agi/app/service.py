@@ -39,7 +39,7 @@ class Service:
         self._writers: dict[str, RedisWriter] = {}
         self._refusals = Refusals(config.edge.redis) if config.edge else None
         self._edge: Edge | None = None
-        if config.edge and self._refusals and with_edge:
+        if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
         self._handlers = CallHandlers(config, self._writers, self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)

@@ -25,16 +25,18 @@ async def follow(integrators: Sequence[Integrator], *, as_json: bool = False) ->
     Each push is published on a channel of the list's name; subscribing to it leaves the list to
     its consumers.  Raises :exc:`NotificationError` when a Redis cannot be reached.
     """
-    console = Console(highlight=False, soft_wrap=True)
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_follow_one(integrator, console, as_json))
-            for integrator in integrators
-        ]
-        # One Redis that fails ends them all, with one message instead of an exception group.
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in pending:
+    # Anybody may publish on the channel: what arrives is text, not markup.
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    tasks = [
+        asyncio.create_task(_follow_one(integrator, console, as_json)) for integrator in integrators
+    ]
+    # One Redis that fails ends them all, with its one message: a TaskGroup would raise a group.
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
 
@@ -70,6 +72,6 @@ def describe(body: str) -> Text:
             f" as {payload['dial_number'] or '?':<11}  {reason} ({payload['end_code']})"
             f"  {payload['call_time']} s  {payload['contact_ref']}  {payload['call_ref']}"
         )
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OSError, OverflowError):
         return Text(body)
     return Text(line, style=_STYLES.get(reason, "red"))

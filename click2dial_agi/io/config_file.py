@@ -30,10 +30,10 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     if len(text) > _MAX_SIZE:
         raise ConfigError(str(path), f"a file of at most {_MAX_SIZE} bytes")
     try:
-        document = yaml.load(text, _Loader)
+        document = _reveal(yaml.load(text, _Loader), "", environment)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigError(str(path), f"YAML: {' '.join(str(error).split())}") from error
-    return parse_config(_reveal(document, "", environment))
+    return parse_config(document)
 
 
 class _Loader(yaml.SafeLoader):

@@ -70,7 +70,9 @@ class Refusals:
                 decode_responses=True,
             )
 
-    def __len__(self) -> int:
+    @property
+    def kept(self) -> int:
+        """How many calls' errors lie in memory."""
         return len(self._kept)
 
     async def publish(self, call_id: str, headers: Sequence[tuple[str, str]]) -> None:

@@ -128,7 +128,14 @@ def test_several_variables_are_set_in_one_command() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [*",\"\\${}[];()<>!?^`' \t\n\r\0\x7fé\uff10\u0660", "${SHELL(id)}", "a,b", "a\n", "\ud800"],
+    [
+        *",\"\\${}[];()<>!?^`' \t\n\r\0\x7fé\uff10\u0660",
+        "${SHELL(id)}",
+        "a,b",
+        "a,C2D_VERDICT=dial",
+        "a\n",
+        "\ud800",
+    ],
 )
 def test_what_the_dialplan_would_read_is_not_set(value: str) -> None:
     with pytest.raises(UnsafeCommand, match="C2D_X: the value holds characters"):
@@ -138,7 +145,7 @@ def test_what_the_dialplan_would_read_is_not_set(value: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "lower", "1A", "__A", "É", "A B", "A,B", "A=B", "A\n", "${A}"),
+        *("", "lower", "1A", "__A", "É", "A B", "A,B", "A=B", "A=1,B", "A\n", "${A}"),
         *("A(", "A(x", "A()", "A(x)y", "A(x)\n", "A(x,1)", "SHELL(id;id)"),
     ],
 )
