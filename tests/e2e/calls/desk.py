@@ -1,0 +1,74 @@
+"""Calls as an agent places them, and the record that each leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.e2e.records import CRM, Payload
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.calls import Call, HangUp, Header, Then, call, place_call
+from tests.sandbox.result import CallResult
+from tests.sandbox.trunk import Trunk
+
+OUTBOUND_ID = ("X-Teleforge-Outbound-ID", "27820001234")
+
+#: Long enough for a callee to hear it, short enough for many tests.
+BRIEF = HangUp(0.05)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An agent's phone and the CRM that gets the records."""
+
+    pbx: Asterisk
+    trunk: Trunk
+    crm: CRM
+
+    def call(
+        self,
+        callee: str,
+        headers: Sequence[Header] = (OUTBOUND_ID,),
+        *,
+        agent: str = "1000",
+        then: Then = BRIEF,
+        display: str = "",
+        timeout: float = 30.0,
+    ) -> tuple[CallResult, Payload]:
+        """Place a call and return what the wire saw and the record that was popped."""
+        result = call(
+            self.pbx,
+            agent=agent,
+            callee=callee,
+            headers=headers,
+            then=then,
+            display=display,
+            timeout=timeout,
+        )
+        return result, self.crm.pop()
+
+    def place(
+        self,
+        callee: str,
+        headers: Sequence[Header] = (OUTBOUND_ID,),
+        *,
+        agent: str = "1000",
+        then: Then = BRIEF,
+    ) -> Call:
+        """Start a call."""
+        return place_call(self.pbx, agent=agent, callee=callee, headers=headers, then=then)
+
+
+@contextlib.contextmanager
+def servers(pbx: Asterisk, *urls: str) -> Iterator[None]:
+    """Let the dialplan ask these servers, as an operator would by changing C2D_AGI.
+
+    A call reads the list at its start and at its end: both must lie within.
+    """
+    before = pbx.cli("dialplan show globals").partition("C2D_AGI=")[2].partition("\n")[0]
+    pbx.cli(f'dialplan set global C2D_AGI "{" ".join(urls)}"')
+    try:
+        yield
+    finally:
+        pbx.cli(f'dialplan set global C2D_AGI "{before.strip()}"')
