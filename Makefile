@@ -4,8 +4,10 @@
 PYTHON ?= python3
 BIN = .venv/bin
 STAMP = .venv/.installed
+SOFTPHONE = click2dial_agi/softphone
+LIBRARIES = tests/browser/node_modules/.package-lock.json
 
-.PHONY: demo test lint bench sandbox clean help
+.PHONY: demo test lint bench sandbox softphone browser clean help
 
 help:
 	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
@@ -13,12 +15,13 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
+	@echo "make softphone  build the softphone's script, which demo, test and a wheel hold"
 	@echo "make clean    remove what was made in this folder"
 
-demo: sandbox
+demo: sandbox softphone
 	@$(BIN)/python -m tests.sandbox.demo $(if $(KEEP),--keep)
 
-test: sandbox
+test: sandbox softphone browser
 	$(BIN)/python -m pytest --cov $(ARGS)
 
 lint: $(STAMP)
@@ -33,6 +36,22 @@ sandbox: $(STAMP)
 	@sh tests/sandbox/apt-packages.sh
 	@$(BIN)/python -m tests.sandbox.tree
 
+softphone: $(SOFTPHONE)/dist/softphone.js
+
+$(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js) $(SOFTPHONE)/package-lock.json
+	@sh tests/sandbox/apt-packages.sh npm
+	@echo "Building the softphone"
+	@cd $(SOFTPHONE) && npm ci --ignore-scripts --silent && npm run --silent build
+
+# What only the tests in a browser need.
+browser: $(LIBRARIES)
+	@sh tests/sandbox/apt-packages.sh chromium
+
+$(LIBRARIES): tests/browser/package-lock.json
+	@sh tests/sandbox/apt-packages.sh npm
+	@cd tests/browser && npm ci --ignore-scripts --silent
+	@touch $@
+
 $(STAMP): setup.cfg pyproject.toml
 	@echo "Installing Python packages into .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
@@ -41,5 +60,6 @@ $(STAMP): setup.cfg pyproject.toml
 	@touch $@
 
 clean:
+	rm -rf $(SOFTPHONE)/dist $(SOFTPHONE)/node_modules tests/browser/node_modules
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -exec rm -rf {} +

@@ -21,7 +21,7 @@ from tests.sandbox.server import Server
 SESSIONS = 20_000
 PEER_SESSIONS = 4_000
 
-_REF = "call_ref=00000000-0000-4000-8000-000000000000&dialed_at=1795444038"
+_REF = "?call_ref=00000000-0000-4000-8000-000000000000&dialed_at=1795444038"
 OUTBOUND = (
     f"{_REF}&channel=PJSIP%2F1000-00000001&agent=&callee=0820000100"
     "&teleforge_outbound_id=27820001234&teleforge_contact_ref=client-4711"
@@ -65,10 +65,10 @@ def main() -> None:
         found = yardstick.alternate(
             [
                 ("limit, 1 command", lambda: rate(limit, "outbound", SESSIONS)),
-                ("`outbound`", lambda: rate(server.port, "outbound", SESSIONS, OUTBOUND)),
+                ("`outbound`", lambda: rate(server.port, f"outbound{OUTBOUND}", SESSIONS)),
                 (
                     "`ended`, Redis push included",
-                    partial(rate, server.port, "ended", SESSIONS, ENDED),
+                    partial(rate, server.port, f"ended{ENDED}", SESSIONS),
                 ),
                 ("limit, 4 commands", lambda: rate(limit4, "outbound", SESSIONS)),
                 (

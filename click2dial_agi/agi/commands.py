@@ -8,7 +8,6 @@ and writes it again.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from functools import lru_cache
 
 from pystrix.agi import core
 from pystrix.agi.agi_core import _Action as Action
@@ -40,7 +39,7 @@ def serialize(action: Action) -> bytes:
     words = action._command.split()
     words += [_word(str(argument)) for argument in action._arguments if argument not in (None, "")]
     line = " ".join(words)
-    if _CONTROL.search(line):
+    if not line.isprintable() and _CONTROL.search(line):
         raise UnsafeCommand("a command must not hold control characters")
     if len(words) > limits.MAX_COMMAND_WORDS:
         raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND_WORDS} words")
@@ -59,7 +58,7 @@ def set_variables(variables: Mapping[str, str]) -> Action:
     Raises :exc:`UnsafeCommand` as :func:`check_variables` does.
     """
     check_variables(variables)
-    return core.Exec("MSet", [f"{name}={value}" for name, value in variables.items()])
+    return core.Exec("MSet", [",".join([f"{name}={value}" for name, value in variables.items()])])
 
 
 def check_variables(variables: Mapping[str, str]) -> None:
@@ -89,11 +88,6 @@ def read_variable(name: str) -> Action:
     Text that a phone chose comes back as it is; nothing in it is expanded.
     """
     return core.GetFullVariable(f"${{{name}}}")
-
-
-@lru_cache(maxsize=64)  # the names are constants of the callers
-def _are_names(names: tuple[str, ...]) -> bool:
-    return all(_VARIABLE_NAME.fullmatch(name) for name in names)
 
 
 def _word(argument: str) -> str:

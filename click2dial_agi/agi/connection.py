@@ -39,6 +39,8 @@ Event = Environment | Reply | Hangup
 class AGIConnection:
     """The server's side of one session, without input or output."""
 
+    __slots__ = ("_buffer", "_events", "_usage", "state")
+
     def __init__(self) -> None:
         self.state = State.ENVIRONMENT
         self._buffer = bytearray()

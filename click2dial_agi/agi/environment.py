@@ -1,6 +1,5 @@
 """The block of ``agi_*`` lines with which Asterisk opens every session."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from click2dial_agi.agi import limits
@@ -13,48 +12,43 @@ __all__ = ["Environment"]
 class Environment:
     """What Asterisk says of the channel and the script it asks for.
 
-    ``variables`` maps names (``agi_uniqueid``) to text.  Bytes that are not
-    UTF-8 arrive as U+FFFD, since a caller's name may hold any bytes (``setup_env`` in res_agi.c
-    writes them as they are).
+    Only what stands ahead of anything that a phone has a say in is offered: the script with its
+    query, and the channel.  Caller, diversion and dialled number come behind (``setup_env`` in
+    res_agi.c), and a newline in one of them forges lines, or ends the block early.
     """
 
-    variables: Mapping[str, str]
+    text: str
 
     @classmethod
     def parse(cls, block: bytes) -> "Environment":
-        """Read the lines before the empty line.
+        """Read the lines before the empty line; bytes that are not UTF-8 become U+FFFD.
 
-        A name that comes twice means that a value held a newline and forged a line, so such a
-        block is refused: there is no telling which of the two Asterisk meant.
+        Raises :exc:`MalformedEnvironment` for a block that does not begin as Asterisk's does, and
+        :exc:`LimitExceeded` for one of too many lines.
         """
-        text = block.decode("utf-8", "replace")
-        lines = text.split("\n")
-        if len(lines) > limits.MAX_ENVIRONMENT_LINES:
+        if not block.startswith(b"agi_network: yes\n"):
+            start = block[:80].decode("utf-8", "replace")
+            raise MalformedEnvironment(f"not the start of a FastAGI environment: {start!r}")
+        if block.count(b"\n") >= limits.MAX_ENVIRONMENT_LINES:
             raise LimitExceeded("lines of the AGI environment", limits.MAX_ENVIRONMENT_LINES)
-        try:
-            variables = dict([line.split(": ", 1) for line in lines])
-        except ValueError:
-            variables = {}
-        if not variables or text.startswith("agi_") + text.count("\nagi_") != len(lines):
-            bad = next(line for line in lines if line[:4] != "agi_" or ": " not in line)
-            raise MalformedEnvironment(f"not an AGI environment line: {bad[:80]!r}")
-        if len(variables) != len(lines):
-            raise MalformedEnvironment("a variable of the AGI environment comes twice")
-        return cls(variables)
+        return cls(block.decode("utf-8", "replace"))
 
     @property
     def script(self) -> str:
         """The path asked for, without slashes at its start: ``outbound``."""
-        return self._get("agi_network_script").lstrip("/")
+        return self._first("agi_network_script").partition("?")[0].lstrip("/")
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark in the path asked for; the only arguments there are."""
+        return self._first("agi_network_script").partition("?")[2]
 
     @property
     def channel(self) -> str:
-        """The channel's name, such as ``PJSIP/1000-00000001``; for logs only."""
-        return self._get("agi_channel")
+        """The channel's name, such as ``PJSIP/1000-00000001``."""
+        return self._first("agi_channel")
 
-    def argument(self, number: int) -> str:
-        """The AGI application's argument ``number``, counted from 1; empty if it was not given."""
-        return self._get(f"agi_arg_{number}")
-
-    def _get(self, name: str) -> str:
-        return self.variables.get(name, "").strip()
+    def _first(self, name: str) -> str:
+        """Return the value on the first line of that name, empty if there is none."""
+        _, found, rest = self.text.partition(f"\n{name}: ")
+        return rest.partition("\n")[0] if found else ""

@@ -42,7 +42,7 @@ class Reply(NamedTuple):
     def parse(cls, line: str) -> "Reply":
         """Read one reply line, or the joined lines of a usage text."""
         match = _REPLY.fullmatch(line)
-        if match is None:
+        if match is None or (match[1] == "200" and not match[2].startswith("result=")):
             raise MalformedReply(line)
         return cls(int(match[1]), match[2])
 

@@ -156,6 +156,51 @@ def hash_key(
 
 
 @app.command()
+def spool(
+    config: ConfigOption = DEFAULT_CONFIG,
+    flush: Annotated[bool, typer.Option("--flush", help="Try to push it all, now.")] = False,
+) -> None:
+    """Show what waits on this machine for a Redis: whose it is, and since when."""
+    import asyncio
+
+    from click2dial_agi.app import spool_commands
+
+    loaded = _load(config)
+    _configure_logging("WARNING")
+    try:
+        if flush:
+            print(f"{asyncio.run(spool_commands.flush(loaded))} records pushed")
+        spool_commands.show(loaded)
+    except Click2DialError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
+def drain(
+    config: ConfigOption = DEFAULT_CONFIG,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Where calls.spool is; the configured spool_dir.")
+    ] = None,
+    log_level: LogLevelOption = "INFO",
+) -> None:
+    """Push what the dialplan kept because no server answered; exit code 1 if some is left.
+
+    For a PBX without a server beside it, which would do the same by itself.
+    """
+    import asyncio
+
+    from click2dial_agi.app import spool_commands
+
+    loaded = _load(config)
+    _configure_logging(log_level)
+    path = loaded.spool_path if directory is None else directory / loaded.spool_path.name
+    try:
+        print(f"{asyncio.run(spool_commands.drain(loaded, path))} records pushed")
+    except Click2DialError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)
@@ -183,7 +228,7 @@ def _load(path: Path) -> Config:
         _fail(f"{error}{more}")
 
 
-def _fail(message: str) -> NoReturn:
-    """End with one clear line and exit code 2."""
+def _fail(message: str, code: int = 2) -> NoReturn:
+    """End with one clear line and an exit code; 2 is for what trying again will not mend."""
     print(f"click2dial-agi: {message}", file=sys.stderr)
-    raise typer.Exit(2)
+    raise typer.Exit(code)

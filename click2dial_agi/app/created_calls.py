@@ -5,43 +5,34 @@ the call_ref as its id from the first ring to the end.  Its hangup handler is se
 and every way in which it can end makes the record, whether this server still lives or not.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any
 
-from click2dial_agi.agi import check_variables
+from click2dial_agi.app.call_states import CallState, from_live, from_record
 from click2dial_agi.app.logs import mask
-from click2dial_agi.domain import facts, variables
-from click2dial_agi.domain.calls import CallDirection, CallRequest, Decision, decide
+from click2dial_agi.app.origination import agent_channel, agent_endpoint
+from click2dial_agi.app.times import Times
+from click2dial_agi.domain import facts
+from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config, Integrator
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.numbers import FieldError, is_extension
 from click2dial_agi.domain.records import CallRecord
-from click2dial_agi.exceptions import NotificationError, PBXUnreachable
+from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_writer import Pusher
 
-__all__ = ["CallState", "CreatedCalls", "Refused"]
+__all__ = ["CreatedCalls", "Refused"]
 
 log = logging.getLogger("click2dial_agi.calls")
 
-# A call that was counted in has its channel within one ARI deadline; after that, a call without
-# channel and without record is one whose Asterisk or creator died.
-_LOST_AFTER = 15.0
 _RETRY_SOON = 5
 
-
-class CallState(StrEnum):
-    """Where a created call stands."""
-
-    RINGING_AGENT = "ringing-agent"
-    RINGING_CALLEE = "ringing-callee"
-    UP = "up"
-    ENDED = "ended"
+_NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
+_NOT_REACHABLE = FieldError("agent", "an agent whose phone is reachable")
 
 
 class Refused(Exception):
@@ -57,7 +48,11 @@ class Refused(Exception):
 
 
 class CreatedCalls:
-    """Creates, shows and hangs up the calls of one integrator."""
+    """Creates, shows and hangs up the calls of one integrator.
+
+    Every method raises :exc:`PBXUnreachable` or :exc:`NotificationError` while ARI or Redis is
+    away.
+    """
 
     def __init__(
         self,
@@ -65,36 +60,44 @@ class CreatedCalls:
         integrator: Integrator,
         ari: ARI,
         store: CallStore,
-        writer: RedisWriter,
+        writer: Pusher,
+        times: Times,
     ) -> None:
         self.config = config
         self.integrator = integrator
-        self._ari = ari
         self.store = store
+        self._ari = ari
         self._writer = writer
+        self.times = times
 
     async def create(self, request: CallRequest) -> Decision:
-        """Ring the agent.  Raises :exc:`Refused`, in which case nobody was rung."""
+        """Ring the agent.  Raises :exc:`Refused`, in which case nobody was rung.
+
+        A call that was counted in gets a record whatever becomes of it, and is counted out with it.
+        """
         decision = decide(request, self.integrator)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
             raise Refused(403 if forbidden else 422, decision.errors)
-        dialed_at = int(time.time())
-        known = {**decision.call.facts(), "dialed_at": str(dialed_at), "created": "1"}
-        await self._admit(decision, known, dialed_at)
+        call, now = decision.call, int(time.time())
+        known = {**call.facts(), "dialed_at": str(now), "created": "1"}
+        # Before anything is asked of Asterisk, which the limits protect.
+        live = await self._admit(decision, known, now)
         try:
-            await self._check_agent(request.agent)
-            created = await self._ari.originate(
-                decision.call.call_ref, _channel(decision, known, self.integrator)
-            )
-        except (Refused, PBXUnreachable) as error:
-            await self._give_up(decision, known, error)
+            error = await self._agent_error(call.extension)
+            if error is None:
+                channel = agent_channel(decision, known, self.integrator)
+                if await self._ari.originate(call.call_ref, channel) is Created.REFUSED:
+                    error = _NOT_REACHABLE
+        except PBXUnanswered:
+            await self._settle(call.call_ref, live)
             raise
-        if created is Created.REFUSED:
-            refused = Refused(409, (_agent_error("reachable"),))
-            await self._give_up(decision, known, refused)
-            raise refused
-        call = decision.call
+        except PBXUnreachable:
+            await self._end(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
+            raise
+        if error is not None:
+            await self._end(known, "CHANUNAVAIL", Q850.SUBSCRIBER_ABSENT)
+            raise Refused(409, (error,))
         log.info(
             "%s created: %s %s calls %s as %s, contact_ref %s",
             call.call_ref,
@@ -108,28 +111,41 @@ class CreatedCalls:
 
     async def state(self, call_ref: str) -> dict[str, Any] | None:
         """Return a call's fields, state and record; None if this integrator has no such call."""
+        # In this order: a call that ends has its record before it is counted out.
+        live = await self.store.live_call(call_ref)
         record = await self.store.record(call_ref)
         if record is not None:
-            return _from_record(record)
-        live = await self.store.live_call(call_ref)
+            return from_record(record)
         if live is None:
             return None
         channel = await self._ari.channel(call_ref)
-        return _from_live(live, await self._state_of(channel))
-
-    async def was_placed(self, call_ref: str) -> bool:
-        """Tell whether a call has reached Asterisk: it has a record, or a channel."""
-        return (
-            await self.store.record(call_ref) is not None
-            or await self._ari.channel(call_ref) is not None
+        # Asterisk sets BRIDGEPEER when the channel is joined with another, and not before.
+        joined = (
+            channel is not None
+            and channel.get("state") == "Up"
+            and await self._ari.variable(call_ref, "BRIDGEPEER") != ""
         )
+        return from_live(live, CallState.of(channel, joined=joined))
+
+    async def adopt(self, call_ref: str) -> dict[str, Any] | None:
+        """Return a call as ``state`` does if it has reached Asterisk, and let it go on."""
+        live = await self.store.live_call(call_ref)
+        if await self.store.record(call_ref) is None:
+            if await self._ari.channel(call_ref) is None:
+                return None
+            if live is not None and live.get("abandoned"):
+                await self.store.change(call_ref, live, abandoned=False)
+        return await self.state(call_ref)
 
     async def live(self) -> list[dict[str, Any]]:
         """Return the calls that have not ended."""
         calls = await self.store.live()
-        channels = await self._ari.channels() if calls else {}
+        if not calls:
+            return []
+        channels = await self._ari.channels()
+        joined = await self._ari.bridged_channels()
         return [
-            _from_live(live, await self._state_of(channels[call_ref]))
+            from_live(live, CallState.of(channels[call_ref], joined=call_ref in joined))
             for call_ref, live in calls.items()
             if call_ref in channels
         ]
@@ -142,23 +158,33 @@ class CreatedCalls:
         return True
 
     async def reap(self) -> None:
-        """Record the calls that nobody else will: their Asterisk or their creator died."""
+        """Record the calls that nobody else will: their Asterisk or their creator died.
+
+        Also end those that ring although their creator had to say that they do not.
+        """
         calls = await self.store.live()
         if not calls:
             return
+        # In this order: a channel stays until its hangup handler is through with the record.
         channels = await self._ari.channels()
-        now = time.time()
+        before = time.time() - self.times.lost_after
         for call_ref, live in calls.items():
-            if call_ref in channels or now - live["dialed_at"] < _LOST_AFTER:
+            if call_ref in channels:
+                if live.get("abandoned") and await self.store.change(call_ref, live):
+                    await self._ari.hang_up(call_ref)
                 continue
-            if await self.store.record(call_ref) is None:
+            if live.get("at", 0) > before:
+                continue
+            if await self.store.record(call_ref) is not None:
+                await self.store.release(call_ref)
+            elif await self.store.change(call_ref, live, lost=True):
                 log.warning("%s has neither channel nor record; recorded as failed", call_ref)
-                await self._record(
-                    facts.decode(live["facts"]), "INVALIDARGS", Q850.SWITCHING_CONGESTION
-                )
-            await self.store.release(call_ref)
+                await self._end_lost(call_ref, live)
 
-    async def _admit(self, decision: Decision, known: Mapping[str, str], now: int) -> None:
+    async def _admit(
+        self, decision: Decision, known: Mapping[str, str], now: int
+    ) -> Mapping[str, Any]:
+        """Count a call in and return it as the store keeps it."""
         call = decision.call
         live = {
             "agent": call.extension,
@@ -166,7 +192,7 @@ class CreatedCalls:
             "dial_number": call.dial_number,
             "contact_ref": call.contact_ref,
             "call_ref": call.call_ref,
-            "dialed_at": now,
+            "at": time.time(),
             "facts": facts.encode(known),
         }
         limits = self.integrator.limits
@@ -183,119 +209,48 @@ class CreatedCalls:
             case Admission.PER_MINUTE:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
                 raise Refused(429, (error,), 60 - now % 60)
+        return live
 
-    async def _check_agent(self, agent: str) -> None:
-        """Refuse an agent whose phone is not there, as far as Asterisk can tell."""
+    async def _agent_error(self, agent: str) -> FieldError | None:
+        """Return what is wrong with an agent's phone, as far as Asterisk can tell."""
         if not is_extension(agent):
-            return
-        technology, _, resource = _agent_endpoint(agent, self.integrator).partition("/")
-        if technology == "PJSIP" and "@" not in resource and "/" not in resource:
+            return None
+        technology, _, resource = agent_endpoint(agent, self.integrator).partition("/")
+        if technology != "PJSIP" or "@" in resource or "/" in resource:
+            return None
+        try:
             state = await self._ari.endpoint_state(technology, resource)
-            if state is None or state == "offline":
-                raise Refused(409, (_agent_error("registered"),))
+        except PBXUnanswered as error:  # but nothing was asked for that could ring anybody
+            raise PBXUnreachable(str(error)) from error
+        return _NOT_REGISTERED if state in (None, "offline") else None
 
-    async def _give_up(
-        self, decision: Decision, known: Mapping[str, str], error: Exception
-    ) -> None:
+    async def _settle(self, call_ref: str, live: Mapping[str, Any]) -> None:
+        """See to a call of which Asterisk told nothing.
+
+        If it rings, hanging it up makes its record.  If not, it still may: an Asterisk that wakes
+        up does what it was asked long ago.  The place is held until :meth:`reap` can tell.
+        """
+        await self.store.change(call_ref, live, abandoned=True)
+        try:
+            known = await self._ari.hang_up(call_ref)
+        except PBXUnreachable:
+            known = False
+        if not known:
+            log.warning("%s: Asterisk was asked and did not answer; it may ring yet", call_ref)
+
+    async def _end_lost(self, call_ref: str, live: Mapping[str, Any]) -> None:
+        try:
+            known = facts.decode(live["facts"])
+            await self._end(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
+        except (KeyError, TypeError, MalformedFacts) as error:
+            # Not as we write it.  It must not hold its agent, or the search, for ever.
+            log.error("%s cannot be recorded, only counted out: %r", call_ref, error)
+            await self.store.release(call_ref)
+
+    async def _end(self, known: Mapping[str, str], dialstatus: str, cause: Q850) -> None:
         """Record a call that did not come about, and count it out."""
-        if isinstance(error, PBXUnreachable):
-            try:
-                if await self._ari.hang_up(decision.call.call_ref):
-                    return  # it rang after all; its hangup handler records it
-            except PBXUnreachable:
-                return  # nobody can tell now; reap() will
-            await self._record(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
-        else:
-            await self._record(known, "CHANUNAVAIL", Q850.SUBSCRIBER_ABSENT)
-        await self.store.release(decision.call.call_ref)
-
-    async def _record(self, known: Mapping[str, str], dialstatus: str, cause: Q850) -> None:
         ended = {**known, "dialstatus": dialstatus, "hangup_cause": str(int(cause))}
         ended["ended_at"] = str(int(time.time()))
         record = CallRecord.from_facts(ended, self.config)
         await self._writer.push(record.notification(self.integrator))
-
-    async def _state_of(self, channel: Mapping[str, Any] | None) -> CallState:
-        if channel is None:
-            return CallState.ENDED
-        if channel.get("state") != "Up":
-            return CallState.RINGING_AGENT
-        # Asterisk sets it when the channel is bridged, and not before.
-        peer = await self._ari.variable(channel["id"], "BRIDGEPEER")
-        return CallState.UP if peer else CallState.RINGING_CALLEE
-
-
-def _agent_endpoint(agent: str, integrator: Integrator) -> str:
-    if is_extension(agent):
-        return integrator.agent_dial.replace("{extension}", agent)
-    return integrator.trunk_dial.replace("{number}", agent)
-
-
-def _channel(
-    decision: Decision, known: Mapping[str, str], integrator: Integrator
-) -> dict[str, Any]:
-    """Return the body of POST /ari/channels/<call_ref>."""
-    call = decision.call
-    channel_variables = {
-        variables.CALL_REF: call.call_ref,
-        variables.CONTACT_REF: call.contact_ref,
-        variables.FACTS: facts.encode(known),
-        variables.DIAL: decision.dial,
-        variables.DIAL_NUMBER: call.dial_number,
-        variables.RING_TIMEOUT: str(integrator.ring_timeout),
-    }
-    check_variables(channel_variables)
-    # An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be
-    # shown a number that the trunk lets through.
-    external = call.call_dir is CallDirection.EXTERNAL
-    return {
-        "endpoint": _agent_endpoint(call.extension, integrator),
-        "callerId": call.dial_number if external else call.number,
-        "context": "click2dial-create",
-        "extension": "answered",
-        "priority": 1,
-        "timeout": integrator.ring_timeout,
-        "variables": {
-            **channel_variables,
-            "CHANNEL(hangup_handler_push)": "click2dial-end,s,1",
-        },
-    }
-
-
-def _agent_error(how: str) -> FieldError:
-    return FieldError("agent", f"an agent whose phone is {how}")
-
-
-def _from_live(live: Mapping[str, Any], state: CallState) -> dict[str, Any]:
-    shown = {
-        key: live[key] for key in ("call_ref", "contact_ref", "agent", "callee", "dial_number")
-    }
-    return {**shown, "state": state.value, "record": None}
-
-
-def _from_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "call_ref": record["call_ref"],
-        "contact_ref": record["contact_ref"],
-        "agent": record["extension"],
-        # Before version 3 the client's number is in ref.
-        "callee": record.get("number", record["ref"]),
-        "dial_number": record["dial_number"],
-        "state": CallState.ENDED.value,
-        "record": record,
-    }
-
-
-async def reap_forever(calls: Callable[[], list[CreatedCalls]], every: float = 10.0) -> None:
-    """Look for lost calls of all integrators, again and again, until cancelled."""
-    while True:
-        await asyncio.sleep(every)
-        for one in calls():
-            await _quietly(one.reap())
-
-
-async def _quietly(reaping: Awaitable[None]) -> None:
-    try:
-        await reaping
-    except (PBXUnreachable, NotificationError) as error:
-        log.debug("looking for lost calls: %s", error)
+        await self.store.release(record.call.call_ref)

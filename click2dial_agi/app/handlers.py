@@ -20,7 +20,7 @@ from click2dial_agi.domain.records import CallRecord, read_request
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
 from click2dial_agi.io.call_store import CallStore
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["CallHandlers"]
@@ -39,7 +39,7 @@ class CallHandlers:
     def __init__(
         self,
         config: Config,
-        writers: Mapping[str, RedisWriter],
+        writers: Mapping[str, Pusher],
         refusals: Refusals | None = None,
     ) -> None:
         self.config = config
@@ -59,12 +59,12 @@ class CallHandlers:
 
     async def outbound(self, session: AGISession) -> None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
-        asked = facts.decode(session.environment.argument(1))
+        asked = facts.decode(session.environment.query)
         request = read_request(asked)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = _with_call_ref(request)
-        decision = decide(request, self.config.owner_of(request.agent))
-        integrator = self.config.integrator(decision.call.integrator)
+        integrator = self.config.owner_of(request.agent)
+        decision = decide(request, integrator)
         ring_timeout = integrator.ring_timeout if integrator else 0
         if decision.errors and self.refusals is not None:
             # Before the answer: Asterisk refuses the call as soon as it has that.
@@ -77,7 +77,7 @@ class CallHandlers:
 
     async def ended(self, session: AGISession) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
-        known = facts.decode(session.environment.argument(1))
+        known = facts.decode(session.environment.query)
         record = CallRecord.from_facts(known, self.config)
         call = record.call
         if call.integrator:
@@ -86,11 +86,13 @@ class CallHandlers:
             if integrator is None or writer is None:
                 raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
             new = await writer.push(record.notification(integrator))
+            redis_answers = not writer.failing
         else:
             # There is no list to push to: nobody owns the agent's extension.
             log.warning("%s has no integrator, so no record is kept", call.call_ref)
-            new = True
-        if "created" in known and call.integrator in self.stores:
+            new, redis_answers = True, True
+        # While Redis is away the receipt does not wait for it once more: the reaper counts out.
+        if redis_answers and "created" in known and call.integrator in self.stores:
             await _count_out(self.stores[call.integrator], call.call_ref)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
@@ -138,20 +140,15 @@ def _answer(decision: Decision, dialed_at: str, ring_timeout: int) -> dict[str, 
     call = decision.call
     known = call.facts()
     known["dialed_at"] = dialed_at
-    answer = {variables.CALL_REF: call.call_ref, variables.CONTACT_REF: call.contact_ref}
     if decision.errors:
         known["refused"] = "1"
-        answer[variables.FACTS] = facts.encode(known)
-        answer[variables.VERDICT] = variables.VERDICT_REFUSE
-        return answer
-    answer[variables.FACTS] = facts.encode(known)
-    # The name too: it would tell the callee who the agent is.  Presentation: a phone that asks
-    # for privacy must not hide the number that the call is to show.
-    answer["CALLERID(num)"] = call.dial_number
-    answer["CALLERID(name)"] = call.dial_number
-    answer["CALLERID(pres)"] = "allowed"
-    answer[variables.DIAL] = decision.dial
-    answer[variables.RING_TIMEOUT] = str(ring_timeout)
+        return {
+            variables.CALL_REF: call.call_ref,
+            variables.CONTACT_REF: call.contact_ref,
+            variables.FACTS: facts.encode(known),
+            variables.VERDICT: variables.VERDICT_REFUSE,
+        }
+    answer = variables.describe_call(decision, facts.encode(known), ring_timeout)
     answer[variables.VERDICT] = variables.VERDICT_DIAL
     return answer
 

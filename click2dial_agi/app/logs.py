@@ -1,7 +1,9 @@
 """Logging: one tree (``click2dial_agi``), one line an event, numbers masked."""
 
+import asyncio
 import logging
 import time
+from typing import TextIO
 
 __all__ = ["configure_logging", "mask"]
 
@@ -30,12 +32,45 @@ class _Formatter(logging.Formatter):
         return text
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes what one turn of the event loop logs at once: under load, a write for many lines.
+
+    A warning goes out at once, with all that came before it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record))
+        except Exception:  # as logging does: a line that cannot be written must not end a call
+            self.handleError(record)
+        if record.levelno < logging.WARNING:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                pass
+            else:
+                if len(self._lines) == 1:
+                    loop.call_soon(self.flush)
+                return
+        self.flush()
+
+    def flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self.stream.write("\n".join(lines) + "\n")
+        super().flush()
+
+
 def configure_logging(level: str) -> None:
     """Write the package's log to standard error, where systemd's journal takes it."""
     # Nothing here reads them, and each costs a system call or a look at the stack for each line.
     logging._srcfile = None
     logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(_Formatter())
     logger = logging.getLogger("click2dial_agi")
     logger.handlers = [handler]

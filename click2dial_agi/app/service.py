@@ -5,14 +5,15 @@ import logging
 import signal
 from collections.abc import Callable
 
+from click2dial_agi.app.delivery import Deliveries
+from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.edge import Edge
-from click2dial_agi.io.redis_writer import RedisWriter
 from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["Service"]
@@ -24,7 +25,7 @@ _GRACE = 15.0
 
 
 class Service:
-    """The AGI server, its handlers, a Redis writer for each integrator, and the WebSocket edge.
+    """The AGI server, its handlers, the way of their records to Redis, and the WebSocket edge.
 
     ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
     :exc:`ConfigError`, which leaves everything as it was.  ``with_edge`` False leaves the edge to
@@ -36,16 +37,15 @@ class Service:
     ) -> None:
         self._config = config
         self._reload = reload
-        self._writers: dict[str, RedisWriter] = {}
+        self._deliveries = Deliveries(config)
         self._refusals = Refusals(config.edge.redis) if config.edge else None
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
-        self._handlers = CallHandlers(config, self._writers, self._refusals)
+        self._handlers = CallHandlers(config, self._deliveries.by_name, self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         self._api = CreateCallAPI(self._agi)
         self._stopping: asyncio.Event
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish the sessions in flight.
@@ -61,6 +61,9 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._use(self._config)
         await self._agi.start()
+        draining = asyncio.create_task(
+            drain_forever(self._config.spool_path, lambda: (self._config, self._handlers.writers))
+        )
         try:
             if self._edge is not None and self._config.edge is not None:
                 raise_file_limit(self._config.edge)
@@ -76,7 +79,9 @@ class Service:
                 await self._edge.stop(EDGE_GRACE)
             if self._refusals is not None:
                 await self._refusals.close()
-            await asyncio.gather(*self._closing, *(w.close() for w in self._writers.values()))
+            draining.cancel()
+            await asyncio.wait([draining])
+            await self._deliveries.close()
         log.info("stopped")
 
     def reload(self) -> None:
@@ -88,6 +93,8 @@ class Service:
             return
         if config.agi.listen != self._config.agi.listen:
             log.warning("agi.listen changed; that takes a restart")
+        if config.spool_dir != self._config.spool_dir:
+            log.warning("spool_dir changed; that takes a restart")
         if (config.edge is None) != (self._refusals is None):
             log.warning("edge: was added or taken out; that takes a restart")
         elif self._edge is not None and config.edge is not None:
@@ -96,23 +103,11 @@ class Service:
         log.info("configuration reloaded")
 
     def _use(self, config: Config) -> None:
-        previous = {integrator.name: integrator for integrator in self._config.integrators}
-        writers = {}
-        for integrator in config.integrators:
-            kept = self._writers.get(integrator.name)
-            if kept is None or not _same_redis(previous[integrator.name], integrator):
-                kept = RedisWriter(integrator.redis, integrator.push)
-            writers[integrator.name] = kept
-        for writer in self._writers.values():
-            if writer not in writers.values():
-                closing = asyncio.create_task(writer.close())
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
         self._config = self._handlers.config = config
         self._agi.use(config.agi)
-        self._writers = writers
-        self._handlers.writers = writers
-        self._api.use(config, writers)
+        self._deliveries.use(config)
+        self._handlers.writers = self._deliveries.by_name
+        self._api.use(config, self._deliveries.by_name)
         self._handlers.stores = self._api.stores
 
     def _announce(self) -> None:
@@ -128,7 +123,3 @@ class Service:
             )
         for warning in self._config.warnings():
             log.warning(warning)
-
-
-def _same_redis(one: Integrator, other: Integrator) -> bool:
-    return (one.redis, one.push) == (other.redis, other.push)

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.text import Text
 
 from click2dial_agi.domain.config import Integrator
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, subscriber
 
 __all__ = ["describe", "follow"]
+
+_TIMEOUT = 5.0
 
 _STYLES = {"hungup": "green", "busy": "yellow", "reject": "yellow", "timeout": "yellow"}
 
@@ -42,11 +43,11 @@ async def follow(integrators: Sequence[Integrator], *, as_json: bool = False) ->
 
 
 async def _follow_one(integrator: Integrator, console: Console, as_json: bool) -> None:
-    redis: Redis = Redis.from_url(integrator.redis, decode_responses=True)
     try:
-        async with redis, redis.pubsub() as subscription:
-            await subscription.subscribe(integrator.cdr_list)
+        async with connect(integrator.redis, _TIMEOUT) as redis:
             waiting = await redis.llen(integrator.cdr_list)
+        async with subscriber(integrator.redis) as redis, redis.pubsub() as subscription:
+            await subscription.subscribe(integrator.cdr_list)
             if not as_json:
                 console.print(
                     f"{integrator.name}: {integrator.cdr_list}, {waiting} waiting to be popped"
@@ -54,7 +55,7 @@ async def _follow_one(integrator: Integrator, console: Console, as_json: bool) -
             async for message in subscription.listen():
                 if message["type"] == "message":
                     console.print(message["data"] if as_json else describe(message["data"]))
-    except (RedisError, OSError) as error:
+    except REDIS_ERRORS as error:
         raise NotificationError(f"Redis of {integrator.name}: {error}") from error
 
 

@@ -8,7 +8,7 @@ import random
 from enum import StrEnum
 from typing import NamedTuple
 
-from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.config import CallerIDs, Integrator
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     RANDOM,
@@ -18,6 +18,7 @@ from click2dial_agi.domain.numbers import (
     is_extension,
     is_number,
     is_outbound_id,
+    is_outbound_number,
 )
 
 __all__ = ["Call", "CallDirection", "CallRequest", "Decision", "decide"]
@@ -143,7 +144,7 @@ def _check_destination(field: str, number: str, integrator: Integrator) -> Field
 
 
 def _direction(agent: str, callee: str) -> CallDirection:
-    if is_number(agent):
+    if not is_extension(agent) and is_number(agent):
         return CallDirection.EXTERNAL
     return CallDirection.INTERNAL if is_extension(callee) else CallDirection.OUTBOUND
 
@@ -156,26 +157,26 @@ def _caller_id(
         return extension, None
     if not outbound_id and integrator and integrator.default_outbound_id:
         outbound_id = integrator.default_outbound_id
-    if not is_outbound_id(outbound_id):
-        return "", _OUTBOUND_ID
-    if integrator is None:
-        return outbound_id if outbound_id.isdigit() else "", None
+    if integrator is None:  # then there is nothing to look names up in
+        error = None if is_outbound_id(outbound_id) else _OUTBOUND_ID
+        return outbound_id if is_outbound_number(outbound_id) else "", error
     if call_dir is CallDirection.INTERNAL:
         # A colleague sees who is calling; the outbound ID is for the world outside.
-        return extension, None
-    return _resolve(outbound_id, integrator)
+        return extension, None if is_outbound_id(outbound_id) else _OUTBOUND_ID
+    return _resolve(outbound_id, integrator.caller_ids)
 
 
-def _resolve(outbound_id: str, integrator: Integrator) -> tuple[str, FieldError | None]:
-    caller_ids = integrator.caller_ids
+def _resolve(outbound_id: str, caller_ids: CallerIDs) -> tuple[str, FieldError | None]:
+    if is_outbound_number(outbound_id):
+        return outbound_id, None if caller_ids.owns(outbound_id) else _OWNED
     if outbound_id == RANDOM:
         pool = caller_ids.random
         return (random.choice(pool), None) if pool else ("", _POOL)
     campaign = campaign_name(outbound_id)
-    if campaign is not None:
-        number = caller_ids.verified.get(campaign, "")
-        return number, None if number else _CAMPAIGN
-    return outbound_id, None if caller_ids.owns(outbound_id) else _OWNED
+    if campaign is None:
+        return "", _OUTBOUND_ID
+    number = caller_ids.verified.get(campaign, "")
+    return number, None if number else _CAMPAIGN
 
 
 def _dial(number: str, integrator: Integrator) -> str:

@@ -168,6 +168,8 @@ class Integrator(_Section):
         "enigma:notifications"
     )
     push: Literal["left", "right"] = "left"
+    # From how many notifications on a list that nobody pops the log warns.
+    list_alarm: Annotated[int, Field(ge=1)] = 10_000
     payload_version: Literal[2, 3] = 3
     detailed_end_reasons: bool = False
     extensions: Annotated[tuple[ExtensionRange, ...], BeforeValidator(_tuple), Field(min_length=1)]
@@ -231,6 +233,8 @@ class Config(_Section):
     asterisk: Asterisk | None = None
     edge: Edge | None = None
     spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
+    # About 1 KB of disk each.
+    journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(_tuple), Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -277,6 +281,16 @@ class Config(_Section):
                         f"{other_owner}; each extension has one owner"
                     )
         return self
+
+    @property
+    def journal_path(self) -> Path:
+        """The database of the notifications that wait for their Redis."""
+        return self.spool_dir / "journal.db"
+
+    @property
+    def spool_path(self) -> Path:
+        """The file to which the dialplan appends calls that no server recorded (C2D_SPOOL)."""
+        return self.spool_dir / "calls.spool"
 
     def owner_of(self, extension: str) -> Integrator | None:
         """Return the integrator that owns an extension, None if nobody does."""

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, InstanceOf
 
 from click2dial_agi.domain.numbers import is_outbound_number
+from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
     "ANY_ORIGIN",
@@ -62,7 +64,10 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Tell whether only this machine can connect."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:  # a name, which may stand for any address: 127.example.org, too
+            return self.host == "localhost"
 
 
 def _listen(value: object) -> Address:
@@ -137,13 +142,7 @@ def _secret(value: object) -> str:
 
 
 def _redis_url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        valid = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError("redis://HOST:PORT/DB or rediss://HOST:PORT/DB")
+    parse_redis_url(value)
     return value
 
 

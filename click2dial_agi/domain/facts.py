@@ -22,14 +22,9 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 def encode(facts: Mapping[str, str]) -> str:
     """Write facts as text; empty values are left out."""
-    # Most values need no quoting, and quote() takes its time to find that out.
-    return "&".join(
-        [
-            f"{name}={value if _UNRESERVED.fullmatch(value) else quote(value, safe='')}"
-            for name, value in facts.items()
-            if value
-        ]
-    )
+    if not _UNRESERVED.fullmatch("".join(facts.values())):
+        facts = {name: quote(value, safe="") for name, value in facts.items()}
+    return "&".join([f"{name}={value}" for name, value in facts.items() if value])
 
 
 def decode(text: str) -> dict[str, str]:
@@ -48,6 +43,7 @@ def decode(text: str) -> dict[str, str]:
         raise MalformedFacts("facts", "name=value, joined by &") from None
     if len(facts) != len(fields):
         raise MalformedFacts("facts", "each name once")
-    if "%" in text:
-        facts = {name: unquote(value) if "%" in value else value for name, value in facts.items()}
+    for name, value in facts.items():
+        if "%" in value:
+            facts[name] = unquote(value)
     return facts

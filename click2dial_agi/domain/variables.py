@@ -1,5 +1,7 @@
 """The channel variables that the server and ``dialplan/click2dial.conf`` share."""
 
+from click2dial_agi.domain.calls import Decision
+
 __all__ = [
     "CALL_REF",
     "CONTACT_REF",
@@ -12,6 +14,7 @@ __all__ = [
     "VERDICT",
     "VERDICT_DIAL",
     "VERDICT_REFUSE",
+    "describe_call",
 ]
 
 # Set by the dialplan before it asks a server, so that asking a second server is the same call.
@@ -25,14 +28,32 @@ FACTS = "C2D_FACTS"
 # trip, and is exact: no other way to pass a phone's bytes through the dialplan leaves them whole.
 SIP_CALL_ID = "CHANNEL(pjsip,call-id)"
 
-# Set by /outbound.  The verdict comes last: without it the server did not finish its work.
+# Set by /outbound, or with the channel that the REST API creates: what to dial, which number to
+# show, and for how many seconds to ring.
 CONTACT_REF = "C2D_CONTACT_REF"
 DIAL = "C2D_DIAL"
-DIAL_NUMBER = "C2D_DIAL_NUMBER"  # set by the REST API; to be shown once the agent has answered
+DIAL_NUMBER = "C2D_DIAL_NUMBER"
 RING_TIMEOUT = "C2D_RING_TIMEOUT"
+
+# Set by /outbound, after all others: without it the server did not finish its work.
 VERDICT = "C2D_VERDICT"
 VERDICT_DIAL = "dial"
 VERDICT_REFUSE = "refuse"
 
 # Set by /ended once the notification is stored; without it the dialplan asks the next server.
 RECEIPT = "C2D_RECEIPT"
+
+
+def describe_call(decision: Decision, known: str, ring_timeout: int) -> dict[str, str]:
+    """Return the variables that tell the dialplan of a call to be dialled.
+
+    ``known`` is the text for FACTS, ``ring_timeout`` is in seconds.
+    """
+    return {
+        CALL_REF: decision.call.call_ref,
+        CONTACT_REF: decision.call.contact_ref,
+        FACTS: known,
+        DIAL: decision.dial,
+        DIAL_NUMBER: decision.call.dial_number,
+        RING_TIMEOUT: str(ring_timeout),
+    }

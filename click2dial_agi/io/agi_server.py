@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, cast
 
 from click2dial_agi.agi import AGIConnection, Environment, Hangup, Reply
@@ -13,6 +14,8 @@ from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed, StartupError
 
 __all__ = ["AGIServer", "AGISession", "Handler"]
+
+_LOOPBACK = {IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")}
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,6 @@ class AGISession(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reply: asyncio.Future[Reply] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._deadline: asyncio.TimerHandle
 
     async def execute(self, action: Action) -> Any:
         """Send a command, wait for its reply, and return what the pystrix action makes of it.
@@ -53,13 +55,8 @@ class AGISession(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        peer = transport.get_extra_info("peername")
-        if not self._server.admit(self, peer[0] if peer else ""):
+        if not self._server.admit(self, self._transport):
             self._transport.abort()
-            return
-        self._deadline = self._server.loop.call_later(
-            self._server.config.session_timeout, self._expire
-        )
 
     def data_received(self, data: bytes) -> None:
         log.debug("< %s", data)
@@ -87,7 +84,7 @@ class AGISession(asyncio.Protocol):
         # A handler that is still at work goes on: a record on its way to Redis must arrive even
         # if Asterisk has just died.
         if self._task is None or self._task.done():
-            self._finish()
+            self._server.forget(self)
 
     async def _run(self) -> None:
         try:
@@ -100,17 +97,14 @@ class AGISession(asyncio.Protocol):
             log.exception("AGI %s on %s failed", self.environment.script, self.environment.channel)
         finally:
             self._transport.close()
-            self._finish()
+            self._server.forget(self)
 
-    def _expire(self) -> None:
-        log.warning("AGI session over its %g s dropped", self._server.config.session_timeout)
+    def drop(self) -> None:
+        """End the session now, whatever its handler is waiting for."""
         if self._task is not None:
             self._task.cancel()
         self._transport.abort()
-
-    def _finish(self) -> None:
-        if self._server.forget(self):
-            self._deadline.cancel()
+        self._server.forget(self)
 
 
 Handler = Callable[[AGISession], Awaitable[None]]
@@ -124,9 +118,12 @@ class AGIServer:
 
     def __init__(self, handler: Handler, config: AGI) -> None:
         self.handler = handler
+        self._listen = config.listen
         self.use(config)
         self.loop: asyncio.AbstractEventLoop
-        self._sessions: set[AGISession] = set()
+        # Each with the loop's time at its start, the oldest first.
+        self._sessions: dict[AGISession, float] = {}
+        self._sweep: asyncio.TimerHandle
         self._idle = asyncio.Event()
         self._idle.set()
         self._server: asyncio.Server
@@ -136,11 +133,14 @@ class AGIServer:
         self.config = config
         # The same few PBXs connect again and again.
         self._is_allowed = lru_cache(1024)(partial(is_inside, networks=config.allow_from))
+        # Asking for a peer's address takes uvloop as long as all our rules take, and a listener on
+        # loopback has peers on loopback only.
+        self._are_all_allowed = self._listen.is_loopback and _LOOPBACK.issubset(config.allow_from)
 
     async def start(self) -> None:
         """Listen.  Raises :exc:`StartupError` when the address cannot be had."""
         self.loop = asyncio.get_running_loop()
-        listen = self.config.listen
+        listen = self._listen
         try:
             self._server = await self.loop.create_server(
                 lambda: AGISession(self), listen.host, listen.port, backlog=_BACKLOG
@@ -148,6 +148,7 @@ class AGIServer:
         except OSError as error:
             reason = error.strerror or error
             raise StartupError(f"agi.listen: cannot listen on {listen}: {reason}") from error
+        self._drop_overdue()
 
     @property
     def port(self) -> int:
@@ -180,26 +181,36 @@ class AGIServer:
         except TimeoutError:
             log.warning("%d AGI sessions dropped at stop", len(self._sessions))
             for session in tuple(self._sessions):
-                session._expire()
+                session.drop()
+        self._sweep.cancel()
 
-    def admit(self, session: AGISession, host: str) -> bool:
+    def admit(self, session: AGISession, transport: asyncio.Transport) -> bool:
         """Count a new session in, or say no: not from an allowed network, or too many."""
-        if not self._is_allowed(host):
-            log.warning("AGI connection from %s refused: not in agi.allow_from", host)
-            return False
+        if not self._are_all_allowed:
+            host = (transport.get_extra_info("peername") or ("",))[0]
+            if not self._is_allowed(host):
+                log.warning("AGI connection from %s refused: not in agi.allow_from", host)
+                return False
         if len(self._sessions) >= self.config.max_sessions:
             log.warning("AGI connection refused: %d sessions in flight", len(self._sessions))
             return False
-        self._sessions.add(session)
+        self._sessions[session] = self.loop.time()
         self._idle.clear()
         return True
 
-    def forget(self, session: AGISession) -> bool:
-        """Count a session out; False if it was not in."""
-        if session not in self._sessions:
-            return False
-        self._sessions.discard(session)
+    def forget(self, session: AGISession) -> None:
+        """Count a session out; one that was not in does no harm."""
+        self._sessions.pop(session, None)
         if not self._sessions:
             self._idle.set()
-        return True
 
+    def _drop_overdue(self) -> None:
+        # One timer for all sessions: one for each would cost more than the session's own work.
+        timeout = self.config.session_timeout
+        started_before = self.loop.time() - timeout
+        for session, started in tuple(self._sessions.items()):
+            if started > started_before:
+                break
+            log.warning("AGI session over its %g s dropped", timeout)
+            session.drop()
+        self._sweep = self.loop.call_later(timeout / 10, self._drop_overdue)

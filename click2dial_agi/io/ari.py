@@ -1,19 +1,16 @@
 """Asterisk's REST interface: the few requests that creating a call takes."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
-
-import httpx
+from urllib.parse import quote
 
 from click2dial_agi.domain.config import Asterisk
-from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
+from click2dial_agi.io.http_client import HTTPClient, NotSent, Response
 
 __all__ = ["ARI", "Created"]
-
-# Asterisk answers in one or two milliseconds; what takes longer is a PBX in trouble, and a caller
-# of ours that waits for it.
-_TIMEOUT = 3.0
 
 
 class Created(StrEnum):
@@ -25,20 +22,18 @@ class Created(StrEnum):
 
 
 class ARI:
-    """A client with kept-alive connections.  Every method raises :exc:`PBXUnreachable`."""
+    """A client with kept-alive connections; ``timeout`` is for a whole request, in seconds.
 
-    def __init__(self, config: Asterisk) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=config.ari_url,
-            auth=httpx.BasicAuth(config.ari_username, config.ari_password),
-            timeout=_TIMEOUT,
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
-            trust_env=False,
-        )
+    Every method raises :exc:`PBXUnreachable` when Asterisk does not answer as it should, and its
+    subclass :exc:`PBXUnanswered` when it may have done what it was asked.
+    """
+
+    def __init__(self, config: Asterisk, timeout: float) -> None:
+        self._client = HTTPClient(config.ari_url, config.ari_username, config.ari_password, timeout)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
     async def ping(self) -> None:
         """Ask for the least that takes a right password."""
@@ -47,69 +42,106 @@ class ARI:
     async def endpoint_state(self, technology: str, resource: str) -> str | None:
         """Return ``online``, ``offline`` or ``unknown``; None where there is no such endpoint."""
         response = await self._send("GET", f"/endpoints/{technology}/{resource}")
-        if response.status_code == 404:
+        if response.status == 404:
             return None
-        state: str = self._expect(response, 200).json().get("state", "unknown")
-        return state
+        return str(_object(self._expect(response, 200)).get("state", "unknown"))
 
     async def originate(self, channel_id: str, body: Mapping[str, Any]) -> Created:
         """Ring an endpoint.  Asking twice for one channel id rings once.
 
         A connection that broke before an answer came is tried once more, which the id makes safe.
+        Silence is not: an Asterisk that hangs would only be asked for more.
         """
         path = f"/channels/{channel_id}"
         try:
-            response = await self._send("POST", path, json=dict(body))
-        except PBXUnreachable:
-            response = await self._send("POST", path, json=dict(body))
-        if response.status_code == 409:
+            response = await self._send("POST", path, dict(body))
+        except PBXUnanswered as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            try:
+                response = await self._send("POST", path, dict(body))
+            except PBXUnreachable as again:  # the first may have been done, whatever became of this
+                raise PBXUnanswered(str(again)) from again
+        if response.status == 409:
             return Created.EXISTS
-        if response.status_code in (400, 404, 500):
+        if response.status in (400, 404, 500):
             return Created.REFUSED
         self._expect(response, 200)
         return Created.YES
 
     async def channels(self) -> dict[str, dict[str, Any]]:
         """Return all channels by id."""
-        response = self._expect(await self._send("GET", "/channels"), 200)
-        return {channel["id"]: channel for channel in response.json()}
+        return _by_id(self._expect(await self._send("GET", "/channels"), 200))
+
+    async def bridged_channels(self) -> set[str]:
+        """Return the ids of all channels that are joined with another."""
+        bridges = _by_id(self._expect(await self._send("GET", "/bridges"), 200))
+        joined = [bridge.get("channels", []) for bridge in bridges.values()]
+        return {
+            channel_id
+            for channel_ids in joined
+            if len(channel_ids) > 1
+            for channel_id in channel_ids
+        }
 
     async def channel(self, channel_id: str) -> dict[str, Any] | None:
         """Return one channel, None if there is none of that id."""
         response = await self._send("GET", f"/channels/{channel_id}")
-        if response.status_code == 404:
+        if response.status == 404:
             return None
-        channel: dict[str, Any] = self._expect(response, 200).json()
-        return channel
+        return _object(self._expect(response, 200))
 
     async def variable(self, channel_id: str, name: str) -> str:
         """Return a channel's variable, empty if either is not there."""
-        response = await self._send(
-            "GET", f"/channels/{channel_id}/variable", params={"variable": name}
-        )
-        if response.status_code in (404, 409):
+        response = await self._send("GET", f"/channels/{channel_id}/variable?variable={name}")
+        if response.status in (404, 409):
             return ""
-        value: str = self._expect(response, 200).json().get("value", "")
-        return value
+        return str(_object(self._expect(response, 200)).get("value", ""))
 
     async def hang_up(self, channel_id: str) -> bool:
         """Hang a channel up with cause 16; False if there is none of that id."""
-        response = await self._send(
-            "DELETE", f"/channels/{channel_id}", params={"reason_code": "16"}
-        )
-        if response.status_code == 404:
+        response = await self._send("DELETE", f"/channels/{channel_id}?reason_code=16")
+        if response.status == 404:
             return False
         self._expect(response, 204)
         return True
 
-    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Response:
+        text = None if body is None else json.dumps(body).encode()
         try:
-            return await self._client.request(method, path, **request)
-        except httpx.HTTPError as error:
-            raise PBXUnreachable(f"ARI: {error or type(error).__name__}") from error
+            return await self._client.request(method, quote(path, safe="/?=@:+"), text)
+        except NotSent as error:
+            raise PBXUnreachable(f"ARI: {error}") from error
+        except OSError as error:  # TimeoutError is one
+            raise PBXUnanswered(f"ARI: {str(error) or 'no answer in time'}") from error
 
     @staticmethod
-    def _expect(response: httpx.Response, status: int) -> httpx.Response:
-        if response.status_code != status:
-            raise PBXUnreachable(f"ARI answered {response.status_code}, not {status}")
+    def _expect(response: Response, status: int) -> Response:
+        if response.status != status:
+            raise PBXUnreachable(f"ARI answered {response.status}, not {status}")
         return response
+
+
+def _object(response: Response) -> dict[str, Any]:
+    value = _json(response)
+    if not isinstance(value, dict):
+        raise PBXUnreachable("ARI answered something other than an object")
+    return value
+
+
+def _by_id(response: Response) -> dict[str, dict[str, Any]]:
+    value = _json(response)
+    if not isinstance(value, list) or not all(
+        isinstance(item, dict) and isinstance(item.get("id"), str) for item in value
+    ):
+        raise PBXUnreachable("ARI answered something other than a list of objects")
+    return {item["id"]: item for item in value}
+
+
+def _json(response: Response) -> Any:
+    try:
+        return json.loads(response.body)
+    except ValueError as error:
+        raise PBXUnreachable("ARI answered something other than JSON") from error

@@ -5,18 +5,14 @@ All keys of an integrator carry its prefix in braces, so a script's keys share o
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from click2dial_agi.domain.config import Limits
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 from click2dial_agi.io.redis_writer import pushed_key
 
 __all__ = ["Admission", "CallStore", "FirstAnswer"]
@@ -28,13 +24,22 @@ _TIMEOUT = 2.0
 _REMEMBER = 24 * 60 * 60
 
 # A failed attempt rang nobody, so its key is free for another soon; until then simultaneous
-# posts of one key get one answer.
-_REMEMBER_FAILURE = 10
+# posts of one key get one answer.  Not longer than any Retry-After that such an answer names.
+_REMEMBER_FAILURE = 4
+_LASTING = (201, 504)
 
 # KEYS: live calls, agents in a call, posts in this minute.
 # ARGV: call_ref, agent, the call as JSON, calls_per_minute, concurrent_calls.
+# A call that is counted in already was begun by a server that died before it answered; whoever
+# takes it over holds its place.
 _ADMIT = """
-if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then return 'agent' end
+local holder = redis.call('HGET', KEYS[2], ARGV[2])
+if holder == ARGV[1] then
+  if cjson.decode(redis.call('HGET', KEYS[1], ARGV[1]))['lost'] then return 'agent' end
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+  return 'yes'
+end
+if holder then return 'agent' end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then return 'concurrent' end
 local posts = redis.call('INCR', KEYS[3])
 if posts == 1 then redis.call('EXPIRE', KEYS[3], 120) end
@@ -49,11 +54,35 @@ _RELEASE = """
 for _, call_ref in ipairs(ARGV) do
   local call = redis.call('HGET', KEYS[1], call_ref)
   if call then
-    local agent = cjson.decode(call)['agent']
+    local agent = cjson.decode(call)['agent'] or ''
     if redis.call('HGET', KEYS[2], agent) == call_ref then redis.call('HDEL', KEYS[2], agent) end
     redis.call('HDEL', KEYS[1], call_ref)
   end
 end
+"""
+
+
+# KEYS: live calls.  ARGV: call_ref, the call as it was found, what it is to be.
+_CHANGE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+
+# KEYS: an Idempotency-Key.  ARGV: what is to be known of it if nothing is, its lifetime.
+# SET with NX and GET in one is Redis 7's; a script does with older ones.
+_CLAIM = """
+local known = redis.call('GET', KEYS[1])
+if known then return known end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return false
+"""
+
+# KEYS: an Idempotency-Key.  ARGV: what was known of it, what is to be known, its lifetime.
+_RETAKE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
 """
 
 
@@ -68,31 +97,38 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FirstAnswer:
-    """What is known of an Idempotency-Key: the call and body it came with, and the answer."""
+    """What is known of an Idempotency-Key: the call and body it came with, and the answer.
+
+    ``status`` is 0 while there is no answer, and 504 where nobody could tell whether the call was
+    placed.  ``attempt`` counts those who took the key over from a server that died.
+    """
 
     call_ref: str
     body_hash: str
-    status: int = 0  # 0: no answer yet
+    status: int = 0
     body: Any = None
+    retry_after: int | None = None
+    attempt: int = 0
+
+    def text(self) -> str:
+        """Return it as Redis keeps it."""
+        return json.dumps([getattr(self, name) for name in self.__slots__])
 
 
 class CallStore:
     """One integrator's created calls.  Every method raises :exc:`NotificationError`."""
 
     def __init__(self, url: str, key_prefix: str, cdr_list: str) -> None:
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT,
-            socket_connect_timeout=_TIMEOUT,
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=True,
-        )
+        self._redis = connect(url, _TIMEOUT)
         self._base = f"{{{key_prefix}}}"
         self._live = f"{self._base}:live"
         self._agents = f"{self._base}:agents"
         self._cdr_list = cdr_list
         self._admit = self._redis.register_script(_ADMIT)
         self._release = self._redis.register_script(_RELEASE)
+        self._change = self._redis.register_script(_CHANGE)
+        self._claim = self._redis.register_script(_CLAIM)
+        self._retake = self._redis.register_script(_RETAKE)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -125,6 +161,14 @@ class CallStore:
         """Count calls out; those that were not in do no harm."""
         await self._do(self._release([self._live, self._agents], list(call_refs)))
 
+    async def change(self, call_ref: str, call: Mapping[str, Any], **changes: Any) -> bool:
+        """Change a call that was counted in; False if it is not as it was seen.
+
+        ``lost`` keeps it from being taken over.
+        """
+        arguments = [call_ref, json.dumps(call), json.dumps({**call, **changes})]
+        return bool(await self._do(self._change([self._live], arguments)))
+
     async def live(self) -> dict[str, dict[str, Any]]:
         """Return the calls that were counted in, by call_ref."""
         calls = await self._do(self._redis.hgetall(self._live))
@@ -143,26 +187,24 @@ class CallStore:
         payload: dict[str, Any] = json.loads(body)["payload"]
         return payload
 
-    async def claim(self, key: str, call_ref: str, body_hash: str) -> FirstAnswer | None:
-        """Take an Idempotency-Key, or return what the first to take it knows."""
-        name = self._idempotency_key(key)
-        mine = json.dumps([call_ref, body_hash, 0, None])
-        if await self._do(self._redis.set(name, mine, nx=True, ex=_REMEMBER)):
-            return None
-        theirs = await self._do(self._redis.get(name))
-        if theirs is None:  # it ran out between the two commands
-            return await self.claim(key, call_ref, body_hash)
-        return FirstAnswer(*json.loads(theirs))
+    async def claim(self, key: str, mine: FirstAnswer) -> FirstAnswer | None:
+        """Take an Idempotency-Key; return None, or what is known of it if it was taken before."""
+        theirs = await self._do(self._claim([self._idempotency_key(key)], [mine.text(), _REMEMBER]))
+        return None if theirs is None else FirstAnswer(*json.loads(theirs))
+
+    async def retake(self, key: str, seen: FirstAnswer) -> FirstAnswer | None:
+        """Take over a key that was left without an answer; None if it is not as it was seen."""
+        mine = replace(seen, status=0, attempt=seen.attempt + 1)
+        arguments: list[str | int] = [seen.text(), mine.text(), _REMEMBER]
+        taken = await self._do(self._retake([self._idempotency_key(key)], arguments))
+        return mine if taken else None
 
     async def answer(self, key: str, answer: FirstAnswer) -> None:
         """Keep the answer for an Idempotency-Key that was claimed."""
-        text = json.dumps([answer.call_ref, answer.body_hash, answer.status, answer.body])
-        keep = _REMEMBER if answer.status < 400 else _REMEMBER_FAILURE
-        await self._do(self._redis.set(self._idempotency_key(key), text, ex=keep))
-
-    async def forget(self, key: str) -> None:
-        """Free an Idempotency-Key."""
-        await self._do(self._redis.delete(self._idempotency_key(key)))
+        keep = _REMEMBER
+        if answer.status not in _LASTING:
+            keep = min(_REMEMBER_FAILURE, answer.retry_after or _REMEMBER_FAILURE)
+        await self._do(self._redis.set(self._idempotency_key(key), answer.text(), ex=keep))
 
     def _idempotency_key(self, key: str) -> str:
         # Hashed: a client's text never becomes part of a key.
@@ -172,5 +214,5 @@ class CallStore:
     async def _do(command: Any) -> Any:
         try:
             return await command
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise NotificationError(f"Redis: {error or type(error).__name__}") from error

@@ -2,18 +2,15 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
-from typing import Any, Literal
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from typing import Any, Literal, Protocol
 
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
-__all__ = ["RedisWriter", "pushed_key"]
+__all__ = ["Pusher", "RedisWriter", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +24,18 @@ _TIMEOUT = 2.0
 # Redis runs a script without a pause, so a batch must stay well under a millisecond.
 _MAX_BATCH = 200
 
+# A list that nobody pops is told of so often, in seconds.
+_ALARM_EVERY = 300.0
+
 # KEYS: the list, then a marker for each body.  ARGV: the push command, the markers' lifetime, the
 # bodies.  Pushing comes before marking: if the list is of another type the script ends there, and
 # nothing is marked that was not pushed.  The channel of the list's name lets `tail` watch without
-# popping.
+# popping.  Last in the answer is the list's length, 0 if nothing was pushed.
 _SCRIPT = """
-local pushed = {}
+local pushed, length = {}, 0
 for i = 2, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then
-    redis.call(ARGV[1], KEYS[1], ARGV[i + 1])
+    length = redis.call(ARGV[1], KEYS[1], ARGV[i + 1])
     redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[2])
     redis.call('PUBLISH', KEYS[1], ARGV[i + 1])
     pushed[i - 1] = 1
@@ -43,6 +43,7 @@ for i = 2, #KEYS do
     pushed[i - 1] = 0
   end
 end
+pushed[#KEYS] = length
 return pushed
 """
 
@@ -57,6 +58,17 @@ def pushed_key(list_name: str, call_ref: str) -> str:
     return f"{{{list_name}}}:pushed:{call_ref}"
 
 
+class Pusher(Protocol):
+    """What takes one integrator's notifications."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether Redis is known to be away."""
+
+    async def push(self, notification: Notification) -> bool:
+        """Store a notification; False if it was stored before, :exc:`NotificationError` if not."""
+
+
 class RedisWriter:
     """Pushes one integrator's notifications.
 
@@ -64,21 +76,28 @@ class RedisWriter:
     each list, so the cost of a push falls as the load rises.
     """
 
-    def __init__(self, url: str, push: Literal["left", "right"], timeout: float = _TIMEOUT) -> None:
-        # One retry: a connection that Redis closed while idle is found out by using it.  Trying
-        # again is harmless, since the script pushes a call_ref once.
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=True,
-        )
+    def __init__(
+        self,
+        url: str,
+        push: Literal["left", "right"],
+        timeout: float = _TIMEOUT,
+        list_alarm: int = 10_000,
+    ) -> None:
+        # It tries once more, which is harmless: the script pushes a call_ref once.
+        self._redis = connect(url, timeout)
         self._script = self._redis.register_script(_SCRIPT)
         self._command = "LPUSH" if push == "left" else "RPUSH"
         self._timeout = timeout
+        self._list_alarm = list_alarm
+        self._alarm_at: dict[str, float] = defaultdict(float)
+        self._failing = False
         self._waiting: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last push failed."""
+        return self._failing
 
     async def push(self, notification: Notification) -> bool:
         """Store a notification; False if its call_ref was on that list already.
@@ -116,15 +135,38 @@ class RedisWriter:
             async with asyncio.timeout(self._timeout):
                 pushed = await self._script(keys, arguments)
         except Exception as error:  # whatever it was, those who wait must hear of it
-            expected = isinstance(error, RedisError | OSError)  # TimeoutError is an OSError
-            reason = str(error) or "no answer in time"
-            log.warning(
-                "Redis did not take %d notifications: %s", len(group), reason, exc_info=not expected
-            )
-            for _, stored in group:
-                if not stored.done():
-                    stored.set_exception(NotificationError(f"Redis: {reason}"))
+            # Those behind too: they must not overtake, nor each wait for a Redis that is away.
+            group, self._waiting = group + self._waiting, []
+            self._fail(group, error)
             return
-        for (_, stored), new in zip(group, pushed, strict=True):
+        if self._failing:
+            self._failing = False
+            log.warning("Redis takes notifications again")
+        *known, length = pushed
+        for (_, stored), new in zip(group, known, strict=True):
             if not stored.done():
                 stored.set_result(bool(new))
+        if length >= self._list_alarm:
+            self._warn_of_length(list_name, length)
+
+    def _fail(self, group: list[Waiting], error: Exception) -> None:
+        reason = str(error) or "no answer in time"
+        expected = isinstance(error, REDIS_ERRORS)
+        level = logging.DEBUG if self._failing and expected else logging.WARNING
+        log.log(
+            level,
+            "Redis did not take %d notifications: %s",
+            len(group),
+            reason,
+            exc_info=None if expected else error,
+        )
+        self._failing = True
+        for _, stored in group:
+            if not stored.done():
+                stored.set_exception(NotificationError(f"Redis: {reason}"))
+
+    def _warn_of_length(self, list_name: str, length: int) -> None:
+        now = time.monotonic()
+        if now >= self._alarm_at[list_name]:
+            self._alarm_at[list_name] = now + _ALARM_EVERY
+            log.warning("%s holds %d notifications: does nobody pop them?", list_name, length)

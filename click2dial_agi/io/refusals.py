@@ -15,12 +15,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from click2dial_agi.domain.headers import PLATFORMA_ERROR, TELEFORGE_ERROR
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
 __all__ = ["ErrorHeaders", "Refusals"]
 
@@ -59,16 +55,7 @@ class Refusals:
         self._kept: OrderedDict[str, tuple[float, ErrorHeaders]] = OrderedDict()
         self._clock = clock
         self._ask_again_at = 0.0
-        self._redis: Redis | None = None
-        if redis_url is not None:
-            # One retry: a connection that Redis closed while idle is found out by using it.
-            self._redis = Redis.from_url(
-                redis_url,
-                socket_timeout=_READ_TIMEOUT,
-                socket_connect_timeout=_READ_TIMEOUT,
-                retry=Retry(NoBackoff(), 1),
-                decode_responses=True,
-            )
+        self._redis = connect(redis_url, _READ_TIMEOUT) if redis_url is not None else None
 
     @property
     def kept(self) -> int:
@@ -112,7 +99,7 @@ class Refusals:
         try:
             async with asyncio.timeout(deadline):
                 return await command()
-        except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        except (*REDIS_ERRORS, ValueError) as error:
             self._ask_again_at = self._clock() + _LEAVE_ALONE
             reason = str(error) or f"no answer in {deadline:g} s"
             log.warning("edge.redis: %s; refused calls lack their error headers", reason)

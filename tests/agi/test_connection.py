@@ -239,7 +239,7 @@ def test_a_command_out_of_turn_is_a_programming_error(
 
 def environment_of(size: int) -> bytes:
     """Return a block of ``size`` bytes, not counting the two newlines at its end."""
-    block = b"agi_a: 1\nagi_arg_1: "
+    block = b"agi_network: yes\nagi_arg_1: "
     return block + b"x" * (size - len(block)) + b"\n\n"
 
 

@@ -23,7 +23,10 @@ NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
 CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
 OUTBOUND_ID = "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
-REDIS = "redis://HOST:PORT/DB or rediss://HOST:PORT/DB"
+REDIS = (
+    "redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB or "
+    "redis+cluster://HOST:PORT, or the same with rediss"
+)
 TRUNK = "a dial string with {number}, such as PJSIP/{number}@trunk"
 AGENT = "a dial string with {extension}, such as PJSIP/{extension}"
 SECRET = "a text, ${ENV_VAR} or file:PATH"
@@ -231,6 +234,17 @@ def test_an_address_is_read_and_written(text: str, host: str, port: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        *(("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("localhost", True)),
+        *(("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("127.example.org", False)),
+    ],
+)
+def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
+    assert Address(host, 80).is_loopback is loopback
+
+
+@pytest.mark.parametrize(
     ("extension", "owned"),
     [
         ("1000", True),
@@ -270,7 +284,7 @@ def test_what_is_wide_open_is_warned_of() -> None:
 
 @pytest.mark.parametrize(
     ("listen", "warned"),
-    [("0.0.0.0:8088", True), ("127.0.0.1:8088", False), ("[::1]:8088", False), ("h:1", True)],
+    [("0.0.0.0:8088", True), ("[::]:8088", True), ("127.0.0.1:8088", False)],
 )
 def test_an_open_edge_is_warned_of(listen: str, warned: bool) -> None:
     made = parse_config({"edge": {"listen": listen}, "integrators": [ACME]})

@@ -36,8 +36,8 @@ async def _session(
     facts = {"call_ref": CALL_REF, "dialed_at": "1700000000", "channel": channel, **asked}
     text = "&".join(f"{name}={quote(value, safe='')}" for name, value in facts.items())
     writer.write(
-        f"agi_network: yes\nagi_network_script: outbound\nagi_channel: {channel}\n"
-        f"agi_arg_1: {text}\n\n".encode()
+        f"agi_network: yes\nagi_network_script: outbound?{text}\n"
+        f"agi_channel: {channel}\n\n".encode()
     )
     commands = []
     while line := await soon(reader.readline()):

@@ -3,12 +3,12 @@
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
-from ipaddress import ip_address
 
 from fastapi import Request
 
 from click2dial_agi.app.created_calls import Refused
-from click2dial_agi.domain.config import Integrator, Network
+from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["HASHED", "authorize", "hash_key"]
@@ -19,27 +19,40 @@ HASHED = "sha256:"
 _UNAUTHORIZED = Refused(
     401, (FieldError("authorization", "Bearer and one of this integrator's keys"),)
 )
+_CROSS_SITE = Refused(403, (FieldError("origin", "this server, for requests without a key"),))
 
 
-def hash_key(key: str) -> str:
+def hash_key(key: str | bytes) -> str:
     """Return the form in which a configuration may hold a key without giving it away.
 
     One round of SHA-256: a key is a long random text, which no dictionary holds, and it is checked
     on every request.
     """
-    return HASHED + sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    if isinstance(key, str):
+        key = key.encode("utf-8", "surrogateescape")
+    return HASHED + sha256(key).hexdigest()
 
 
 def authorize(request: Request, integrator: Integrator) -> None:
-    """Raise :exc:`Refused` (401) unless the request carries a key or needs none."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and _is_key(key.strip(), integrator.api_keys):
-        return
-    if request.client is None or not _is_inside(request.client.host, integrator.allow_from):
+    """Raise :exc:`Refused` (401, 403) unless the request carries a key or needs none."""
+    credentials = request.headers.getlist("authorization")
+    # Two of them would leave it to chance which one a proxy in between has looked at.
+    if len(credentials) == 1:
+        scheme, _, key = credentials[0].partition(" ")
+        # Starlette decodes headers as Latin-1; these are the bytes as they came.
+        if scheme.lower() == "bearer" and _is_key(
+            key.strip(" ").encode("latin-1"), integrator.api_keys
+        ):
+            return
+    if request.client is None or not is_inside(request.client.host, integrator.allow_from):
         raise _UNAUTHORIZED
+    # A page from elsewhere, open in a browser of that network, could call through it.
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise _CROSS_SITE
 
 
-def _is_key(key: str, keys: Sequence[str]) -> bool:
+def _is_key(key: bytes, keys: Sequence[str]) -> bool:
     # Hashes have one length, and every key is compared to its end: the time tells nothing.
     hashed = hash_key(key)
     matches = [
@@ -47,10 +60,3 @@ def _is_key(key: str, keys: Sequence[str]) -> bool:
         for known in keys
     ]
     return any(matches)
-
-
-def _is_inside(host: str, networks: Sequence[Network]) -> bool:
-    if not networks:
-        return False
-    address = ip_address(host)
-    return any(address in network for network in networks)

@@ -1,9 +1,11 @@
-"""JSON in: bounded, and read once."""
+"""JSON in: bounded in size, depth and time, and read once."""
 
+import asyncio
 import json
 from typing import Any, NoReturn
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.domain.numbers import FieldError
@@ -14,21 +16,27 @@ __all__ = ["read_json"]
 _MAX_BODY = 16 * 1024
 
 # A body is one flat object.  Python's decoder would recurse as deep as the text goes.
-_MAX_DEPTH = 8
+_MAX_BRACKETS = 8
 
-_NOT_JSON = Refused(400, (FieldError("body", "JSON in UTF-8, each key once"),))
+_NOT_JSON = Refused(400, (FieldError("body", "a flat JSON object in UTF-8, each key once"),))
 _TOO_LARGE = Refused(413, (FieldError("body", f"at most {_MAX_BODY} bytes"),))
 
 
-async def read_json(request: Request) -> Any:
-    """Return the decoded body; raise :exc:`Refused` with 400 or 413."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise _TOO_LARGE
+async def read_json(request: Request, timeout: float) -> Any:
+    """Return the decoded body, which must be there within ``timeout`` seconds.
+
+    Raises :exc:`Refused` with 400, 408 or 413.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            body = await _read(request)
+    except TimeoutError:
+        error = FieldError("body", f"all of it within {timeout:g} seconds")
+        raise Refused(408, (error,)) from None
+    except ClientDisconnect:  # nobody hears the answer
+        raise _NOT_JSON from None
     # Brackets inside strings count as well; no valid body comes near the limit.
-    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH:
+    if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
         raise _NOT_JSON
     try:
         return json.loads(
@@ -36,6 +44,15 @@ async def read_json(request: Request) -> Any:
         )
     except ValueError:
         raise _NOT_JSON from None
+
+
+async def _read(request: Request) -> bytearray:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise _TOO_LARGE
+    return body
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

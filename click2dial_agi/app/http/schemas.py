@@ -1,85 +1,121 @@
 """What OpenAPI says of bodies.  The rules themselves are in :mod:`click2dial_agi.domain`."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["CALL_BODY", "CallAnswer", "CallStatus", "Calls", "Errors", "Health", "responses"]
+from click2dial_agi.app.call_states import CallState
+
+__all__ = [
+    "CREATE",
+    "ONE_CALL",
+    "SECURED",
+    "CallAnswer",
+    "CallStatus",
+    "Calls",
+    "Errors",
+    "Health",
+    "created",
+    "errors",
+]
 
 _NUMBER = "0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}"
+_OUTBOUND_ID = "random|tvc_[A-Za-z0-9_-]{1,64}|0[0-9]{9}|27[0-9]{9}"
 _AGENT_EXAMPLE, _CALLEE_EXAMPLE = "1000", "0820000100"
 
+# JSON integers are taken as their digits; none can begin with 0.
+_INTEGER_EXTENSION = {"type": "integer", "minimum": 100, "maximum": 9999}
+_INTEGER_NUMBER = {"type": "integer", "minimum": 27_000_000_000, "maximum": 27_999_999_999}
 
-def _text_or_digits(pattern: str, description: str, examples: list[Any]) -> dict[str, Any]:
+
+def _text(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+
+
+def _party(description: str, example: str) -> dict[str, Any]:
     return {
         "description": description,
-        "examples": examples,
+        "examples": [example],
+        "anyOf": [_text(f"[0-9]{{3,4}}|{_NUMBER}"), _INTEGER_EXTENSION, _INTEGER_NUMBER],
+    }
+
+
+def _reference(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "examples": ["client-4711"],
         "anyOf": [
-            {"type": "string", "pattern": f"^(?:{pattern})$"},
-            {"type": "integer", "description": "Taken as its digits."},
+            _text("[A-Za-z0-9._~-]*"),
+            # A larger one is good as well, but not every JSON library passes it on whole.
+            {"type": "integer", "minimum": 1 - 2**53, "maximum": 2**53 - 1},
+            {"type": "null"},
         ],
     }
 
 
-_REFERENCE = {
-    "description": "Your reference: letters, digits and . - _ ~; cut at 230; made up if absent.",
-    "examples": ["client-4711"],
-    "anyOf": [
-        {"type": "string", "pattern": "^[A-Za-z0-9._~-]*$"},
-        {"type": "integer", "minimum": 0},
-        {"type": "null"},
-    ],
+_CALL: dict[str, Any] = {
+    "title": "CreateCall",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["agent", "callee"],
+    "properties": {
+        "agent": _party("Who is rung first: an extension, or a full number.", _AGENT_EXAMPLE),
+        "callee": _party("Who is dialled once the agent has answered.", _CALLEE_EXAMPLE),
+        "outbound_id": {
+            "description": "The caller ID that the callee sees.  May be left out in internal calls,"
+            " and where the integrator has a default.",
+            "examples": ["27820001234", "random", "tvc_spring"],
+            "anyOf": [_text(f"(?:{_OUTBOUND_ID})?"), _INTEGER_NUMBER, {"type": "null"}],
+        },
+        "contact_ref": _reference(
+            "Your reference: letters, digits and . - _ ~; cut at 230; made up if absent."
+        ),
+        "call_ref": _reference("What contact_ref was called before v3.0.0; not both."),
+    },
+    "not": {"required": ["contact_ref", "call_ref"]},
 }
 
-CALL_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "title": "CreateCall",
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["agent", "callee"],
-                "properties": {
-                    "agent": _text_or_digits(
-                        f"[0-9]{{3,4}}|{_NUMBER}",
-                        "Who is rung first: an extension, or a full number.",
-                        [_AGENT_EXAMPLE],
-                    ),
-                    "callee": _text_or_digits(
-                        f"[0-9]{{3,4}}|{_NUMBER}",
-                        "Who is dialled once the agent has answered.",
-                        [_CALLEE_EXAMPLE],
-                    ),
-                    "outbound_id": {
-                        "description": "The caller ID that the callee sees.",
-                        "examples": ["27820001234", "random", "tvc_spring"],
-                        "anyOf": [
-                            {
-                                "type": "string",
-                                "pattern": "^(?:random|tvc_[A-Za-z0-9_-]{1,64}"
-                                "|0[0-9]{9}|27[0-9]{9})?$",
-                            },
-                            {"type": "integer", "description": "Taken as its digits."},
-                            {"type": "null"},
-                        ],
-                    },
-                    "contact_ref": _REFERENCE,
-                    "call_ref": {
-                        **_REFERENCE,
-                        "description": "What contact_ref was called before v3.0.0; not both.",
-                    },
-                },
-                "not": {"required": ["contact_ref", "call_ref"]},
-            },
-            "example": {
-                "agent": _AGENT_EXAMPLE,
-                "callee": _CALLEE_EXAMPLE,
-                "outbound_id": "27820001234",
-                "contact_ref": "client-4711",
-            },
+SECURED: dict[str, Any] = {"security": [{"bearer": []}]}
+
+CREATE: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key and body within 24 hours gives the first answer again and"
+            " rings nobody twice.",
+            "schema": _text("[!-~]{1,255}"),
+            "example": "9f2c1e7a",
         }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": _CALL,
+                "example": {
+                    "agent": _AGENT_EXAMPLE,
+                    "callee": _CALLEE_EXAMPLE,
+                    "outbound_id": "27820001234",
+                    "contact_ref": "client-4711",
+                },
+            }
+        },
     },
+}
+
+ONE_CALL: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        {
+            "name": "call_ref",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
+        }
+    ],
 }
 
 
@@ -109,7 +145,7 @@ class CallAnswer(BaseModel):
 class CallStatus(CallAnswer):
     """A call and where it stands."""
 
-    state: str = Field(examples=["ringing-agent", "ringing-callee", "up", "ended"])
+    state: CallState
     record: dict[str, Any] | None = Field(description="The cdr payload, once the call has ended.")
 
 
@@ -122,23 +158,54 @@ class Calls(BaseModel):
 class Health(BaseModel):
     """Whether each part works: ``ok``, or why not."""
 
-    status: str = Field(examples=["ok"])
+    status: Literal["ok", "failing"]
     parts: dict[str, str] = Field(examples=[{"redis": "ok", "ari": "ok", "agi": "ok"}])
 
 
 _TEXTS = {
     400: "The body is not JSON.",
     401: "No key, or a wrong one.",
-    403: "The destination is not allowed.",
+    403: "The destination is not allowed, or a page from elsewhere asks without a key.",
     404: "This integrator has no such call.",
+    408: "The body did not come in time.",
     409: "The agent's phone is not registered or not known.",
     413: "The body is too large.",
     422: "Wrong values, unknown or missing keys.",
-    429: "Too many calls; see Retry-After.",
+    429: "Too many calls.",
     503: "The PBX or Redis cannot be reached.",
 }
 
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds to wait before the next try.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the error answers of a route."""
-    return {status: {"model": Errors, "description": _TEXTS[status]} for status in statuses}
+    return {
+        status: {
+            "model": Errors,
+            "description": _TEXTS[status],
+            "headers": _HEADERS.get(status, {}),
+        }
+        for status in statuses
+    }
+
+
+def created(path: str) -> dict[int | str, dict[str, Any]]:
+    """Describe what 201 has beside its body."""
+    location = {
+        "description": "Where the call's state is, and where it is hung up.",
+        "required": True,
+        "schema": {"type": "string", "pattern": f"^{path}/[0-9a-f-]{{36}}$"},
+    }
+    return {201: {"headers": {"Location": location}}}

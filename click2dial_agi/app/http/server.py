@@ -2,19 +2,28 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
+from click2dial_agi.app.http.protocol import BoundedProtocol
+from click2dial_agi.domain.config import TLS
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.tls import reload_certificate, tls_context
 
 __all__ = ["HTTPServer"]
 
+log = logging.getLogger(__name__)
+
 # A client that keeps its connection open must not keep us from stopping.
 _GRACE = 5
+
+_BACKLOG = 2048  # uvicorn's
 
 
 class _Server(uvicorn.Server):
@@ -26,11 +35,13 @@ class _Server(uvicorn.Server):
 
 
 class HTTPServer:
-    """Serves one application on one address."""
+    """Serves one application on one address; ``where`` is its integrator's key, for errors."""
 
-    def __init__(self, app: FastAPI, listen: Address, where: str) -> None:
+    def __init__(self, app: FastAPI, listen: Address, where: str, tls: TLS | None = None) -> None:
         self._listen = listen
         self._where = where
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -38,32 +49,60 @@ class HTTPServer:
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                # Its warnings are of requests that are not HTTP: any port scan would fill the log.
+                log_level="error",
                 timeout_graceful_shutdown=_GRACE,
-                # Headers are a few hundred bytes; a client that sends more is not one of ours.
-                h11_max_incomplete_event_size=16 * 1024,
+                http=BoundedProtocol,
+                ws="none",
+                # They would let a client of a proxy on this machine choose the address that
+                # allow_from sees.
+                proxy_headers=False,
                 limit_concurrency=1000,
+                ssl_context_factory=(lambda *_: self._loaded()) if tls is not None else None,
             )
         )
         self._socket: socket.socket
         self._task: asyncio.Task[None]
 
     async def start(self) -> None:
-        """Listen.  Raises :exc:`StartupError` when the address cannot be had."""
+        """Listen.  Raises :exc:`StartupError` if the address or the certificate is no good."""
+        if self._tls is not None:
+            self._context = tls_context(self._tls, f"{self._where}.tls")
         family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it.  asyncio would set it only for a socket of protocol IPPROTO_TCP,
+        # and an answer's body, written after its head, would wait 40 ms for the head's ACK.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._socket.bind((self._listen.host, self._listen.port))
+            # uvicorn's task would do it some turns of the loop later; who is told that the server
+            # has started may connect at once.
+            self._socket.listen(_BACKLOG)
         except OSError as error:
             self._socket.close()
             reason = error.strerror or error
             raise StartupError(
-                f"{self._where}: cannot listen on {self._listen}: {reason}"
+                f"{self._where}.http: cannot listen on {self._listen}: {reason}"
             ) from error
         self._task = asyncio.create_task(self._server.serve([self._socket]))
+
+    def use(self, tls: TLS | None) -> None:
+        """Read the certificate again; no connection is dropped."""
+        if (tls is None) != (self._context is None):
+            log.warning("%s.tls was added or taken out; that takes a restart", self._where)
+        elif tls is not None and self._context is not None:
+            try:
+                reload_certificate(self._context, tls, f"{self._where}.tls")
+            except (StartupError, OSError) as error:
+                log.error("certificate not reloaded: %s", error)
 
     async def stop(self) -> None:
         """Finish the requests under way and close."""
         self._server.should_exit = True
         await self._task
         self._socket.close()
+
+    def _loaded(self) -> ssl.SSLContext:
+        assert self._context is not None  # start() made it
+        return self._context

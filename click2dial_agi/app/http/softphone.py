@@ -1,0 +1,195 @@
+"""The softphone: a page, its scripts, where it connects, and the records it shows.
+
+The page itself is public, as any sign-in page is.  The records are not: they take what the API
+takes.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.domain.config import Edge, Integrator
+from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
+
+__all__ = ["SOFTPHONE_PATH", "Softphone", "add_softphone"]
+
+SOFTPHONE_PATH = "/softphone"
+
+_SOURCE = Path(__file__).parents[2] / "softphone"
+_PAGE = _SOURCE / "index.html"
+_FILES = {
+    "softphone.js": (_SOURCE / "dist" / "softphone.js", "text/javascript"),
+    "softphone.css": (_SOURCE / "softphone.css", "text/css"),
+    "icon.svg": (_SOURCE / "icon.svg", "image/svg+xml"),
+    "icons.svg": (_SOURCE / "icons.svg", "image/svg+xml"),
+}
+
+_NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
+_NOT_HERE = Refused(404, (FieldError("path", "one of those at /docs"),))
+_BAD_HOST = Refused(400, (FieldError("host", "a host name, or an address, and a port"),))
+_NOT_OURS = Refused(422, (FieldError("extension", "one of this integrator's"),))
+_FULL = Refused(503, (FieldError("softphone", "fewer pages at once; try again later"),), 30)
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::[0-9]{1,5})?")
+
+# Below the minute after which proxies close what is silent.  Also how a page that vanished is
+# found out: writing to it fails.
+_HEARTBEAT = 15.0
+
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True)
+class Softphone:
+    """What the routes need to know of an integrator, as the configuration has it now."""
+
+    integrator: Integrator
+    edge: Edge | None
+    feed: CDRFeed
+
+    def websocket(self, host: str) -> str:
+        """Return the WebSocket's address for a page that was asked for on ``host``."""
+        if self.integrator.softphone_ws is not None:
+            return self.integrator.softphone_ws
+        assert self.edge is not None  # or the configuration would not have been taken
+        scheme = "wss" if self.edge.tls is not None else "ws"
+        return f"{scheme}://{host}:{self.edge.listen.port}/ws"
+
+
+def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
+    """Add the softphone's routes; they are not there for an integrator that has it switched off.
+
+    ``current`` is asked on every request, so that a reload needs no new application.
+    """
+
+    def switched_on() -> Softphone:
+        softphone = current()
+        if not softphone.integrator.softphone:
+            raise _NOT_HERE
+        return softphone
+
+    @app.get(SOFTPHONE_PATH, include_in_schema=False)
+    async def page(request: Request) -> Response:
+        websocket = switched_on().websocket(_host(request))
+        if not _FILES["softphone.js"][0].is_file():
+            return PlainTextResponse(_NOT_BUILT, 503)
+        return _file(request, _PAGE, "text/html", {"Content-Security-Policy": _policy(websocket)})
+
+    @app.get(SOFTPHONE_PATH + "/config", include_in_schema=False)
+    async def config(request: Request) -> Response:
+        websocket = switched_on().websocket(_host(request))
+        # netloc without its port, brackets kept: a SIP URI takes IPv6 in brackets too.
+        domain = _HOST.fullmatch(urlsplit(websocket).netloc)
+        if domain is None:
+            raise _BAD_HOST
+        return JSONResponse({"ws": websocket, "domain": domain[1]}, headers=_SECURITY)
+
+    @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)
+    async def events(request: Request, extension: str = "") -> Response:
+        softphone = switched_on()
+        authorize(request, softphone.integrator)
+        if not softphone.integrator.owns(extension):
+            raise _NOT_OURS
+        try:
+            listener = softphone.feed.listen()
+        except FeedFull:
+            raise _FULL from None
+        return _EventStream(listener, extension)
+
+    @app.get(SOFTPHONE_PATH + "/{name}", include_in_schema=False)
+    async def file(request: Request, name: str) -> Response:
+        switched_on()
+        path, media_type = _FILES.get(name, (None, ""))
+        if path is None or not path.is_file():
+            raise _NOT_HERE
+        return _file(request, path, media_type, {})
+
+
+class _EventStream(StreamingResponse):
+    """Server-sent events; the listener is closed however the response ends."""
+
+    def __init__(self, listener: Listener, extension: str) -> None:
+        headers = {**_SECURITY, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(_events(listener, extension), 200, headers, "text/event-stream")
+        self._listener = listener
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._listener.close()
+
+
+async def _events(listener: Listener, extension: str) -> AsyncIterator[str]:
+    while True:
+        try:
+            async with asyncio.timeout(_HEARTBEAT):
+                event = await listener.next()
+        except TimeoutError:
+            yield ":\n\n"
+            continue
+        if event is None:
+            return
+        if event.event == "state" or _concerns(event, extension):
+            # JSON as we push it is one line; a line break of another writer's would end the event.
+            yield f"event: {event.event}\ndata: {' '.join(event.data.splitlines())}\n\n"
+
+
+def _concerns(event: Event, extension: str) -> bool:
+    """Tell whether a notification is of a call that an extension made or was called by."""
+    try:
+        payload: dict[str, Any] = json.loads(event.data)["payload"]
+        # Before version 3 the client's number is in ref.
+        return extension in (payload["extension"], payload.get("number", payload["ref"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _host(request: Request) -> str:
+    match = _HOST.fullmatch(request.headers.get("host", ""))
+    if match is None:
+        raise _BAD_HOST
+    return match[1]
+
+
+def _policy(websocket: str) -> str:
+    """Return a Content-Security-Policy: our own files, and one WebSocket, nothing inline."""
+    url = urlsplit(websocket)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            f"connect-src 'self' {url.scheme}://{url.netloc}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _file(request: Request, path: Path, media_type: str, headers: dict[str, str]) -> Response:
+    response = FileResponse(
+        path, media_type=media_type, headers={**_SECURITY, **headers}, stat_result=path.stat()
+    )
+    if request.headers.get("if-none-match") == response.headers["etag"]:
+        return Response(status_code=304, headers={**_SECURITY, "ETag": response.headers["etag"]})
+    return response

@@ -1,0 +1,26 @@
+"""For how long the Create Call API waits for what."""
+
+from dataclasses import dataclass
+
+__all__ = ["Times"]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds.  They depend on each other; tests take shorter ones."""
+
+    # For a whole request to Asterisk, waiting for a connection included.  It answers in one or two
+    # milliseconds; what takes longer is a PBX in trouble, and a caller of ours that waits for it.
+    ari: float = 3.0
+
+    # Longer than a call can take from being counted in to having its channel, or an answer: Redis,
+    # the agent's state, the origination twice, hanging it up, Redis, each at its deadline.  A call
+    # that is older and has neither channel nor record lost its Asterisk or its creator, and an
+    # Idempotency-Key without an answer lost its first request.
+    lost_after: float = 20.0
+
+    # A lost call holds its agent until it is found; asking costs a request, and none without calls.
+    reap_every: float = 10.0
+
+    # A body comes in one piece with its headers, or one round trip later.
+    body: float = 10.0

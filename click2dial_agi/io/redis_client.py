@@ -1,0 +1,90 @@
+"""Clients of Redis by URL: one server, the primary that a Sentinel names, or a cluster."""
+
+import random
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
+
+from click2dial_agi.domain.redis_url import RedisKind, RedisPlace, parse_redis_url
+
+__all__ = ["REDIS_ERRORS", "connect", "subscriber"]
+
+# What a Redis that is away, or that refuses, makes of a command.  A cluster of which no node
+# answers is none of redis-py's RedisErrors; TimeoutError is an OSError.
+REDIS_ERRORS = (RedisError, RedisClusterException, OSError)
+
+
+class _Primary(Redis):
+    """The primary of a Sentinel's service; closing it closes the Sentinel's connections too."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        await cast(Any, self.connection_pool).sentinel_manager.aclose()
+
+
+def connect(url: str, timeout: float) -> Redis:
+    """Return a client that takes and gives text; it connects when it is first used.
+
+    ``timeout``, in seconds, holds for connecting and for each answer.  A Sentinel is asked for
+    the primary at each new connection, so a failover needs nothing but one that breaks.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        # One retry: a connection that Redis closed while idle is found out by using it.
+        "retry": Retry(NoBackoff(), 1),
+        "decode_responses": True,
+    }
+    place = parse_redis_url(url)
+    match place.kind:
+        case RedisKind.SENTINEL:
+            return _primary(place, options)
+        case RedisKind.CLUSTER:
+            options |= {"username": place.username, "password": place.password}
+            nodes = [ClusterNode(host, port) for host, port in place.hosts]
+            cluster = RedisCluster(startup_nodes=nodes, ssl=place.tls, **options)
+            return cast(Redis, cluster)  # the commands are the same
+        case _:
+            return Redis.from_url(url, **options)
+
+
+def subscriber(url: str, timeout: float | None = None) -> Redis:
+    """Return a client to subscribe with; what is silent is no error, but not connecting is.
+
+    In a cluster any node will do: each hands on to all others what is published on it.
+    """
+    options: dict[str, Any] = {
+        "socket_connect_timeout": timeout,
+        "decode_responses": True,
+        "encoding_errors": "replace",  # anybody may publish on a channel
+    }
+    place = parse_redis_url(url)
+    match place.kind:
+        case RedisKind.SENTINEL:
+            return _primary(place, options)
+        case RedisKind.CLUSTER:
+            host, port = random.choice(place.hosts)
+            options |= {"username": place.username, "password": place.password}
+            return Redis(host=host, port=port, ssl=place.tls, **options)
+        case _:
+            return Redis.from_url(url, **options)
+
+
+def _primary(place: RedisPlace, options: dict[str, Any]) -> Redis:
+    asked = {name: value for name, value in options.items() if name.startswith("socket_")}
+    tls = {"ssl": True} if place.tls else {}
+    sentinel = cast(Any, Sentinel)(  # it has no annotations
+        list(place.hosts),
+        sentinel_kwargs={**asked, **tls, "password": place.sentinel_password},
+        username=place.username,
+        password=place.password,
+        db=place.db,
+        **tls,
+        **options,
+    )
+    return cast(Redis, sentinel.master_for(place.service, redis_class=_Primary))

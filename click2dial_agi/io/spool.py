@@ -1,0 +1,133 @@
+"""The PBX's spool: the file to which the dialplan appends calls that no server recorded.
+
+A piece of it is taken over by renaming it, and read when nobody can be writing to it any more;
+the next call makes a new file.  What is not a whole line (the power went, or the disk was full) is
+put aside, never thrown away.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from click2dial_agi.domain.facts import MAX_FACTS
+
+__all__ = ["Piece", "Spool", "pieces"]
+
+log = logging.getLogger(__name__)
+
+# Longer than any line that Asterisk writes: without this, one without an end would fill memory.
+_MAX_LINE = 4 * MAX_FACTS
+
+# Every line begins with this fact (click2dial.conf), so it tells where one begins that was
+# written right behind half of another.  Values are percent-encoded and cannot hold it.
+_BEGINNING = re.compile(rb"(?<!platforma_)call_ref=")
+_WHOLE = re.compile(rb"[!-~]+")
+
+
+class Piece(NamedTuple):
+    """Bytes of the spool, and whether they are a line from its beginning to its end."""
+
+    data: bytes
+    whole: bool
+
+
+def pieces(line: bytes) -> Iterator[Piece]:
+    """Take apart what was read up to a newline: one line, or torn ones with a whole one last."""
+    ended = line.endswith(b"\n")
+    line = line.rstrip(b"\r\n")
+    starts = [found.start() for found in _BEGINNING.finditer(line)]
+    if not starts or starts[0]:
+        starts.insert(0, 0)
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        data = line[start:end]
+        if data:
+            last = end == len(line)
+            beginning = _BEGINNING.match(data) is not None
+            yield Piece(data, last and ended and beginning and bool(_WHOLE.fullmatch(data)))
+
+
+class Spool:
+    """One spool file, and the pieces of it that were taken over."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rejected = path.with_name(f"{path.name}.rejected")
+        self._seen: set[Path] = set()
+
+    def waiting(self) -> list[Path]:
+        """Return the files that hold lines, the oldest first."""
+        files = [*self._taken(), self.path]
+        return [file for file in files if file.exists() and file.stat().st_size]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Keep other processes from draining; False if one is at it.  A crash frees it."""
+        # The directory itself, for a full disk holds no file to lock.
+        lock = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(lock)
+
+    def take(self) -> list[Path]:
+        """Take over what the dialplan wrote; return the pieces that can be read, oldest first.
+
+        Asterisk opens the file, writes a line and closes it, so it may still be about to write to
+        what was just renamed.  A piece is returned by the next call at the earliest, and not while
+        anybody has it open for writing.  Call it about once a second, holding the lock.
+        """
+        ready = [path for path in self._taken() if path in self._seen and not _is_open(path)]
+        with contextlib.suppress(FileNotFoundError):
+            if self.path.stat().st_size:
+                os.rename(self.path, f"{self.path}.{time.time_ns():020d}.draining")
+        self._seen = set(self._taken())
+        return ready
+
+    def read(self, path: Path) -> Iterator[Piece]:
+        """Read a piece that was taken over."""
+        with path.open("rb") as file:
+            while line := file.readline(_MAX_LINE):
+                yield from pieces(line)
+
+    def reject(self, lines: Iterable[bytes]) -> None:
+        """Put aside what is no record; on return it outlives a power cut."""
+        with self.rejected.open("ab") as file:
+            for line in lines:
+                file.write(line.replace(b"\0", b"") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self, path: Path, size: int) -> None:
+        """Delete a piece that was read up to ``size``; one that has grown stays for later."""
+        if path.stat().st_size == size:
+            path.unlink()
+
+    def _taken(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f"{self.path.name}.*.draining"))
+
+
+def _is_open(path: Path) -> bool:
+    """Tell whether any process has a file open for writing, as far as the kernel says.
+
+    The kernel grants a read lease (fcntl(2), F_SETLEASE) only on a file that nobody writes to.
+    Where it grants none at all (network file systems, another user's file), the answer is no.
+    """
+    with path.open("rb") as file:
+        try:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return False

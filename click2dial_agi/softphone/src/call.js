@@ -1,0 +1,163 @@
+/** One call, from its first INVITE to its end. */
+
+import { SessionState } from "sip.js";
+
+import { microphoneTrouble } from "./microphone.js";
+import { reasonOf } from "./reasons.js";
+
+/** Where a call stands; a "state" event tells of each change. */
+export const CallState = Object.freeze({
+  INCOMING: "incoming",
+  CALLING: "calling",
+  RINGING: "ringing",
+  UP: "up",
+  ENDED: "ended",
+});
+
+// Milliseconds that every exchange recognises.
+const TONE = 120;
+const TONE_GAP = 80;
+
+const CONSTRAINTS = { constraints: { audio: true, video: false } };
+
+/**
+ * Emits "state" and "hold".  After the end, `end` holds {text, errors, good}.
+ */
+export class Call extends EventTarget {
+  state;
+  muted = false;
+  held = false;
+  holding = false; // hold was asked for and the answer is not there yet
+  answeredAt = 0;
+  end = null;
+
+  constructor(session, { incoming, peer }) {
+    super();
+    this.session = session;
+    this.incoming = incoming;
+    this.peer = peer;
+    this.state = incoming ? CallState.INCOMING : CallState.CALLING;
+    session.delegate = {
+      onBye: () => this.#finish({ text: "The other side hung up.", good: true }),
+      onCancel: () => this.#finish({ text: "Missed: the caller gave up.", good: false }),
+    };
+    session.stateChange.addListener((state) => {
+      if (state === SessionState.Established) {
+        this.answeredAt = Date.now();
+        this.#become(CallState.UP);
+      } else if (state === SessionState.Terminated) {
+        // SIP.js tells the reason only after this, in a delegate's or a promise's callback.
+        setTimeout(() => this.#finish({ text: "The call has ended.", good: true }));
+      }
+    });
+  }
+
+  /** Send the INVITE.  A microphone that is not to be had ends the call with its reason. */
+  async start() {
+    try {
+      await this.session.invite({
+        sessionDescriptionHandlerOptions: CONSTRAINTS,
+        requestDelegate: {
+          onProgress: ({ message }) => {
+            if (message.statusCode !== 100) this.#become(CallState.RINGING);
+          },
+          onReject: ({ message }) => this.#finish(reasonOf(message)),
+        },
+      });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Take an incoming call. */
+  async answer() {
+    try {
+      await this.session.accept({ sessionDescriptionHandlerOptions: CONSTRAINTS });
+    } catch (error) {
+      this.session.reject({ statusCode: 480 }).catch(() => {});
+      this.#failed(error);
+    }
+  }
+
+  /** End the call, whatever its state. */
+  hangUp() {
+    const { session } = this;
+    const done = (promise) => promise.catch(() => {});
+    if (this.state === CallState.INCOMING) {
+      this.#finish({ text: "You rejected the call.", good: true });
+      done(session.reject({ statusCode: 603 }));
+    } else if (session.state === SessionState.Established) {
+      this.#finish({ text: "You hung up.", good: true });
+      done(session.bye());
+    } else if (session.state !== SessionState.Terminated) {
+      this.#finish({ text: "You hung up before the call was answered.", good: true });
+      done(session.cancel());
+    }
+  }
+
+  /** Stop or resume sending the microphone. */
+  mute(muted) {
+    this.muted = muted;
+    this.#sendMicrophone();
+  }
+
+  /** Put the other side on hold, or take it back; "hold" tells when Asterisk has agreed. */
+  async hold(held) {
+    if (this.state !== CallState.UP || this.holding || held === this.held) return;
+    this.holding = true;
+    const agreed = (yes) => {
+      this.holding = false;
+      if (yes) this.held = held;
+      this.#sendMicrophone();
+      this.dispatchEvent(new Event("hold"));
+    };
+    try {
+      this.session.sessionDescriptionHandlerOptionsReInvite = { ...CONSTRAINTS, hold: held };
+      await this.session.invite({
+        requestDelegate: { onAccept: () => agreed(true), onReject: () => agreed(false) },
+      });
+    } catch {
+      agreed(false);
+    }
+  }
+
+  /** Send one DTMF tone as RTP event (RFC 4733); false if the call cannot carry it. */
+  sendTone(tone) {
+    const dtmf = this.#media?.peerConnection?.getSenders()[0]?.dtmf;
+    if (this.state !== CallState.UP || !dtmf?.canInsertDTMF) return false;
+    // Behind those that wait: insertDTMF() alone would drop them.
+    dtmf.insertDTMF(dtmf.toneBuffer + tone, TONE, TONE_GAP);
+    return true;
+  }
+
+  /** What the microphone sends and what the other side says, as streams. */
+  get streams() {
+    return { local: this.#media.localMediaStream, remote: this.#media.remoteMediaStream };
+  }
+
+  get #media() {
+    return this.session.sessionDescriptionHandler;
+  }
+
+  #sendMicrophone() {
+    const senders = this.#media?.peerConnection?.getSenders() ?? [];
+    for (const { track } of senders) if (track) track.enabled = !this.muted && !this.held;
+  }
+
+  #failed(error) {
+    const text = microphoneTrouble(error) ?? "The call could not be set up by this browser.";
+    this.#finish({ text, good: false });
+  }
+
+  #finish({ text, good, errors = [] }) {
+    if (this.end !== null) return; // the first reason is the real one
+    this.end = { text, good, errors };
+    this.#become(CallState.ENDED);
+  }
+
+  #become(state) {
+    if (this.state === CallState.ENDED) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}

@@ -1,0 +1,135 @@
+/** The panel of the call that is ringing or up. */
+
+import { CallState } from "./call.js";
+import { $, make } from "./dom.js";
+import { Meter } from "./meter.js";
+import { duration, readable } from "./numbers.js";
+import { Tones } from "./tones.js";
+
+const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+
+const KEY_NAMES = { "*": "star", "#": "hash" };
+
+const TITLES = {
+  [CallState.INCOMING]: "Incoming call",
+  [CallState.CALLING]: "Calling …",
+  [CallState.RINGING]: "Ringing …",
+  [CallState.UP]: "In a call",
+};
+
+export class CallView {
+  #call = null;
+  #clock = 0;
+  #meters = { local: new Meter($("level-local")), remote: new Meter($("level-remote")) };
+  #sound = new AudioContext();
+  #tones = new Tones(this.#sound);
+  #title = document.title;
+
+  constructor() {
+    $("mute").addEventListener("click", () => this.#mute());
+    $("hold").addEventListener("click", () => this.#call?.hold(!this.#call.held));
+    $("answer").addEventListener("click", () => this.#call?.answer());
+    $("hang-up").addEventListener("click", () => this.#call?.hangUp());
+    $("keypad-toggle").addEventListener("click", () => this.#showKeypad($("keypad").hidden));
+    $("keys").append(...KEYS.map((key) => this.#keyButton(key)));
+    // Only while the focus is in the panel, so that no key pressed elsewhere becomes a tone.
+    $("call-panel").addEventListener("keydown", (event) => {
+      if (KEYS.includes(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        this.#send(event.key);
+      }
+    });
+  }
+
+  /** Browsers let a page make sound only after somebody clicked: call this from a click. */
+  unlockSound() {
+    this.#sound.resume();
+  }
+
+  /** Show a call until it has ended. */
+  show(call) {
+    this.#call = call;
+    $("tones").value = "";
+    $("call-title").textContent = readable(call.peer) || "Unknown number";
+    $("timer").textContent = "";
+    this.#showKeypad(false);
+    $("call-panel").hidden = false;
+    call.addEventListener("state", () => this.#update());
+    call.addEventListener("hold", () => this.#update());
+    this.#update();
+    // The focus follows the call, unless somebody is typing just now.
+    if (!call.incoming) $("call-panel").focus();
+    else if (!document.activeElement?.matches("input")) $("answer").focus();
+  }
+
+  #update() {
+    const { state, incoming, held, muted, peer } = this.#call;
+    const [up, ringsHere] = [state === CallState.UP, state === CallState.INCOMING];
+    const title = held ? "On hold" : TITLES[state];
+    $("call-panel").dataset.state = state;
+    $("call-state").textContent = title ?? "";
+    $("levels").hidden = $("up-buttons").hidden = !up;
+    $("answer").hidden = !ringsHere;
+    $("hang-up-label").textContent = ringsHere ? "Reject" : "Hang up";
+    $("mute").setAttribute("aria-pressed", muted);
+    $("hold").setAttribute("aria-pressed", held);
+    $("hold").lastChild.textContent = held ? "Resume" : "Hold";
+    document.title = ringsHere ? `Incoming call: ${peer}` : this.#title;
+    this.#announce(title && `${title} ${ringsHere ? "from" : "with"} ${readable(peer)}`);
+    if (ringsHere) this.#tones.ringIncoming();
+    else if (state === CallState.RINGING) this.#tones.ringBack();
+    else this.#tones.stop();
+    if (up) this.#begin(incoming);
+    if (state === CallState.ENDED) this.#end();
+  }
+
+  #begin(incoming) {
+    if (this.#clock !== 0) return;
+    const { local, remote } = this.#call.streams;
+    $("remote-audio").srcObject = remote;
+    this.#meters.local.start(this.#sound, local);
+    this.#meters.remote.start(this.#sound, remote);
+    const tick = () => {
+      $("timer").textContent = duration((Date.now() - this.#call.answeredAt) / 1000);
+    };
+    tick();
+    this.#clock = setInterval(tick, 250);
+    if (incoming) $("call-panel").focus();
+  }
+
+  #end() {
+    clearInterval(this.#clock);
+    this.#clock = 0;
+    for (const meter of Object.values(this.#meters)) meter.stop();
+    $("remote-audio").srcObject = null;
+    $("call-panel").hidden = true;
+    this.#announce("");
+    this.#call = null;
+  }
+
+  #mute() {
+    this.#call?.mute(!this.#call.muted);
+    this.#update();
+    this.#announce(this.#call.muted ? "Microphone muted" : "Microphone on");
+  }
+
+  #showKeypad(shown) {
+    $("keypad").hidden = !shown;
+    $("keypad-toggle").setAttribute("aria-expanded", shown);
+  }
+
+  #keyButton(key) {
+    const button = make("button", "", key);
+    button.type = "button";
+    if (key in KEY_NAMES) button.setAttribute("aria-label", KEY_NAMES[key]);
+    button.addEventListener("click", () => this.#send(key));
+    return button;
+  }
+
+  #send(key) {
+    if (this.#call?.sendTone(key)) $("tones").value += key;
+  }
+
+  #announce(text) {
+    $("announcer").textContent = text ?? "";
+  }
+}

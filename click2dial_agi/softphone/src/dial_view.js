@@ -1,0 +1,75 @@
+/** The form that places a call, and what came of the last one. */
+
+import { $, make } from "./dom.js";
+import { dialable } from "./numbers.js";
+
+const REMEMBERED = "click2dial.outbound-id";
+
+/** Which input an error of the server is about. */
+const INPUTS = { callee: "callee", outbound_id: "outbound-id", contact_ref: "contact-ref" };
+
+/** Call `dial(callee, extraHeaders)` when the form is sent. */
+export function startDial(dial) {
+  $("outbound-id").value = localStorage.getItem(REMEMBERED) ?? "";
+  $("dial").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const outboundId = $("outbound-id").value.trim();
+    const contactRef = $("contact-ref").value.trim();
+    localStorage.setItem(REMEMBERED, outboundId);
+    const headers = [];
+    // random and tvc_<campaign> are names; all else is a number as somebody may write it.
+    if (outboundId) headers.push(header("Outbound-ID", number(outboundId)));
+    if (contactRef) headers.push(header("Contact-Ref", contactRef));
+    dial(dialable($("callee").value), headers);
+  });
+  for (const id of Object.values(INPUTS)) {
+    $(id).addEventListener("input", () => mark(id, false));
+  }
+}
+
+export function showDial(shown) {
+  $("dial").hidden = !shown;
+}
+
+export function allowDial(allowed) {
+  $("call").disabled = !allowed;
+}
+
+/** Show how a call ended; an error's field is marked, and described by the error. */
+export function showOutcome(end) {
+  $("outcome").hidden = end === null;
+  const errors = end?.errors ?? [];
+  $("outcome").classList.toggle("good", end?.good ?? false);
+  $("outcome-text").textContent = end?.text ?? "";
+  $("errors").replaceChildren(...errors.map(errorItem));
+  const wrong = errors.map(({ field }) => INPUTS[field]);
+  for (const id of Object.values(INPUTS)) mark(id, wrong.includes(id));
+  if (end !== null) $(wrong.find(Boolean) ?? "callee").focus();
+}
+
+function errorItem({ field, label, message }) {
+  const item = document.createElement("li");
+  if (field in INPUTS) item.id = `${INPUTS[field]}-error`;
+  if (label) item.append(make("strong", "", label));
+  item.append(make("span", "", message));
+  return item;
+}
+
+function mark(id, wrong) {
+  $(id).toggleAttribute("aria-invalid", wrong);
+  if (wrong) {
+    $(id).setAttribute("aria-invalid", "true");
+    $(id).setAttribute("aria-describedby", `${id}-error`);
+  } else {
+    $(id).removeAttribute("aria-describedby");
+  }
+}
+
+function number(text) {
+  return /^[+\d\s().-]+$/.test(text) ? dialable(text) : text;
+}
+
+/** A header line: one line, whatever was typed. */
+function header(name, value) {
+  return `X-Teleforge-${name}: ${value.replace(/[\r\n]+/g, " ")}`;
+}

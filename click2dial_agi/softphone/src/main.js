@@ -1,0 +1,114 @@
+/** The softphone page: puts line, call, records and what is seen of them together. */
+
+import { CallState } from "./call.js";
+import { CallView } from "./call_view.js";
+import { allowDial, showDial, showOutcome, startDial } from "./dial_view.js";
+import { $, showPill, showText } from "./dom.js";
+import { Line, LineState } from "./line.js";
+import { askForMicrophone } from "./microphone.js";
+import { RecordFeed } from "./records.js";
+import { addRecord, clearRecords, showFeedState } from "./records_view.js";
+import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
+
+const STATES = {
+  [LineState.CONNECTING]: "Connecting",
+  [LineState.REGISTERED]: "Ready",
+  [LineState.AWAY]: "Reconnecting",
+};
+
+const UNREACHABLE = "The server cannot be reached. Trying again …";
+const NO_SERVER = "The server cannot be reached. Check your network, then sign in again.";
+const WRONG = "Wrong extension or password.";
+const CHANGED = "The server no longer accepts this extension and password. Sign in again.";
+
+let line = null;
+let feed = null;
+const callView = new CallView();
+
+startSignIn(signIn);
+startDial((callee, headers) => {
+  callView.unlockSound();
+  showOutcome(null);
+  take(line.dial(callee, headers)).start();
+});
+$("sign-out").addEventListener("click", () => signOut());
+addEventListener("beforeunload", (event) => {
+  if (line?.call) event.preventDefault(); // the browser asks whether to leave
+});
+addEventListener("pagehide", () => line?.close());
+
+async function signIn({ extension, password, key }) {
+  callView.unlockSound();
+  setBusy(true);
+  let config;
+  try {
+    const response = await fetch("softphone/config", { cache: "no-store" });
+    if (!response.ok) throw new Error(response.status);
+    config = await response.json();
+  } catch {
+    showSignIn(NO_SERVER);
+    return;
+  }
+  const opening = (line = new Line({ ...config, extension, password }));
+  let wasRegistered = false;
+  opening.addEventListener("state", ({ detail: { state } }) => {
+    if (opening !== line) return;
+    if (state === LineState.REFUSED) {
+      signOut(wasRegistered ? CHANGED : WRONG);
+    } else if (state === LineState.REGISTERED && !wasRegistered) {
+      wasRegistered = true;
+      enter(extension, key);
+    } else if (state === LineState.AWAY && !wasRegistered) {
+      signOut(NO_SERVER);
+      return;
+    }
+    showLine(state);
+  });
+  opening.addEventListener("incoming", ({ detail }) => take(detail.call));
+  opening.open();
+}
+
+async function enter(extension, key) {
+  hideSignIn(extension);
+  showOutcome(null);
+  showDial(true);
+  $("callee").focus();
+  clearRecords();
+  feed = new RecordFeed({ extension, key });
+  feed.addEventListener("state", ({ detail }) => showFeedState(detail.state));
+  feed.addEventListener("record", ({ detail }) => addRecord(detail.record, extension));
+  feed.open();
+  showText($("trouble"), await askForMicrophone());
+}
+
+function signOut(trouble = "") {
+  feed?.close();
+  feed = null;
+  const closing = line;
+  line = null;
+  closing?.close();
+  showSignIn(trouble);
+}
+
+function showLine(state) {
+  if (!(state in STATES)) return;
+  showPill($("line-state"), state, STATES[state]);
+  allowDial(state === LineState.REGISTERED);
+  const away = state === LineState.AWAY;
+  if (away || $("trouble").textContent === UNREACHABLE) {
+    // While it is being tried the text stays, so that nothing flickers.
+    if (state !== LineState.CONNECTING) showText($("trouble"), away ? UNREACHABLE : "");
+  }
+}
+
+function take(call) {
+  showOutcome(null);
+  showDial(false);
+  call.addEventListener("state", () => {
+    if (call.state !== CallState.ENDED) return;
+    showDial(true);
+    showOutcome(call.end);
+  });
+  callView.show(call);
+  return call;
+}

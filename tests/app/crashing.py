@@ -1,0 +1,157 @@
+"""A process that ends calls and is killed at one point after another; test_crash_points starts it.
+
+``python -m tests.app.crashing crash|recover HOW NEXT CONFIG``: ``crash`` forks a server for each
+point, ends a call in it and kills it there.  HOW it counts: ``step`` of the event loop, of all
+tasks, or SQL ``statement``.  Where no receipt came it does what the dialplan does: it asks the NEXT
+``server``, or writes to the ``spool``.  ``recover`` is the servers' next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+from click2dial_agi.app.delivery import Deliveries
+from click2dial_agi.app.drain import Drain
+from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.domain import facts
+from click2dial_agi.domain.config import Config
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.config_file import load_config
+from tests.app.serving import ASKED, ENDED
+
+#: More than there are: a call ends the loop by coming to its end unharmed.
+MOST_POINTS = 400
+
+_KILLED = 9
+
+
+def main() -> None:
+    phase, how, following, path = sys.argv[1:]
+    first = load_config(Path(path))
+    second = first.model_copy(update={"spool_dir": first.spool_dir / "second"})
+    if phase == "recover":
+        for config in (first, second):
+            _forked(lambda config=config: _recover(config))
+        return
+    for point in range(1, MOST_POINTS):
+        call = Ending(UUID(int=point))
+        finished = _forked(lambda call=call, point=point: call.end(first, how, point))
+        if not call.has_receipt() and following == "server":
+            _forked(lambda call=call: call.end(second))
+        if not call.has_receipt():
+            with first.spool_path.open("a") as file:
+                file.write(f"{call.facts}\n")
+        if finished:
+            print(point)
+            return
+    sys.exit(f"no call was unharmed after {MOST_POINTS} points")
+
+
+@dataclass
+class Ending:
+    """One call that ends, and the pipe by which Asterisk sees the receipt."""
+
+    call_ref: UUID
+    pipe: tuple[int, int] = field(default_factory=os.pipe)
+
+    @property
+    def facts(self) -> str:
+        return facts.encode({**ASKED, "call_ref": str(self.call_ref), **ENDED})
+
+    def has_receipt(self) -> bool:
+        os.set_blocking(self.pipe[0], False)
+        try:
+            return os.read(self.pipe[0], 1) == b"1"
+        except BlockingIOError:
+            return False
+
+    async def execute(self, _: object) -> None:
+        """Take the receipt as Asterisk does, which may come before or after the end."""
+        await asyncio.sleep(0)
+        os.write(self.pipe[1], b"1")
+        await asyncio.sleep(0)
+
+    async def end(self, config: Config, how: str = "", point: int = 0) -> None:
+        deliveries = Deliveries(config)
+        deliveries.use(config)
+        environment = SimpleNamespace(
+            script="ended", query=self.facts, argument=lambda _: self.facts, channel="PJSIP/1000-1"
+        )
+        session = cast(AGISession, SimpleNamespace(environment=environment, execute=self.execute))
+        {"step": _kill_at_step, "statement": _kill_at_statement}.get(how, lambda _: None)(point)
+        try:
+            await CallHandlers(config, deliveries.by_name)(session)
+        except NotificationError:
+            return
+        await deliveries.close()
+
+
+def _kill_at_step(point: int) -> None:
+    run, steps = asyncio.Handle._run, 0  # type: ignore[attr-defined]
+
+    def counted(handle: asyncio.Handle) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == point:
+            os._exit(_KILLED)
+        run(handle)
+
+    asyncio.Handle._run = counted  # type: ignore[attr-defined]
+
+
+def _kill_at_statement(point: int) -> None:
+    connect, statements = sqlite3.connect, 0
+
+    def counted(_: str) -> None:
+        nonlocal statements
+        statements += 1
+        if statements == point:
+            os._exit(_KILLED)
+
+    def connecting(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.set_trace_callback(counted)
+        return connection
+
+    cast(Any, sqlite3).connect = connecting
+
+
+async def _recover(config: Config) -> None:
+    deliveries = Deliveries(config)
+    deliveries.use(config)
+    drain = Drain(config.spool_path)
+    while not drain.is_empty or any(one.failing for one in deliveries.by_name.values()):
+        await drain.look(config, deliveries.by_name)
+        await asyncio.sleep(0.01)
+    await deliveries.close()
+
+
+def _forked(run: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Run a coroutine in a process of its own; return whether that came to its end."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(run())
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code not in (0, _KILLED):
+        sys.exit(f"the server ended with status {code}")
+    return code == 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The command line: its exit codes, and one line for whatever an operator can mend."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from typer.testing import CliRunner
+
+from click2dial_agi import __version__
+from click2dial_agi.app.cli import app
+from tests.app.test_tail import LIST, body, push, subscribers
+from tests.io.running import run
+from tests.sandbox.process import Process, until
+from tests.sandbox.redis import RedisServer
+
+GOOD = "integrators: [{name: acme, extensions: [1000-1999], redis: '%s'}]\n"
+TIMEOUT = 20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "click2dial.yaml"
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "click2dial_agi", *words]
+
+
+def failure(*words: str) -> str:
+    """Run a command that must fail; return the one line that it says."""
+    done = subprocess.run(
+        command(*words), capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(app, ["version"])
+    assert (result.exit_code, result.stdout) == (0, f"{__version__}\n")
+
+
+def test_without_a_command_it_shows_its_commands() -> None:
+    result = CliRunner().invoke(app, [])
+    for name in ("serve", "check-config", "tail", "version"):
+        assert name in result.output
+
+
+def test_a_good_file_is_good_and_warned_of(path: Path) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    result = CliRunner().invoke(app, ["check-config", "--config", str(path)])
+    assert result.exit_code == 0
+    *warnings, last = result.stdout.splitlines()
+    assert last == f"{path}: good, 1 integrators"
+    assert len(warnings) == 2
+    assert all(line.startswith("warning: integrators.acme.") for line in warnings)
+
+
+def test_the_file_may_be_named_by_a_variable(path: Path) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    result = CliRunner().invoke(app, ["check-config"], env={"C2D_CONFIG": str(path)})
+    assert result.exit_code == 0
+
+
+def test_a_bad_file_is_told_with_all_its_problems(path: Path) -> None:
+    path.write_text("integrators: [{name: acme, extensions: [1-2], push: up}]\n")
+    result = CliRunner().invoke(app, ["check-config", "--config", str(path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sorted(line.split(":")[0] for line in result.stderr.splitlines()) == [
+        "integrators[0].extensions[0]",
+        "integrators[0].push",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("nonsense: 1\n" + GOOD % "redis://h", "nonsense: unknown key"),
+        ("a: [", "YAML: "),
+        ("a: 1\nb: 2\n", " (and 2 more: see click2dial-agi check-config)"),
+        (GOOD % "${MISSING}", "integrators[0].redis: the environment variable MISSING, which is"),
+    ],
+)
+def test_serve_with_a_bad_file_is_one_line(path: Path, text: str, line: str) -> None:
+    path.write_text(text)
+    told = failure("serve", "--config", str(path))
+    assert told.startswith("click2dial-agi: ")
+    assert line in told
+
+
+def test_serve_without_a_file_is_one_line(path: Path) -> None:
+    assert failure("serve", "--config", str(path)) == (
+        f"click2dial-agi: {path}: No such file or directory\n"
+    )
+
+
+def test_serve_on_a_taken_port_is_one_line(path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        path.write_text(f"agi: {{listen: '{listen}'}}\n" + GOOD % "redis://127.0.0.1:1/0")
+        told = failure("serve", "--config", str(path), "--log-level", "error")
+    assert told.startswith(f"click2dial-agi: agi.listen: cannot listen on {listen}: ")
+
+
+def test_an_unknown_log_level_is_one_line(path: Path) -> None:
+    told = failure("serve", "--config", str(path), "--log-level", "loud")
+    assert told == "click2dial-agi: --log-level: DEBUG, INFO, WARNING or ERROR\n"
+
+
+def test_tail_of_an_unknown_integrator_is_one_line(path: Path) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    told = failure("tail", "--config", str(path), "--integrator", "x")
+    assert told == "click2dial-agi: --integrator: one of acme\n"
+
+
+def test_tail_without_redis_is_one_line(path: Path) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    told = failure("tail", "--config", str(path))
+    assert told.startswith("click2dial-agi: Redis of acme: ")
+
+
+def test_tail_shows_a_record_and_pops_nothing(
+    path: Path, tmp_path: Path, redis: RedisServer, client: Redis
+) -> None:
+    path.write_text(GOOD % redis.url)
+    output = tmp_path / "output"
+    tail = Process(command("tail", "--json", "--config", str(path)), output=output)
+    try:
+        until(lambda: subscribers(client) == 1, TIMEOUT, "the subscription")
+        run(push(redis))
+        until(lambda: output.read_text().endswith("\n"), TIMEOUT, "the record")
+    finally:
+        tail.send(signal.SIGINT)
+        status = tail.wait(TIMEOUT)
+    assert status == 0
+    assert output.read_text() == body() + "\n"
+    assert client.lrange(LIST, 0, -1) == [body()]

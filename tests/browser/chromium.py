@@ -1,0 +1,99 @@
+"""Debian's Chromium, and what it knows of its calls."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.sandbox.process import until
+
+TIMEOUT = 10.0
+
+_ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"),
+    # A name that is not this machine's, so that its page is not a secure context.
+    "--host-resolver-rules=MAP pbx.example.com 127.0.0.1",
+)
+
+# Keeps every RTCPeerConnection of a page where a test can ask it for its counters.
+_KEEP_CONNECTIONS = """
+globalThis.connections = [];
+const Native = globalThis.RTCPeerConnection;
+globalThis.RTCPeerConnection = class extends Native {
+  constructor(...settings) { super(...settings); globalThis.connections.push(this); }
+};
+// SIP.js 0.7 prefers the old name.
+globalThis.webkitRTCPeerConnection = globalThis.RTCPeerConnection;
+"""
+
+_READ_AUDIO = """async () => {
+  const audio = { sent: 0, received: 0, spoken: 0, heard: 0, direction: null };
+  const connection = globalThis.connections.at(-1);
+  if (!connection) return audio;
+  audio.direction = connection.getTransceivers()[0]?.currentDirection ?? null;
+  for (const report of (await connection.getStats()).values()) {
+    if (report.type === "outbound-rtp") audio.sent = report.packetsSent;
+    if (report.type === "media-source") audio.spoken = report.totalAudioEnergy;
+    if (report.type === "inbound-rtp") {
+      audio.received = report.packetsReceived;
+      audio.heard = report.totalAudioEnergy;
+    }
+  }
+  return audio;
+}"""
+
+
+def chromium_path() -> str | None:
+    """Return where Chromium is, None if it is not installed."""
+    return shutil.which("chromium")
+
+
+@contextlib.contextmanager
+def chromium(playwright: Playwright, *, microphone: str = "") -> Iterator[Browser]:
+    """Start it with a fake microphone that beeps; `microphone` "deny" is the user's "no"."""
+    ask = "--use-fake-ui-for-media-stream" + (f"={microphone}" if microphone else "")
+    browser = playwright.chromium.launch(
+        executable_path=chromium_path(), args=[*_ARGUMENTS, ask], timeout=60_000
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextlib.contextmanager
+def new_page(browser: Browser, **context: Any) -> Iterator[Page]:
+    """Open a page of its own: no storage, no cookies; an error in its scripts fails the test."""
+    errors: list[str] = []
+    with browser.new_context(**{"viewport": {"width": 1100, "height": 860}, **context}) as own:
+        own.set_default_timeout(TIMEOUT * 1000)
+        own.add_init_script(_KEEP_CONNECTIONS)
+        page = own.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+    assert errors == []
+
+
+def audio(page: Page) -> dict[str, Any]:
+    """Return what the page's newest call has sent and received: RTP packets and energy."""
+    read: dict[str, Any] = page.evaluate(_READ_AUDIO)
+    return read
+
+
+def await_audio(page: Page, *, packets: int = 20) -> dict[str, Any]:
+    """Wait until audio has flowed both ways since now, and the other side was not silent."""
+    before = audio(page)
+
+    def flows() -> dict[str, Any] | None:
+        now = audio(page)
+        both = all(now[key] >= before[key] + packets for key in ("sent", "received"))
+        loud = now["heard"] > before["heard"] + 1e-4 and now["spoken"] > before["spoken"]
+        return now if both and loud else None
+
+    return until(flows, TIMEOUT, "audio both ways")

@@ -1,0 +1,73 @@
+"""One office and one browser for all tests here."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from tests.browser.chromium import chromium, chromium_path, new_page
+from tests.browser.office import ROOT, Office, office
+from tests.e2e.conftest import _unable as unable
+from tests.e2e.conftest import pytest_runtest_makereport, tree, trunk
+from tests.sandbox.redis import RedisServer, redis_server
+from tests.sandbox.trunk import Trunk
+
+__all__ = ["pytest_runtest_makereport", "tree", "trunk"]
+
+
+@pytest.fixture(scope="package")
+def built() -> None:
+    """The softphone's script and the libraries of the examples; quick when they are there."""
+    if chromium_path() is None:
+        unable("chromium is not installed: apt-get install chromium")
+    subprocess.run(["make", "--silent", "softphone", "browser"], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="package")
+def store() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def whole_office(tree: Path, trunk: Trunk, store: RedisServer, built: None) -> Iterator[Office]:
+    with office(tree, trunk, store) as office_:
+        yield office_
+
+
+@pytest.fixture
+def desk(whole_office: Office) -> Office:
+    """The office, with no record of an earlier test left."""
+    whole_office.crm.clear()
+    return whole_office
+
+
+# For this package only: while Playwright runs, so does its event loop, and asyncio.run() would
+# fail in the tests of others.
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, built: None) -> Iterator[Browser]:
+    with chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with new_page(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_page(browser: Browser) -> Iterator[Page]:
+    """A second agent's browser."""
+    with new_page(browser) as opened:
+        yield opened

@@ -1,0 +1,112 @@
+"""An office with softphones: PBX, server, edge and CRM, and a world that can be called."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.records import CRM
+from tests.sandbox import ports
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.process import until
+from tests.sandbox.redis import RedisServer
+from tests.sandbox.server import Server
+from tests.sandbox.trunk import Trunk
+
+ROOT = Path(__file__).parents[2]
+DIALPLAN = ROOT / "dialplan" / "click2dial.conf"
+
+API_KEY = "browser-tests-key"
+HOST = "127.0.0.1"
+TIMEOUT = 10.0
+
+#: Numbers that Asterisk itself answers, so that there is somebody who speaks; all others go to
+#: the trunk, where SIPp sends no audio.
+ECHO = "0820000191"  # says back what it hears
+HANGS_UP = "0820000192"  # answers and hangs up a moment later
+TONES = "0820000193"  # takes four DTMF tones; `tones` returns them
+
+WORLD = f"""
+    [world]
+    exten => _X.,1,Dial(PJSIP/${{EXTEN}}@trunk,,g)
+     same => n,Hangup(${{HANGUPCAUSE}})
+    exten => {ECHO},1,Answer()
+     same => n,Echo()
+    exten => {HANGS_UP},1,Answer()
+     same => n,Wait(0.5)
+     same => n,Hangup()
+    exten => {TONES},1,Answer()
+     same => n,Read(HEARD,,4,,,20)
+     same => n,Set(GLOBAL(TONES)=${{HEARD}})
+     same => n,Echo()
+    """
+
+
+@dataclass(frozen=True)
+class Office:
+    """What the tests need of it."""
+
+    pbx: Asterisk
+    server: Server
+    trunk: Trunk
+    crm: CRM
+    http_port: int
+    edge_port: int
+    scheme: str
+
+    @property
+    def page(self) -> str:
+        """The softphone's address."""
+        return f"{self.scheme}://{HOST}:{self.http_port}/softphone"
+
+    def tones(self) -> str:
+        """What TONES was told last."""
+        shown = self.pbx.cli("dialplan show globals")
+        return shown.partition("TONES=")[2].partition("\n")[0].strip()
+
+
+@contextlib.contextmanager
+def office(
+    tree: Path,
+    trunk: Trunk,
+    redis: RedisServer,
+    *,
+    edge: bool = True,
+    tls: dict[str, str] | None = None,
+) -> Iterator[Office]:
+    """Start everything on free ports; without the edge, browsers connect to Asterisk itself."""
+    http_port, edge_port = ports.free_port(), ports.free_port()
+    server = Server(redis.url)
+    pbx = Asterisk(
+        tree,
+        include=DIALPLAN,
+        c2d_agi=server.agi_url,
+        trunk_port=trunk.port,
+        extra_extensions=WORLD,
+    )
+    integrator = server.config["integrators"][0] | {
+        "http": f"{HOST}:{http_port}",
+        "api_keys": [API_KEY],
+        "trunk_dial": "Local/{number}@world",
+        "softphone": True,
+    }
+    asterisk = {
+        "ari_url": pbx.ari_url,
+        "ari_username": pbx.ari_username,
+        "ari_password": pbx.ari_password,
+    }
+    config = server.config | {"integrators": [integrator], "asterisk": asterisk}
+    if edge:
+        config["edge"] = {"listen": f"{HOST}:{edge_port}", "upstream": pbx.ws_url}
+    else:
+        edge_port = pbx.http_port
+        integrator["softphone_ws"] = pbx.ws_url
+    if tls is not None:
+        integrator["tls"] = config["edge"]["tls"] = tls
+    server.config = config
+    server.write(config)
+    with pbx, server, CRM(redis.url) as crm:
+        until(lambda: not ports.is_free(http_port), TIMEOUT, "the HTTP listener")
+        yield Office(pbx, server, trunk, crm, http_port, edge_port, "https" if tls else "http")

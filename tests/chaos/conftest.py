@@ -1,0 +1,69 @@
+"""A PBX with the product's dialplan, and what it needs to be put into trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.ledger import Chaos, connect
+from tests.e2e.conftest import tree, trunk
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.redis import RedisServer
+from tests.sandbox.server import Server
+from tests.sandbox.trunk import Trunk
+
+__all__ = ["tree", "trunk"]
+
+DIALPLAN = Path(__file__).parents[2] / "dialplan/click2dial.conf"
+
+Connecting = Callable[..., Server]
+Starting = Callable[..., Chaos]
+
+
+@pytest.fixture(scope="session")
+def chaos_pbx(tree: Path, trunk: Trunk) -> Iterator[Asterisk]:
+    with Asterisk(tree, include=DIALPLAN, trunk_port=trunk.port) as pbx:
+        yield pbx
+
+
+@pytest.fixture
+def pbx(chaos_pbx: Asterisk) -> Asterisk:
+    """The PBX, with an empty spool."""
+    for left in chaos_pbx.spool.iterdir():
+        left.unlink()
+    return chaos_pbx
+
+
+@pytest.fixture
+def server(pbx: Asterisk) -> Iterator[Callable[..., Server]]:
+    """Start servers; they drain the PBX's own spool unless told otherwise."""
+    started: list[Server] = []
+
+    def start(redis_url: str, **sections: object) -> Server:
+        made = Server(
+            redis_url,
+            integrator={"ring_timeout": 1},
+            **{"spool_dir": str(pbx.spool), **sections},
+        )
+        made.start()
+        started.append(made)
+        return made
+
+    yield start
+    for one in started:
+        one.__exit__(None, None, None)
+
+
+@pytest.fixture
+def chaos(pbx: Asterisk, trunk: Trunk) -> Callable[..., Chaos]:
+    """Point the PBX at servers; return the load and the ledger."""
+
+    def start(redis: RedisServer | Callable[[], object], *servers: Server) -> Chaos:
+        urls = " ".join(one.agi_url for one in servers)
+        pbx.cli(f'dialplan set global C2D_AGI "{urls}"')
+        connecting = redis if callable(redis) else lambda: connect(redis.url)
+        return Chaos(pbx, trunk, connecting)  # type: ignore[arg-type]
+
+    return start

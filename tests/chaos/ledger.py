@@ -1,0 +1,173 @@
+"""Both ends of the promise: what the callers saw on the wire, and what came out of Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import cycle
+from types import TracebackType
+from typing import cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from tests.e2e.calls.desk import OUTBOUND_ID
+from tests.e2e.records import CDR_LIST, Payload, read_cdr
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.load import LoadResult, load
+from tests.sandbox.process import until
+from tests.sandbox.trunk import Trunk
+
+CALLS = int(os.environ.get("C2D_CHAOS_CALLS", "100"))
+RATE = 20
+AGENTS = [f"100{n}" for n in range(10)]
+REFUSED = "12345"
+OUTCOMES = ("answer", "busy", "decline", "unavailable", "unknown", "ring", "answer", "hang-up")
+
+#: What a caller saw, and what the record may say of it.  503 is the trunk's, or ours where no
+#: server could be asked.
+ENDINGS = {
+    200: {("hungup", 16)},
+    403: {("reject", 21)},
+    404: {("error", 1)},
+    480: {("timeout", 19)},
+    484: {("error", 28)},
+    486: {("busy", 17)},
+    503: {("error", 34), ("failed", 42)},
+}
+
+#: How long after the last call and the last repair a record may take: seconds.
+PATIENCE = 30.0
+
+
+class Consumer:
+    """A CRM that pops all the time, by the safe pattern: nothing is lost if Redis dies meanwhile.
+
+    ``connect`` is asked anew after each failure.
+    """
+
+    def __init__(self, connect: Callable[[], Redis]) -> None:
+        self.texts: list[str] = []
+        self._connect = connect
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Consumer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(RedisError, OSError), self._connect() as redis:
+                self._consume(redis)
+            self._stop.wait(0.05)
+
+    def _consume(self, redis: Redis) -> None:
+        mine = f"{CDR_LIST}:taken"
+        # What was taken when the connection broke: new, or the last one that we have.
+        for text in reversed(cast("list[str]", redis.lrange(mine, 0, -1))):
+            if text not in self.texts:
+                self.texts.append(text)
+            redis.lrem(mine, 1, text)
+        while not self._stop.is_set():
+            taken = cast("str | None", redis.blmove(CDR_LIST, mine, 0.2, "RIGHT", "LEFT"))  # type: ignore[arg-type]
+            if taken is not None:
+                self.texts.append(taken)
+                redis.lrem(mine, 1, taken)
+
+
+def connect(url: str) -> Redis:
+    """Return a consumer's connection, which gives up soon."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@dataclass
+class Chaos:
+    """A PBX under load, with a consumer."""
+
+    pbx: Asterisk
+    trunk: Trunk
+    connect: Callable[[], Redis]
+
+    def run(self, disturb: Callable[[Future[LoadResult]], None]) -> None:
+        """Place the calls, disturb until they are placed, and compare both ends.
+
+        ``disturb`` is called again and again; it returns with everything in order.
+        """
+        numbers = [*(self.trunk.number(outcome) for outcome in OUTCOMES), REFUSED]
+        with Consumer(self.connect) as consumer, ThreadPoolExecutor(1) as pool:
+            placing = pool.submit(self._place, numbers)
+            while not placing.done():
+                disturb(placing)
+            result = placing.result()
+            until(self._all_ended, PATIENCE, "the end of all calls")
+            until(lambda: len(consumer.texts) >= CALLS, PATIENCE, f"{CALLS} records")
+            # Time for one that comes twice: a look at the spool, a retry of the journal.
+            threading.Event().wait(3)
+        compare(result, numbers, [read_cdr(text) for text in consumer.texts])
+
+    def _place(self, numbers: Sequence[str]) -> LoadResult:
+        return load(
+            self.pbx,
+            calls=CALLS,
+            rate=RATE,
+            callees=numbers,
+            agents=AGENTS,
+            headers=[OUTBOUND_ID, ("X-Teleforge-Contact-Ref", "{contact_ref}")],
+            contact_ref="person-{n}",
+            hang_up_after=0.3,
+        )
+
+    def _all_ended(self) -> bool:
+        return "0 active channels" in self.pbx.cli("core show channels count")
+
+
+def compare(result: LoadResult, numbers: Sequence[str], records: Sequence[Payload]) -> None:
+    """Hold each record against what its caller saw: 0 lost, 0 doubled, 0 wrong."""
+    by_ref = {record["contact_ref"]: record for record in records}
+    placed = [call.contact_ref for call in result.calls]
+    counted = Counter(record["contact_ref"] for record in records)
+    lost = [ref for ref in placed if ref not in counted]
+    doubled = [ref for ref, count in counted.items() if count > 1]
+    strange = [ref for ref in counted if ref not in set(placed)]
+    wrong = []
+    for call, number in zip(result.calls, cycle(numbers), strict=False):
+        record = by_ref.get(call.contact_ref)
+        expected = ENDINGS.get(call.status, set())
+        if record is not None and not (
+            (record["end_reason"], record["end_code"]) in expected
+            and record["number"] == ("" if number == REFUSED else number)
+            and (record["extension"], record["dial_number"]) == (call.agent, "27820001234")
+        ):
+            wrong.append((call, record))
+    print(f"{len(placed)} calls {dict(result.statuses)}: {len(lost)} lost, "
+          f"{len(doubled)} doubled, {len(wrong)} wrong")  # fmt: skip
+    assert (lost, doubled, strange, wrong) == ([], [], [], [])
+    assert len(records) == len(placed)
+
+
+def pause(placing: Future[LoadResult], seconds: float) -> None:
+    """Wait, but not beyond the last call."""
+    wait([placing], seconds)

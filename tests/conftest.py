@@ -1,0 +1,37 @@
+"""What the tests of all layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from redis import Redis
+
+from tests.sandbox.redis import RedisServer, redis_server
+
+# No deadline for one example: the machine may be busy.
+settings.register_profile("tests", deadline=None, max_examples=60)
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def running_redis() -> Iterator[RedisServer]:
+    """Run one Redis server for the whole test run."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(running_redis: RedisServer) -> RedisServer:
+    """Give a test the Redis server, empty."""
+    with Redis.from_url(running_redis.url) as client:
+        client.flushall()
+    return running_redis
+
+
+@pytest.fixture
+def client(redis: RedisServer) -> Iterator[Redis]:
+    """Connect to the empty Redis server as a consumer would."""
+    with Redis.from_url(redis.url, decode_responses=True) as client:
+        yield client

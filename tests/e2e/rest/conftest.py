@@ -1,0 +1,49 @@
+"""One product for the tests of created calls: server, PBX with the dialplan included, and a CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.records import CRM
+from tests.e2e.rest.office import Office, connect, product, running
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.redis import RedisServer
+from tests.sandbox.server import Server
+from tests.sandbox.trunk import Trunk
+
+DIALPLAN = Path(__file__).parents[3] / "dialplan/click2dial.conf"
+
+
+@pytest.fixture(scope="session")
+def unconnected(redis: RedisServer) -> Server:
+    return product(redis)
+
+
+@pytest.fixture(scope="session")
+def pbx(tree: Path, trunk: Trunk, unconnected: Server) -> Iterator[Asterisk]:
+    """A PBX whose dialplan asks our server."""
+    with Asterisk(
+        tree, include=DIALPLAN, c2d_agi=unconnected.agi_url, trunk_port=trunk.port
+    ) as pbx:
+        yield pbx
+
+
+@pytest.fixture(scope="session")
+def server(unconnected: Server, pbx: Asterisk) -> Iterator[Server]:
+    """The server, started."""
+    with running(connect(unconnected, pbx)) as server:
+        yield server
+
+
+@pytest.fixture
+def office(server: Server, pbx: Asterisk, trunk: Trunk, redis: RedisServer) -> Iterator[Office]:
+    """All of it.  A test must pop every notification that its calls made, no more."""
+    with CRM(redis.url) as crm:
+        crm.clear()
+        office = Office(server, pbx, trunk, crm, redis)
+        yield office
+        assert crm.waiting() == 0
+        assert office.held() == {}

@@ -1,0 +1,109 @@
+"""Whatever dies meanwhile: every created call ends in exactly one record, and its agent is free."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.e2e.rest.office import Office, connect, ended, product, running, wait_ready
+from tests.sandbox.asterisk import Asterisk
+from tests.sandbox.process import until
+from tests.sandbox.redis import RedisServer
+
+
+def test_the_server_is_killed_while_the_agents_phone_rings(office: Office) -> None:
+    callee = office.trunk.number("hang-up")
+    with office.phone("answer-late"):
+        call_ref = office.create(callee)
+        office.server.kill()
+        office.server.start()
+        wait_ready(office.server)
+        office.trunk.wait_invite(callee)
+        assert office.get(call_ref)["state"] in ("ringing-callee", "up")
+        cdr = office.crm.pop()
+    assert (cdr["call_ref"], *ended(cdr)) == (call_ref, "hungup", 16)
+    until(lambda: office.held() == {}, 5, "the agent free")
+    office.reap()
+
+
+def test_the_server_is_away_until_the_call_has_ended(office: Office) -> None:
+    """The dialplan keeps the record in its spool; the search for lost calls frees the agent."""
+    with office.phone("busy"):
+        call_ref = office.create(office.trunk.number())
+        office.crm.pop()
+    with office.phone("answer-late") as phone:
+        call_ref = office.create(office.trunk.number("hang-up"))
+        office.server.kill()
+        phone.wait_ended(phone.wait_invite().call_id)
+        until(lambda: office.channels() == [], 5, "the end of the call")
+        assert office.crm.waiting() == 0
+        assert call_ref in office.pbx.spool_file.read_text()
+        office.server.start()
+        wait_ready(office.server)
+        office.reap()
+        assert office.crm.pop()["call_ref"] == call_ref
+        office.reap()
+
+
+def test_asterisk_is_killed_with_the_call_up(office: Office) -> None:
+    with office.phone():
+        call_ref = office.create(office.trunk.number())
+        office.wait_state(call_ref, "up")
+        office.pbx.kill()
+        assert office.post(office.trunk.number(), "1103").status_code == 503
+        assert ended(office.crm.pop()) == ("failed", 42)
+        office.pbx.start()
+        assert office.get(call_ref)["state"] == "ended"
+        office.reap()
+        cdr = office.crm.pop()
+    assert (cdr["call_ref"], *ended(cdr)) == (call_ref, "failed", 42)
+
+
+def test_asterisk_hangs_while_the_call_is_created(office: Office) -> None:
+    """It may ring the phone when it comes back: then it hangs up, and there is still one record."""
+    with office.phone("ring"):
+        office.pbx.signal(signal.SIGSTOP)
+        try:
+            assert office.post(office.trunk.number()).status_code == 503
+            number = office.trunk.number()
+            assert office.post(number, number).status_code == 503
+        finally:
+            office.pbx.signal(signal.SIGCONT)
+
+        def silent() -> bool:
+            office.reap()
+            return office.channels() == [] and office.crm.waiting() == 2
+
+        until(silent, 10, "silence")
+        first, second = office.crm.pop(), office.crm.pop()
+        assert first["call_ref"] != second["call_ref"]
+
+
+@pytest.mark.parametrize(
+    ("agent_dial", "status", "code"),
+    [
+        ("PJSIP/no-{extension}", 409, 20),
+        ("PJSIP/{extension}@nowhere", 409, 20),
+        ("Nonsense/{extension}", 409, 20),
+    ],
+)
+def test_asterisk_refuses(
+    redis: RedisServer, pbx: Asterisk, office: Office, agent_dial: str, status: int, code: int
+) -> None:
+    with running(connect(product(redis, agent_dial=agent_dial), pbx)) as server:
+        other = Office(server, pbx, office.trunk, office.crm, redis)
+        assert other.post(office.trunk.number()).status_code == status
+        assert ended(office.crm.pop()) == ("error", code)
+
+
+def test_a_wrong_ari_password(redis: RedisServer, pbx: Asterisk, office: Office) -> None:
+    with running(connect(product(redis), pbx, ari_password="not-it")) as server:
+        other = Office(server, pbx, office.trunk, office.crm, redis)
+        assert other.post(office.trunk.number()).status_code == 503
+        assert ended(office.crm.pop()) == ("failed", 42)
+        with other.client() as client:
+            ready = client.get("/readyz")
+        assert ready.status_code == 503
+        parts = {"redis": "ok", "ari": "not working", "agi": "ok"}
+        assert ready.json() == {"status": "failing", "parts": parts}

@@ -1,0 +1,29 @@
+"""Loaded by schemathesis: what a schema cannot say of a value."""
+
+import itertools
+import re
+from typing import Any
+
+import schemathesis
+
+_count = itertools.count()
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: Any) -> None:
+    """Name a campaign that there is, write integers as such, make every Idempotency-Key a new one.
+
+    Which campaigns are verified is the integrator's own affair; 1000.0 is an integer to a schema,
+    and to us a float; and with another body, a key that was used is refused.
+    """
+    if isinstance(case.body, dict):
+        case.body = {name: _exact(value) for name, value in case.body.items()}
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and re.fullmatch(r"[!-~]{1,240}", key):
+        case.headers["Idempotency-Key"] = f"{key}-{next(_count)}"
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return "tvc_spring" if str(value).startswith("tvc_") else value

@@ -1,0 +1,122 @@
+"""GET and DELETE: where calls stand, and their end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.http.fake_ari import HANG, NOT_JSON, WRONG_SHAPE, FakeARI
+from tests.http.rig import CALLS, errors, run, serve
+from tests.sandbox.redis import RedisServer
+
+UNKNOWN = f"{CALLS}/bde674e2-eeaf-4355-b32c-664a82256e11"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_calls_states(redis: RedisServer, version: int) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, payload_version=version) as api:
+            created = await api.post()
+            [call_ref] = ari.channels
+            where = created.headers["location"]
+
+            async def state() -> str:
+                """Ask for the call alone and in the list; both must say the same."""
+                one = (await api.client.get(where)).json()
+                assert one == {**created.json(), "state": one["state"], "record": one["record"]}
+                listed = (await api.client.get(CALLS)).json()["calls"]
+                assert listed == ([] if one["state"] == "ended" else [one])
+                return str(one["state"])
+
+            assert await state() == "ringing-agent"
+            ari.channels[call_ref] = "Up"
+            assert await state() == "ringing-callee"
+            ari.joined.add(call_ref)
+            assert await state() == "up"
+            ari.channels.clear()
+            assert await state() == "ended"
+            await api.reap()
+            assert await state() == "ended"
+            assert (await api.client.get(where)).json()["record"] == api.cdrs()[0]
+
+    run(test())
+
+
+def test_hanging_up(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            where = (await api.post()).headers["location"]
+            response = await api.client.delete(where)
+            assert (response.status_code, response.content) == (204, b"")
+            assert ari.channels == {}
+            [request] = ari.asked("hang_up")
+            assert request.path.endswith("?reason_code=16")
+            assert (await api.client.delete(where)).status_code == 204  # on its way to its end
+            await api.reap()
+            assert (await api.client.delete(where)).status_code == 204  # ended
+            assert len(api.cdrs()) == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [UNKNOWN, UNKNOWN.upper(), f"{CALLS}/x", f"{CALLS}/%00", f"{CALLS}/..", f"{UNKNOWN}%0d%0a"],
+)
+def test_what_is_no_call_of_ours(redis: RedisServer, path: str) -> None:
+    """A channel that we did not create is none either: nobody hangs up a phone's call by it."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            ari.channels[UNKNOWN.rpartition("/")[2]] = "Up"
+            for method in ("GET", "DELETE"):
+                response = await api.client.request(method, path)
+                assert response.status_code == 404
+                errors(response)
+            assert ari.requests == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("trouble", [HANG, NOT_JSON, WRONG_SHAPE, 503])
+def test_a_pbx_in_trouble(redis: RedisServer, trouble: str | int) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            where = (await api.post()).headers["location"]
+            ari.trouble.update(dict.fromkeys(("channel", "channels", "hang_up"), trouble))
+            assert (await api.client.get(where)).status_code == 503
+            assert (await api.client.get(CALLS)).status_code == 503
+            assert (await api.client.delete(where)).status_code == 503
+
+    run(test())
+
+
+@pytest.mark.parametrize("path", ["/", "/click2dial", CALLS + "/", "/docs/", "/redoc", "//docs"])
+def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
+    """And no redirect, which would be built from the Host header that the client chose."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            response = await api.client.get(api.base_url + path)
+            assert response.status_code == 404
+            errors(response)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", CALLS, {"GET", "POST"}),
+        ("POST", UNKNOWN, {"DELETE", "GET"}),
+        ("HEAD", CALLS, {"GET", "POST"}),
+        ("POST", "/healthz", {"GET"}),
+    ],
+)
+def test_other_methods(redis: RedisServer, method: str, path: str, allowed: set[str]) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            response = await api.client.request(method, path)
+            assert response.status_code == 405
+            assert set(response.headers["allow"].split(", ")) == allowed
+
+    run(test())

@@ -1,0 +1,299 @@
+"""POST /click2dial/calls: what Asterisk is asked for, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.http.fake_ari import (
+    CLOSE,
+    DONE_THEN_CLOSE,
+    DONE_THEN_HANG,
+    GARBAGE,
+    HANG,
+    NOT_JSON,
+    WRONG_SHAPE,
+    FakeARI,
+)
+from tests.http.rig import BODY, CALLS, errors, run, serve, wire
+from tests.sandbox.redis import RedisServer
+
+
+def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, ring_timeout=7) as api:
+            response = await api.post()
+            created = response.json()
+            call_ref = created["call_ref"]
+            assert response.status_code == 201
+            assert response.headers["location"] == f"{CALLS}/{call_ref}"
+            assert created == {
+                "call_ref": call_ref,
+                "contact_ref": "client-4711",
+                "agent": "1000",
+                "callee": "0820000100",
+                "dial_number": "27820001234",
+            }
+            [request] = ari.asked("originate")
+            facts = request.body["variables"].pop("C2D_FACTS")
+            assert request.path == f"/ari/channels/{call_ref}"
+            assert request.body == {
+                "endpoint": "PJSIP/1000",
+                "callerId": "0820000100",
+                "context": "click2dial-create",
+                "extension": "answered",
+                "priority": 1,
+                "timeout": 7,
+                "variables": {
+                    "C2D_CALL_REF": call_ref,
+                    "C2D_CONTACT_REF": "client-4711",
+                    "C2D_DIAL": "PJSIP/0820000100@trunk",
+                    "C2D_DIAL_NUMBER": "27820001234",
+                    "C2D_RING_TIMEOUT": "7",
+                    "CHANNEL(hangup_handler_push)": "click2dial-end,s,1",
+                },
+            }
+            assert f"call_ref={call_ref}" in facts.split("&")
+            assert "created=1" in facts.split("&")
+            assert api.held() == {"1000": call_ref}
+
+    run(test())
+
+
+def test_a_phone_behind_the_trunk_is_shown_a_number_that_the_trunk_lets_through(
+    redis: RedisServer,
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            assert (await api.post(agent="0825550000")).status_code == 201
+            assert ari.asked("endpoint") == []
+            [request] = ari.asked("originate")
+            assert request.body["endpoint"] == "PJSIP/0825550000@trunk"
+            assert request.body["callerId"] == "27820001234"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        ({"agent": 1000, "outbound_id": 27820001234, "contact_ref": 42}, {"contact_ref": "42"}),
+        ({"callee": 27820000100}, {"callee": "27820000100"}),
+        ({"contact_ref": None, "call_ref": "old"}, {"contact_ref": "old"}),
+        ({"contact_ref": "x" * 300}, {"contact_ref": "x" * 230}),
+        ({"outbound_id": "tvc_spring"}, {"dial_number": "27110001234"}),
+        ({"outbound_id": "random"}, {"dial_number": "27820009999"}),
+        ({"callee": "1001"}, {"dial_number": "1000"}),
+    ],
+)
+def test_values_are_taken_as_the_contract_says(
+    redis: RedisServer, sent: dict[str, Any], answered: dict[str, str]
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            response = await api.post(**sent)
+            assert response.status_code == 201
+            assert answered.items() <= response.json().items()
+
+    run(test())
+
+
+def test_a_reference_is_made_up_where_there_is_none(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            created = (await api.post(contact_ref=None)).json()
+            assert created["contact_ref"] == created["call_ref"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("state", [None, "offline"])
+def test_an_agent_who_is_not_there_is_a_409_with_a_record(
+    redis: RedisServer, state: str | None
+) -> None:
+    async def test() -> None:
+        async with FakeARI(endpoint=state) as ari, serve(redis, ari) as api:
+            response = await api.post()
+            assert response.status_code == 409
+            assert errors(response) == ["agent: an agent whose phone is registered"]
+            assert ari.asked("originate") == []
+            [cdr] = api.cdrs()
+            assert (cdr["end_reason"], cdr["end_code"]) == ("error", 20)
+            assert api.held() == {}
+
+    run(test())
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_phone_that_asterisk_cannot_ring_is_a_409_with_a_record(
+    redis: RedisServer, status: int
+) -> None:
+    async def test() -> None:
+        async with FakeARI(trouble={"originate": status}) as ari, serve(redis, ari) as api:
+            response = await api.post()
+            assert response.status_code == 409
+            assert errors(response) == ["agent: an agent whose phone is reachable"]
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["error"]
+            assert api.held() == {}
+
+    run(test())
+
+
+# What may go wrong between us and Asterisk before it has rung anybody.
+TROUBLE: list[dict[str, str | int]] = [
+    {"endpoint": HANG},
+    {"endpoint": CLOSE},
+    {"endpoint": GARBAGE},
+    {"endpoint": NOT_JSON},
+    {"endpoint": WRONG_SHAPE},
+    {"endpoint": 401},
+    {"endpoint": 503},
+    {"originate": 401},
+    {"originate": 503},
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=str)
+def test_a_pbx_in_trouble_is_a_503_with_a_record(
+    redis: RedisServer, trouble: dict[str, str | int]
+) -> None:
+    async def test() -> None:
+        async with FakeARI(trouble=trouble) as ari, serve(redis, ari) as api:
+            response = await api.post()
+            assert response.status_code == 503
+            assert int(response.headers["retry-after"]) > 0
+            assert errors(response) == ["pbx: reachable; try again later"]
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["failed"]
+            assert api.held() == {}
+            await api.reap()
+            assert len(api.cdrs()) == 1
+
+    run(test())
+
+
+def test_a_pbx_that_is_gone_is_a_503_with_a_record(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await ari.stop()
+            for agent in ("1000", "0825550000"):  # the second is not asked for before it is rung
+                assert (await api.post(agent=agent)).status_code == 503
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["failed", "failed"]
+            assert api.held() == {}
+
+    run(test())
+
+
+def test_a_phone_that_rings_though_nobody_said_so_is_hung_up(redis: RedisServer) -> None:
+    """Its hangup handler makes the record, so nothing is recorded here."""
+
+    async def test() -> None:
+        trouble: dict[str, str | int] = {"originate": DONE_THEN_HANG}
+        async with FakeARI(trouble=trouble) as ari, serve(redis, ari) as api:
+            assert (await api.post()).status_code == 503
+            assert len(ari.asked("originate")) == 1  # an Asterisk that hangs is not asked for more
+            assert ari.channels == {}
+            assert api.cdrs() == []
+
+    run(test())
+
+
+def test_a_broken_connection_is_tried_again_and_rings_once(redis: RedisServer) -> None:
+    async def test() -> None:
+        trouble: dict[str, str | int] = {"originate": DONE_THEN_CLOSE}
+        async with FakeARI(trouble=trouble) as ari, serve(redis, ari) as api:
+            ari.on_originate = lambda _: ari.trouble.clear()
+            response = await api.post()
+            assert response.status_code == 201
+            assert [r.path for r in ari.asked("originate")] == [
+                f"/ari/channels/{response.json()['call_ref']}"
+            ] * 2
+            assert list(ari.channels) == [response.json()["call_ref"]]
+            assert api.cdrs() == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("hanging_up", [{}, {"hang_up": HANG}], ids=["", "nor hangs up"])
+@pytest.mark.parametrize("trouble", [HANG, CLOSE, GARBAGE])
+def test_when_nobody_can_tell_the_place_is_held_until_somebody_can(
+    redis: RedisServer, trouble: str, hanging_up: dict[str, str | int]
+) -> None:
+    async def test() -> None:
+        wrong = {"originate": trouble, **hanging_up}
+        async with FakeARI(trouble=wrong) as ari, serve(redis, ari) as api:
+            assert (await api.post()).status_code == 503
+            assert api.cdrs() == []
+            assert list(api.held()) == ["1000"]
+            await api.reap()
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["failed"]
+            assert api.held() == {}
+
+    run(test())
+
+
+def test_a_phone_that_rings_late_is_hung_up(redis: RedisServer) -> None:
+    """Asterisk froze with the request in hand, woke up, and did what it was asked."""
+
+    async def test() -> None:
+        trouble: dict[str, str | int] = {"originate": HANG}
+        async with FakeARI(trouble=trouble) as ari, serve(redis, ari) as api:
+            assert (await api.post()).status_code == 503
+            [request] = ari.asked("originate")
+            ari.channels[request.path.rpartition("/")[2]] = "Ringing"
+            await api.reap()
+            assert ari.channels == {}
+            assert api.cdrs() == []  # its hangup handler makes the record
+
+    run(test())
+
+
+def test_redis_away_is_a_503_and_nobody_is_rung(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            redis.pause()
+            try:
+                response = await api.post()
+            finally:
+                redis.resume()
+            assert response.status_code == 503
+            assert errors(response) == ["redis: reachable; try again later"]
+            assert ari.requests == []
+
+    run(test())
+
+
+def test_a_fault_of_ours_is_a_500_in_the_same_shape(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            monkeypatch.setattr("click2dial_agi.io.ari.ARI.originate", broken)
+            response = await api.post()
+            assert response.status_code == 500
+            assert errors(response) == ["server: without faults; this one is logged"]
+            monkeypatch.undo()
+            await api.reap()
+            assert len(api.cdrs()) == 1
+
+    run(test())
+
+
+def test_a_client_that_went_away_gets_its_call_all_the_same(redis: RedisServer) -> None:
+    async def test() -> None:
+        rung = asyncio.Event()
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            ari.on_originate = lambda _: rung.set()
+            _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            writer.write(wire(json.dumps(BODY).encode()))
+            writer.close()
+            await rung.wait()
+            [call_ref] = ari.channels
+            assert (await api.client.get(f"{CALLS}/{call_ref}")).json()["state"] == "ringing-agent"
+
+    run(test())

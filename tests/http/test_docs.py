@@ -1,0 +1,76 @@
+"""/docs and /openapi.json: what they show, and that they need no Internet."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.http.fake_ari import FakeARI
+from tests.http.rig import CALLS, run, serve
+from tests.sandbox.redis import RedisServer
+
+
+async def openapi(redis: RedisServer) -> dict[str, Any]:
+    async with FakeARI() as ari, serve(redis, ari) as api:
+        document: dict[str, Any] = (await api.client.get("/openapi.json")).json()
+        return document
+
+
+def test_the_page_loads_nothing_from_elsewhere(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            page = await api.client.get("/docs")
+            assert page.headers["content-type"] == "text/html; charset=utf-8"
+            assert "'self'" in page.headers["content-security-policy"]
+            assert "://" not in page.text
+            assert '"validatorUrl": null' in page.text
+            loaded = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+            assert [one for one in loaded if not one.startswith("data:")]
+            for address in loaded:
+                if not address.startswith("data:"):
+                    assert (await api.client.get(f"/{address}")).status_code == 200
+            script = await api.client.get("/docs/swagger-ui-bundle.js")
+            # OpenAPI 3.1 is what Swagger UI 5 reads and 4 does not.
+            assert re.search(r'version:"5\.|"5\.\d+\.\d+"', script.text)
+
+    run(test())
+
+
+def test_every_operation_says_what_it_answers(redis: RedisServer) -> None:
+    paths = run(openapi(redis))["paths"]
+    statuses = {
+        (method, path): sorted(operation["responses"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    one = CALLS + "/{call_ref}"
+    refused = ["401", "403"]
+    assert {key: value for key, value in statuses.items() if "click2dial/calls" in key[1]} == {
+        ("post", CALLS): sorted(["201", "400", *refused, "408", "409", "413", "422", "429", "503"]),
+        ("get", CALLS): ["200", *refused, "503"],
+        ("get", one): ["200", *refused, "404", "503"],
+        ("delete", one): ["204", *refused, "404", "503"],
+    }
+
+
+def test_fastapis_own_errors_are_not_shown(redis: RedisServer) -> None:
+    text = json.dumps(run(openapi(redis)))
+    assert "HTTPValidationError" not in text
+    assert "ValidationError" not in text
+
+
+@pytest.mark.parametrize("changes", [{}, {"agent": 1000}, {"outbound_id": 27820001234}])
+def test_the_example_is_accepted(redis: RedisServer, changes: dict[str, Any]) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            document = (await api.client.get("/openapi.json")).json()
+            operation = document["paths"][CALLS]["post"]
+            example = operation["requestBody"]["content"]["application/json"]["example"]
+            [header] = operation["parameters"]
+            response = await api.post({**example, **changes}, key=header["example"])
+            assert response.status_code == 201, response.text
+
+    run(test())

@@ -1,0 +1,96 @@
+"""/healthz and /readyz: for load balancers and monitors."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.http.fake_ari import GARBAGE, HANG, FakeARI
+from tests.http.rig import API, run, serve
+from tests.sandbox.redis import RedisServer
+
+FINE = {"redis": "ok", "ari": "ok", "agi": "ok"}
+
+
+async def ready(api: API) -> dict[str, str]:
+    """Return the parts' states, after a look at the rest, without a key."""
+    api.client.headers.pop("Authorization", None)
+    began = time.monotonic()
+    response = await api.client.get("/readyz")
+    assert time.monotonic() - began < 2.5
+    body = response.json()
+    fine = body["parts"] == FINE
+    assert (response.status_code, body["status"]) == ((200, "ok") if fine else (503, "failing"))
+    assert (await api.client.get("/healthz")).json() == {"status": "ok", "parts": {}}
+    parts: dict[str, str] = body["parts"]
+    return parts
+
+
+def test_all_is_well(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            assert await ready(api) == FINE
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state"), [(401, "not working"), (GARBAGE, "not working"), (HANG, "not working")]
+)
+def test_ari_in_trouble(redis: RedisServer, trouble: str | int, state: str) -> None:
+    async def test() -> None:
+        async with FakeARI(trouble={"ping": trouble}) as ari, serve(redis, ari) as api:
+            assert await ready(api) == {**FINE, "ari": state}
+            ari.trouble.clear()
+            assert await ready(api) == FINE
+
+    run(test())
+
+
+def test_redis_that_hangs_and_agi_that_does_not_listen(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is named, and one that hangs does not hold the others."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            assert await ready(api) == FINE
+            monkeypatch.setattr(api.api._agi, "is_listening", False, raising=False)
+            redis.pause()
+            try:
+                parts = await ready(api)
+            finally:
+                redis.resume()
+            assert parts == {"redis": "no answer in time", "ari": "ok", "agi": "not working"}
+
+    run(test())
+
+
+def test_a_reload_changes_keys_and_limits_and_drops_no_request(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            gate = asyncio.Event()
+            ari.on_originate = lambda _: gate.set()
+            under_way = [asyncio.create_task(api.post(agent=str(n))) for n in range(1000, 1020)]
+            await gate.wait()
+            api.reload(api_keys=["another"])
+            assert {(await answer).status_code for answer in under_way} <= {201, 401}
+            assert (await under_way[0]).status_code == 201
+            assert (await api.post()).status_code == 401
+            api.client.headers["Authorization"] = "Bearer another"
+            assert (await api.post()).status_code == 429  # 1000's call goes on
+
+    run(test())
+
+
+def test_an_integrator_that_was_taken_out_gets_in_no_more(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            api.reload(name="renamed")
+            assert (await api.post()).status_code == 401
+            parts = await ready(api)
+            assert parts == {"redis": "not working", "ari": "not working", "agi": "ok"}
+
+    run(test())

@@ -1,0 +1,107 @@
+"""429: what an integrator may create, counted in Redis for all instances."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.http.fake_ari import FakeARI
+from tests.http.rig import API, errors, run, serve
+from tests.sandbox.redis import RedisServer
+
+
+async def posts(*apis: API, agents: range) -> list[int]:
+    """Post one call for each agent, all at once, on the servers in turn; return the statuses."""
+    answers = await asyncio.gather(
+        *(apis[n % len(apis)].post(agent=str(agent)) for n, agent in enumerate(agents))
+    )
+    for answer in answers:
+        if answer.status_code == 429:
+            assert 0 < int(answer.headers["retry-after"]) <= 60
+    return sorted(answer.status_code for answer in answers)
+
+
+def test_one_created_call_for_each_agent(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as one, serve(redis, ari) as two:
+            answers = await asyncio.gather(*(api.post() for api in (one, two) for _ in range(10)))
+            statuses = sorted(answer.status_code for answer in answers)
+            assert statuses == [201, *[429] * 19]
+            refused = next(answer for answer in answers if answer.status_code == 429)
+            assert errors(refused) == ["agent: one created call at a time"]
+            assert int(refused.headers["retry-after"]) > 0
+            assert len(ari.asked("endpoint")) == 1  # Asterisk does not hear of the others
+            assert (await one.post(agent="1001")).status_code == 201
+
+    run(test())
+
+
+def test_concurrent_calls(redis: RedisServer) -> None:
+    limits = {"calls_per_minute": 1000, "concurrent_calls": 3}
+
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, limits=limits) as one,
+            serve(redis, ari, limits=limits) as two,
+        ):
+            assert await posts(one, two, agents=range(1000, 1010)) == [201] * 3 + [429] * 7
+            assert len(ari.channels) == 3
+            # What ends makes room again.
+            ended, *_ = ari.channels
+            await one.api.stores["acme"].release(ended)
+            assert await posts(one, two, agents=range(1010, 1013)) == [201, 429, 429]
+            refused = await two.post(agent="1020")
+            assert errors(refused) == ["calls: at most 3 at once"]
+
+    run(test())
+
+
+def test_calls_per_minute(redis: RedisServer) -> None:
+    limits = {"calls_per_minute": 4, "concurrent_calls": 1000}
+
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, limits=limits) as one,
+            serve(redis, ari, limits=limits) as two,
+        ):
+            # All of it within one minute of the clock.
+            await asyncio.sleep(max(0.0, 4 - (60 - time.time() % 60)))
+            assert await posts(one, two, agents=range(1000, 1010)) == [201] * 4 + [429] * 6
+            refused = await two.post(agent="1020")
+            assert errors(refused) == ["calls: at most 4 a minute"]
+            left = 60 - time.time() % 60
+            assert left - 1 <= int(refused.headers["retry-after"]) <= left + 2
+
+    run(test())
+
+
+def test_the_minute_counts_calls_that_failed_but_not_bodies_that_were_refused(
+    redis: RedisServer,
+) -> None:
+    limits = {"calls_per_minute": 2, "concurrent_calls": 1000}
+
+    async def test() -> None:
+        async with FakeARI(endpoint=None) as ari, serve(redis, ari, limits=limits) as api:
+            await asyncio.sleep(max(0.0, 4 - (60 - time.time() % 60)))
+            statuses = [(await api.post(**wrong)).status_code for wrong in [{"agent": "x"}] * 5]
+            assert statuses == [422] * 5
+            assert [(await api.post()).status_code for _ in range(3)] == [409, 409, 429]
+
+    run(test())
+
+
+def test_an_integrators_limits_are_its_own(redis: RedisServer) -> None:
+    limits = {"calls_per_minute": 1, "concurrent_calls": 1}
+
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, limits=limits) as one,
+            serve(redis, ari, limits=limits, key_prefix="other") as two,
+        ):
+            assert (await one.post()).status_code == 201
+            assert (await two.post()).status_code == 201
+
+    run(test())

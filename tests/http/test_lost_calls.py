@@ -1,0 +1,173 @@
+"""Calls whose Asterisk or whose server died: found, recorded once, counted out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.times import Times
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_writer import RedisWriter
+from tests.http.fake_ari import GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
+from tests.http.rig import BODY, exchange, run, serve, wire
+from tests.io.running import eventually
+from tests.sandbox.redis import RedisServer
+
+SOON = Times(ari=0.3, lost_after=0.0, reap_every=0.05)
+
+
+async def _dies(*_: object) -> None:
+    raise asyncio.CancelledError
+
+
+def test_a_call_whose_asterisk_was_killed(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            created = (await api.post()).json()
+            ari.channels.clear()
+            async with serve(redis, ari, times=SOON):
+                await eventually(lambda: api.held() == {})
+            [cdr] = api.cdrs()
+            assert cdr["call_ref"] == created["call_ref"]
+            assert (cdr["end_reason"], cdr["extension"]) == ("failed", "1000")
+            assert (await api.post()).status_code == 201
+
+    run(test())
+
+
+@pytest.mark.parametrize("at", ["_agent_error", "_end"])
+def test_a_call_whose_server_was_killed(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Between the limits and the ringing, and between the refusal and its record."""
+
+    async def test() -> None:
+        async with FakeARI(endpoint=None if at == "_end" else "online") as ari:
+            async with serve(redis, ari) as api:
+                monkeypatch.setattr(CreatedCalls, at, _dies)
+                await exchange(api.port, wire(json.dumps(BODY).encode()))
+                monkeypatch.undo()
+                assert list(api.held()) == ["1000"]
+            async with serve(redis, ari, times=SOON) as restarted:
+                await eventually(lambda: restarted.held() == {})
+                assert [cdr["end_reason"] for cdr in restarted.cdrs()] == ["failed"]
+
+    run(test())
+
+
+def test_a_call_that_lives_is_left_alone_however_old(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await api.post()
+            await api.reap()
+            assert list(api.held()) == ["1000"]
+            assert api.cdrs() == []
+
+    run(test())
+
+
+def test_a_young_call_is_left_alone(redis: RedisServer) -> None:
+    """It may be on its way to Asterisk."""
+
+    async def test() -> None:
+        times = Times(lost_after=20, reap_every=1000)
+        async with FakeARI() as ari, serve(redis, ari, times=times) as api:
+            await api.post()
+            ari.channels.clear()
+            await api.reap()
+            assert list(api.held()) == ["1000"]
+            assert api.cdrs() == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("trouble", [HANG, GARBAGE, NOT_JSON, WRONG_SHAPE, 503])
+def test_while_asterisk_does_not_answer_nothing_is_lost(
+    redis: RedisServer, trouble: str | int
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await api.post()
+            ari.channels.clear()
+            ari.trouble["channels"] = trouble
+            async with serve(redis, ari, times=SOON):
+                await eventually(lambda: len(ari.asked("channels")) > 2)
+                assert list(api.held()) == ["1000"]
+                assert api.cdrs() == []
+                ari.trouble.clear()
+                await eventually(lambda: api.held() == {})
+
+    run(test())
+
+
+def test_a_call_that_is_recorded_but_counted_in(redis: RedisServer) -> None:
+    """Redis went away between the record and the counting out."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as one:
+            await one.post()
+            ari.channels.clear()
+            held = one.redis.hgetall("{enigma:notifications}:live")
+            await one.reap()
+            one.redis.hset("{enigma:notifications}:live", mapping=held)  # type: ignore[arg-type]
+            await one.reap()
+            assert one.redis.hlen("{enigma:notifications}:live") == 0
+            assert len(one.cdrs()) == 1
+
+    run(test())
+
+
+def test_two_servers_record_a_lost_call_once(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as one, serve(redis, ari) as two:
+            for agent in range(1000, 1020):
+                await one.post(agent=str(agent))
+            ari.channels.clear()
+            await asyncio.gather(one.reap(), two.reap(), one.reap())
+            assert len({cdr["call_ref"] for cdr in one.cdrs()}) == len(one.cdrs()) == 20
+            assert two.held() == {}
+
+    run(test())
+
+
+def test_a_record_that_could_not_be_stored_is_stored_later(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> bool:
+        raise NotificationError("as the test wants it")
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await api.post()
+            monkeypatch.setattr(RedisWriter, "push", away)
+            ari.channels.clear()
+            async with serve(redis, ari, times=SOON):
+                await eventually(lambda: len(ari.asked("channels")) > 2)
+                assert list(api.held()) == ["1000"]
+                # Nobody takes a call over that is being recorded as lost.
+                assert (await api.post()).status_code == 429
+                monkeypatch.undo()
+                await eventually(lambda: api.held() == {})
+            assert len(api.cdrs()) == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize("broken", ["{}", '{"agent": "1", "facts": "x=1"}', '{"facts": 7}'])
+def test_a_call_that_cannot_be_read_does_not_hold_the_others(
+    redis: RedisServer, broken: str
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            api.redis.hset("{enigma:notifications}:live", "broken", broken)
+            await api.post()
+            ari.channels.clear()
+            await api.reap()
+            assert api.redis.hlen("{enigma:notifications}:live") == 0
+            assert api.held() == {}
+            assert len(api.cdrs()) == 1
+
+    run(test())

@@ -1,0 +1,128 @@
+"""The configuration file: YAML, secrets, and one clear error for whatever is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.io.config_file import load_config
+
+GOOD = "integrators: [{name: acme, extensions: [1000-1999]}]\n"
+WITH_REDIS = "integrators: [{name: acme, extensions: [1000-1999], redis: '%s'}]\n"
+WITH_KEYS = "integrators: [{name: acme, extensions: [1000-1999], api_keys: ['%s', '%s']}]\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "click2dial.yaml"
+
+
+def problem(path: Path, environment: dict[str, str] | None = None) -> tuple[str, str]:
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, environment or {})
+    assert "\n" not in str(raised.value)
+    return raised.value.path, raised.value.expected
+
+
+def test_a_good_file_is_read(path: Path) -> None:
+    path.write_text(GOOD)
+    assert load_config(path).integrators[0].name == "acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "a mapping of keys such as agi and integrators"),
+        ("- a\n- b\n", "a mapping of keys such as agi and integrators"),
+        ("just text", "a mapping of keys such as agi and integrators"),
+        ("a: [", "YAML: "),
+        ("a: b: c", "YAML: "),
+        ("a: *nowhere", "YAML: "),
+        ("? [a]\n: b", "YAML: "),
+        ("a: 2026-13-45", "YAML: "),
+        ("a: !!python/object/apply:os.system [id]", "YAML: "),
+        ("a: \0", "YAML: "),
+        ("[" * 1000, "YAML: "),
+        ("agi: &a {listen: *a}", "YAML: "),
+    ],
+)
+def test_what_is_no_mapping_of_keys_is_told(path: Path, text: str, expected: str) -> None:
+    path.write_text(text)
+    where, message = problem(path)
+    assert where in ("configuration", str(path))
+    assert message.startswith(expected)
+
+
+def test_bytes_that_are_no_text_are_told(path: Path) -> None:
+    path.write_bytes(b"name: \xff\xfe\n")
+    assert problem(path)[0] == str(path)
+
+
+def test_a_key_given_twice_is_told_with_its_line(path: Path) -> None:
+    path.write_text("agi:\n  listen: 127.0.0.1:1\n  listen: 127.0.0.1:2\n" + GOOD)
+    assert problem(path) == ("listen", "once in the mapping that starts at line 2")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    assert problem(missing) == (str(missing), "No such file or directory")
+    assert problem(tmp_path) == (str(tmp_path), "Is a directory")
+
+
+def test_a_file_that_is_too_large_is_not_read(path: Path) -> None:
+    path.write_text("]" * 4 * 1024 * 1024)  # read, and no YAML from its first character
+    assert problem(path)[1].startswith("YAML: ")
+    path.write_text("]" * 4 * 1024 * 1024 + "]")
+    assert problem(path) == (str(path), "a file of at most 4194304 bytes")
+
+
+def test_a_secret_may_come_from_the_environment(path: Path) -> None:
+    path.write_text(WITH_REDIS % "redis://:${PASSWORD}@${HOST}:6379/0")
+    acme = load_config(path, {"PASSWORD": "s3cret", "HOST": "db"}).integrators[0]
+    assert acme.redis == "redis://:s3cret@db:6379/0"
+
+
+def test_a_secret_may_come_from_a_file(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    path.write_text(WITH_KEYS % (f"file:{tmp_path}/key", "other"))
+    assert load_config(path, {}).integrators[0].api_keys == ("s3cret", "other")
+
+
+def test_a_missing_variable_is_told_with_its_keys_path(path: Path) -> None:
+    path.write_text(WITH_KEYS % ("fine", "${MISSING}"))
+    assert problem(path) == (
+        "integrators[0].api_keys[1]",
+        "the environment variable MISSING, which is unset",
+    )
+
+
+def test_a_missing_secret_file_is_told_with_its_keys_path(path: Path, tmp_path: Path) -> None:
+    path.write_text(WITH_REDIS % f"file:{tmp_path}/missing")
+    assert problem(path) == (
+        "integrators[0].redis",
+        f"a readable file at {tmp_path}/missing (No such file or directory)",
+    )
+
+
+def test_a_secret_file_that_is_no_text_is_told(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff")
+    path.write_text(WITH_REDIS % f"file:{tmp_path}/key")
+    assert problem(path)[1] == f"a readable file at {tmp_path}/key (UTF-8 text)"
+
+
+def test_a_placeholder_is_refused_wherever_it_comes_from(path: Path) -> None:
+    path.write_text(WITH_KEYS % ("${KEY}", "other"))
+    expected = "a value of your own in place of the placeholder"
+    assert problem(path, {"KEY": "change-me"}) == ("integrators[0].api_keys[0]", expected)
+
+
+def test_only_secrets_are_looked_up(path: Path) -> None:
+    path.write_text("integrators: [{name: '${NAME}', extensions: [1000-1999]}]\n")
+    assert problem(path, {"NAME": "acme"})[0] == "integrators[0].name"
+
+
+def test_a_secret_is_not_shown_in_the_error(path: Path) -> None:
+    path.write_text(WITH_REDIS % "http://:${PASSWORD}@db")
+    assert "s3cret" not in " ".join(problem(path, {"PASSWORD": "s3cret"}))
