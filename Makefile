@@ -7,13 +7,14 @@ STAMP = .venv/.installed
 SOFTPHONE = click2dial_agi/softphone
 LIBRARIES = tests/browser/node_modules/.package-lock.json
 
-.PHONY: demo test lint bench sandbox softphone browser clean help
+.PHONY: demo test chaos lint bench sandbox softphone browser clean help
 
 help:
 	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
+	@echo "make chaos    failures under load: 1,000 calls each (make test places 100)"
 	@echo "make lint     ruff and mypy"
-	@echo "make bench    figures against the limit and peers"
+	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
 	@echo "make softphone  build the softphone's script, which demo, test and a wheel hold"
 	@echo "make clean    remove what was made in this folder"
@@ -24,12 +25,16 @@ demo: sandbox softphone
 test: sandbox softphone browser
 	$(BIN)/python -m pytest --cov $(ARGS)
 
+chaos: sandbox
+	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1000} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: sandbox
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m bench $(ARGS)
 
 sandbox: $(STAMP)
@@ -55,7 +60,7 @@ $(LIBRARIES): tests/browser/package-lock.json
 $(STAMP): setup.cfg pyproject.toml
 	@echo "Installing Python packages into .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
-		(apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv)
+		(apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,demo]'
 	@touch $@
 

@@ -1,6 +1,7 @@
 """``click2dial-agi spool`` and ``drain``: what waits on this machine, and pushing it now."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -31,7 +32,8 @@ def show(config: Config) -> bool:
     table = Table("where", "for", "records", "since", "age", box=None, pad_edge=False)
     for row in _rows(config):
         table.add_row(*row)
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    width = None if sys.stdout.isatty() else 200  # for a file or a pipe nothing is cut off
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=width)
     if table.row_count:
         console.print(table)
     else:

@@ -198,12 +198,12 @@ class Journal:
             self._roll_back(error)
             refused = NotificationError(f"journal: {error}")
             outcomes = [refused for _ in works]
-        refusals = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
-        if refusals or self._wrote:  # a full disk can be read all the same
-            self._note(refusals[0] if refusals else "")
         for (_, done), outcome in zip(works, outcomes, strict=True):
             with contextlib.suppress(RuntimeError):  # the loop that asked is closed
                 done.get_loop().call_soon_threadsafe(_settle, done, outcome)
+        refusals = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+        if refusals or self._wrote:  # a full disk can be read all the same
+            self._note(refusals[0] if refusals else "")
 
     def _transact(self, works: list[Work]) -> list[Any]:
         database = self._open()

@@ -153,6 +153,10 @@ class RedisWriter:
         reason = str(error) or "no answer in time"
         expected = isinstance(error, REDIS_ERRORS)
         level = logging.DEBUG if self._failing and expected else logging.WARNING
+        self._failing = True
+        for _, stored in group:
+            if not stored.done():
+                stored.set_exception(NotificationError(f"Redis: {reason}"))
         log.log(
             level,
             "Redis did not take %d notifications: %s",
@@ -160,10 +164,6 @@ class RedisWriter:
             reason,
             exc_info=None if expected else error,
         )
-        self._failing = True
-        for _, stored in group:
-            if not stored.done():
-                stored.set_exception(NotificationError(f"Redis: {reason}"))
 
     def _warn_of_length(self, list_name: str, length: int) -> None:
         now = time.monotonic()

@@ -31,7 +31,6 @@ from click2dial_agi.exceptions import (
             {"result": ResultItem("-1", ""), "endpos": ResultItem("80", "")},
         ),
         ("200 result=", {"result": ResultItem("", "")}),
-        
     ],
 )
 def test_a_result_is_read(line: str, items: dict[str, ResultItem]) -> None:

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -41,13 +42,13 @@ def main() -> None:
     second = first.model_copy(update={"spool_dir": first.spool_dir / "second"})
     if phase == "recover":
         for config in (first, second):
-            _forked(lambda config=config: _recover(config))
+            _forked(partial(_recover, config))
         return
     for point in range(1, MOST_POINTS):
         call = Ending(UUID(int=point))
-        finished = _forked(lambda call=call, point=point: call.end(first, how, point))
+        finished = _forked(partial(call.end, first, how, point))
         if not call.has_receipt() and following == "server":
-            _forked(lambda call=call: call.end(second))
+            _forked(partial(call.end, second))
         if not call.has_receipt():
             with first.spool_path.open("a") as file:
                 file.write(f"{call.facts}\n")
@@ -97,7 +98,8 @@ class Ending:
 
 
 def _kill_at_step(point: int) -> None:
-    run, steps = asyncio.Handle._run, 0  # type: ignore[attr-defined]
+    handles = cast(Any, asyncio.Handle)
+    run, steps = handles._run, 0
 
     def counted(handle: asyncio.Handle) -> None:
         nonlocal steps
@@ -106,7 +108,7 @@ def _kill_at_step(point: int) -> None:
             os._exit(_KILLED)
         run(handle)
 
-    asyncio.Handle._run = counted  # type: ignore[attr-defined]
+    handles._run = counted
 
 
 def _kill_at_statement(point: int) -> None:

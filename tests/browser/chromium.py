@@ -39,10 +39,10 @@ _READ_AUDIO = """async () => {
   audio.direction = connection.getTransceivers()[0]?.currentDirection ?? null;
   for (const report of (await connection.getStats()).values()) {
     if (report.type === "outbound-rtp") audio.sent = report.packetsSent;
-    if (report.type === "media-source") audio.spoken = report.totalAudioEnergy;
+    if (report.type === "media-source") audio.spoken = report.totalAudioEnergy ?? 0;
     if (report.type === "inbound-rtp") {
       audio.received = report.packetsReceived;
-      audio.heard = report.totalAudioEnergy;
+      audio.heard = report.totalAudioEnergy ?? 0;
     }
   }
   return audio;

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.browser.office import API_KEY, HOST, Office
+from tests.browser.office import API_KEY, HOST, ROOT, Office
 from tests.sandbox.redis import RedisServer
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -63,6 +63,19 @@ def test_files_are_sent_once(http: httpx.Client) -> None:
     script = http.get("/softphone/softphone.js")
     again = http.get("/softphone/softphone.js", headers={"If-None-Match": script.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_page_that_was_not_built(http: httpx.Client) -> None:
+    script = ROOT / "click2dial_agi/softphone/dist/softphone.js"
+    aside = script.rename(script.with_suffix(".aside"))
+    try:
+        answer = http.get("/softphone")
+    finally:
+        aside.rename(script)
+    assert answer.status_code == 503
+    assert answer.text == (
+        "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
+    )
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost", "pbx.example.com", "[::1]"])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.chaos.ledger import Chaos, connect
 from tests.e2e.conftest import tree, trunk
@@ -17,9 +18,6 @@ from tests.sandbox.trunk import Trunk
 __all__ = ["tree", "trunk"]
 
 DIALPLAN = Path(__file__).parents[2] / "dialplan/click2dial.conf"
-
-Connecting = Callable[..., Server]
-Starting = Callable[..., Chaos]
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +39,8 @@ def server(pbx: Asterisk) -> Iterator[Callable[..., Server]]:
     """Start servers; they drain the PBX's own spool unless told otherwise."""
     started: list[Server] = []
 
-    def start(redis_url: str, **sections: object) -> Server:
-        made = Server(
-            redis_url,
-            integrator={"ring_timeout": 1},
-            **{"spool_dir": str(pbx.spool), **sections},
-        )
+    def start(redis_url: str, spool_dir: Path = pbx.spool) -> Server:
+        made = Server(redis_url, integrator={"ring_timeout": 1}, spool_dir=str(spool_dir))
         made.start()
         started.append(made)
         return made
@@ -60,10 +54,11 @@ def server(pbx: Asterisk) -> Iterator[Callable[..., Server]]:
 def chaos(pbx: Asterisk, trunk: Trunk) -> Callable[..., Chaos]:
     """Point the PBX at servers; return the load and the ledger."""
 
-    def start(redis: RedisServer | Callable[[], object], *servers: Server) -> Chaos:
+    def start(redis: RedisServer | Callable[[], Redis], *servers: Server) -> Chaos:
         urls = " ".join(one.agi_url for one in servers)
         pbx.cli(f'dialplan set global C2D_AGI "{urls}"')
         connecting = redis if callable(redis) else lambda: connect(redis.url)
-        return Chaos(pbx, trunk, connecting)  # type: ignore[arg-type]
+        directories = {pbx.spool, *(Path(one.config["spool_dir"]) for one in servers)}
+        return Chaos(pbx, trunk, connecting, [*directories])
 
     return start

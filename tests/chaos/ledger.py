@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Self, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from click2dial_agi.io.journal import read_waiting
+from click2dial_agi.io.spool import Spool
 from tests.e2e.calls.desk import OUTBOUND_ID
 from tests.e2e.records import CDR_LIST, Payload, read_cdr
 from tests.sandbox.asterisk import Asterisk
@@ -59,7 +62,7 @@ class Consumer:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Consumer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -110,6 +113,7 @@ class Chaos:
     pbx: Asterisk
     trunk: Trunk
     connect: Callable[[], Redis]
+    spool_dirs: Sequence[Path]
 
     def run(self, disturb: Callable[[Future[LoadResult]], None]) -> None:
         """Place the calls, disturb until they are placed, and compare both ends.
@@ -124,8 +128,8 @@ class Chaos:
             result = placing.result()
             until(self._all_ended, PATIENCE, "the end of all calls")
             until(lambda: len(consumer.texts) >= CALLS, PATIENCE, f"{CALLS} records")
-            # Time for one that comes twice: a look at the spool, a retry of the journal.
-            threading.Event().wait(3)
+            # Whatever could still come twice has come then.
+            until(self._nothing_waits, PATIENCE, "empty journals and spools")
         compare(result, numbers, [read_cdr(text) for text in consumer.texts])
 
     def _place(self, numbers: Sequence[str]) -> LoadResult:
@@ -138,6 +142,14 @@ class Chaos:
             headers=[OUTBOUND_ID, ("X-Teleforge-Contact-Ref", "{contact_ref}")],
             contact_ref="person-{n}",
             hang_up_after=0.3,
+        )
+
+    def _nothing_waits(self) -> bool:
+        return not any(
+            read_waiting(directory / "journal.db")
+            or Spool(directory / "calls.spool").waiting()
+            or Spool(directory / "calls.spool").rejected.exists()
+            for directory in self.spool_dirs
         )
 
     def _all_ended(self) -> bool:
@@ -162,8 +174,8 @@ def compare(result: LoadResult, numbers: Sequence[str], records: Sequence[Payloa
             and (record["extension"], record["dial_number"]) == (call.agent, "27820001234")
         ):
             wrong.append((call, record))
-    print(f"{len(placed)} calls {dict(result.statuses)}: {len(lost)} lost, "
-          f"{len(doubled)} doubled, {len(wrong)} wrong")  # fmt: skip
+    errors = f"{len(lost)} lost, {len(doubled)} doubled, {len(wrong)} wrong"
+    print(f"{len(placed)} calls {dict(result.statuses)}: {errors}")
     assert (lost, doubled, strange, wrong) == ([], [], [], [])
     assert len(records) == len(placed)
 

@@ -10,7 +10,7 @@ _count = itertools.count()
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: Any) -> None:
+def before_call(context: schemathesis.HookContext, case: Any, kwargs: Any) -> None:
     """Name a campaign that there is, write integers as such, make every Idempotency-Key a new one.
 
     Which campaigns are verified is the integrator's own affair; 1000.0 is an integer to a schema,

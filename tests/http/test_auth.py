@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from click2dial_agi.app.http import auth
 from click2dial_agi.app.http.auth import hash_key
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, CALLS, KEY, errors, exchange, run, serve, wire
@@ -38,9 +35,9 @@ async def status(api: API, authorization: str | bytes | None, **headers: str) ->
     api.client.headers.pop("Authorization", None)
     if isinstance(authorization, str):
         authorization = authorization.encode("utf-8", "surrogateescape")
-    named: dict[str | bytes, Any] = {**headers}
+    named = [(name.encode(), value.encode()) for name, value in headers.items()]
     if authorization is not None:
-        named[b"Authorization"] = authorization
+        named.append((b"Authorization", authorization))
     response = await api.client.get(CALLS, headers=named)
     if response.status_code == 401:
         assert response.headers["www-authenticate"] == "Bearer"
@@ -92,13 +89,13 @@ def test_a_key_may_be_any_text(redis: RedisServer, key: str) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("value", ["Bearer ", "Bearer \t", " Bearer", "Bearer \xff", "\xff"])
-def test_bytes_that_no_client_library_sends_open_nothing(redis: RedisServer, value: str) -> None:
+def test_bytes_that_no_client_library_sends_open_nothing(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari, api_keys=["x"]) as api:
-            lines = [f"GET {CALLS} HTTP/1.1", "Host: x", f"Authorization: {value}"]
-            request = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
-            assert (await exchange(api.port, request)).startswith(b"HTTP/1.1 401 ")
+            for value in ("Bearer ", "Bearer \t", " Bearer", "Bearer \xff", "\xff"):
+                lines = [f"GET {CALLS} HTTP/1.1", "Host: x", f"Authorization: {value}"]
+                request = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+                assert (await exchange(api.port, request)).startswith(b"HTTP/1.1 401 "), value
 
     run(test())
 
@@ -187,7 +184,7 @@ def test_every_key_is_compared_to_its_end(
         compared.append((one, other))
         return one == other
 
-    monkeypatch.setattr(auth.hmac, "compare_digest", compare)
+    monkeypatch.setattr("click2dial_agi.app.http.auth.hmac.compare_digest", compare)
 
     async def test() -> None:
         keys = [KEY, "second", hash_key("third")]

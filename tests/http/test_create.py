@@ -250,7 +250,11 @@ def test_a_phone_that_rings_late_is_hung_up(redis: RedisServer) -> None:
     run(test())
 
 
-def test_redis_away_is_a_503_and_nobody_is_rung(redis: RedisServer) -> None:
+def test_redis_away_is_a_503_and_nobody_is_rung(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click2dial_agi.io.call_store._TIMEOUT", 0.3)
+
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
             redis.pause()

@@ -68,14 +68,14 @@ def test_a_key_is_the_integrators_own(redis: RedisServer) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "\u00fc", "a\tb"])
-def test_what_is_no_key_is_refused(redis: RedisServer, key: str) -> None:
+def test_what_is_no_key_is_refused(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
-            request = wire(b"{}", f"Idempotency-Key: {key}", "Connection: close")
-            answer = await exchange(api.port, request)
-            assert answer.startswith(b"HTTP/1.1 422 ")
-            assert b"idempotency-key: 1-255 visible ASCII characters" in answer
+            for key in ("", " ", "a b", "x" * 256, "\u00fc", "a\tb"):
+                request = wire(b"{}", f"Idempotency-Key: {key}", "Connection: close")
+                answer = await exchange(api.port, request)
+                assert answer.startswith(b"HTTP/1.1 422 "), key
+                assert b"idempotency-key: 1-255 visible ASCII characters" in answer
 
     run(test())
 

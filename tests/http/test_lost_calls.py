@@ -73,11 +73,10 @@ def test_a_young_call_is_left_alone(redis: RedisServer) -> None:
     """It may be on its way to Asterisk."""
 
     async def test() -> None:
-        times = Times(lost_after=20, reap_every=1000)
-        async with FakeARI() as ari, serve(redis, ari, times=times) as api:
+        async with FakeARI() as ari, serve(redis, ari) as api:
             await api.post()
             ari.channels.clear()
-            await api.reap()
+            await api.reap(lost_after=10)
             assert list(api.held()) == ["1000"]
             assert api.cdrs() == []
 

@@ -112,7 +112,11 @@ def test_a_body_without_end(redis: RedisServer) -> None:
 def test_an_upgrade_is_none(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
-            upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+            upgrade = [
+                "Upgrade: websocket",
+                "Connection: Upgrade, close",
+                "Sec-WebSocket-Version: 13",
+            ]
             request = wire(GOOD, *upgrade, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
             answer = await exchange(api.port, request)
             assert answer.startswith(b"HTTP/1.1 4")

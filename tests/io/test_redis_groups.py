@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -58,6 +59,8 @@ async def every_user_of_redis(url: str) -> None:
     assert await listener.next() == ("cdr", note(100).body)
     await writer.close()
     listener.close()
+    ending = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait([task for task in ending if task is not None and "_follow" in repr(task)])
 
 
 def test_sentinel_names_the_primary_and_a_failover_loses_nothing(tmp_path: Path) -> None:
@@ -88,9 +91,9 @@ def test_sentinel_names_the_primary_and_a_failover_loses_nothing(tmp_path: Path)
 
 
 @pytest.fixture(scope="module")
-def nodes() -> list[Node]:
+def nodes() -> Iterator[list[Node]]:
     with cluster() as nodes:
-        yield nodes  # type: ignore[misc]
+        yield nodes
 
 
 @pytest.mark.parametrize("node", range(3))

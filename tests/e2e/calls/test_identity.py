@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk
 from tests.sandbox.calls import AwaitBye
+from tests.sandbox.process import until
 from tests.sandbox.server import Server
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -22,6 +24,10 @@ def variables(desk: Desk, contact_ref: str) -> dict[str, str]:
         if found.get("C2D_CONTACT_REF") == contact_ref:
             return found
     raise LookupError(contact_ref)
+
+
+def is_logged_twice(server: Server, call_ref: str) -> bool:
+    return server.log().count(call_ref) == 2
 
 
 def test_call_ref(desk: Desk, server: Server) -> None:
@@ -44,7 +50,8 @@ def test_call_ref(desk: Desk, server: Server) -> None:
     for ref, call_ref in call_refs.items():
         assert channels[ref]["C2D_CALL_REF"] == call_ref
         assert f"call_ref={call_ref}&" in channels[ref]["C2D_FACTS"]
+        # The last line is written after the record, which has been popped already.
+        until(partial(is_logged_twice, server, call_ref), 5, f"the log of {call_ref}")
         lines = [line for line in server.log().splitlines() if call_ref in line]
-        assert len(lines) == 2
         assert lines[0].endswith(f", contact_ref {ref}")
         assert " ended: hungup, code 16, after " in lines[1]

@@ -1,0 +1,156 @@
+"""What the journal costs while it is idle, and how fast an outage of Redis is made good.
+
+`python -m bench.journal`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from redis import Redis
+
+from bench import yardstick
+from bench.agi import ENDED
+from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.service import Service
+from click2dial_agi.domain.records import Notification
+from click2dial_agi.io.config_file import load_config
+from click2dial_agi.io.journal import Journal
+from click2dial_agi.io.redis_writer import RedisWriter
+from tests.sandbox.process import Process, until
+from tests.sandbox.redis import LocalRedis
+from tests.sandbox.server import Server
+
+SESSIONS = 6_000
+RUNS = 9
+RECORDS = 10_000
+LIST = "enigma:notifications:cdr"
+
+
+def main() -> None:
+    """Measure and print two tables; with a path, serve that configuration without a journal."""
+    if len(sys.argv) > 1:
+        serve_without_journal(Path(sys.argv[1]))
+        return
+    with contextlib.ExitStack() as stack:
+        where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="c2d-bench-")))
+        redis = LocalRedis()
+        stack.callback(redis.close)
+        redis.start()
+        idle(stack, where, redis)
+        outage(where, redis)
+
+
+def idle(stack: contextlib.ExitStack, where: Path, redis: LocalRedis) -> None:
+    agiload, _ = yardstick.build(where)
+    server = stack.enter_context(Server(redis.url))
+    bare = Server(redis.url)  # its files and port; another process serves them
+    argv = [sys.executable, "-m", "bench.journal", str(bare.config_path)]
+    process = Process(argv, output=where / "bare.log")
+    stack.callback(process.kill)
+    until(lambda: "FastAGI on" in (where / "bare.log").read_text(), 15, "the bare server's start")
+    with Redis.from_url(redis.url) as client:
+
+        def rate(port: int) -> float:
+            client.flushall()
+            script = f"ended{ENDED}"
+            return yardstick.sessions_per_second(agiload, port, script, SESSIONS)
+
+        found = yardstick.alternate(
+            [
+                ("without a journal", partial(rate, bare.port)),
+                ("with the journal idle", partial(rate, server.port)),
+            ],
+            RUNS,
+        )
+    base = found["without a journal"]
+    print("\n| `ended`, Redis push included | sessions/s | of without |\n|---|---:|---:|")
+    for name, value in found.items():
+        print(f"| {name} | {value:,.0f} | {value / base:.2f} |")
+
+
+def outage(where: Path, redis: LocalRedis) -> None:
+    """Journal records while Redis is away, as fast as they come, and see them pushed."""
+    logging.getLogger("click2dial_agi").setLevel(logging.ERROR)
+    rates, seconds = [], []
+    for run in range(3):
+        journaled, pushed = asyncio.run(_outage(where / f"{run}.db", redis))
+        rates.append(RECORDS / journaled)
+        seconds.append(pushed)
+    size = len(str(ENDED))
+    print(f"\n| outage of {RECORDS:,} records of {size} bytes | |\n|---|---:|")
+    print(f"| journaled, durably, 32 at once | {statistics.median(rates):,.0f}/s |")
+    print(f"| pushed in order once Redis is back | {statistics.median(seconds):.1f} s |")
+
+
+async def _outage(path: Path, redis: LocalRedis) -> tuple[float, float]:
+    journal = Journal(path)
+    delivery = Delivery("acme", RedisWriter(redis.url, "left"), journal)
+    notes = [Notification(LIST, str(UUID(int=n)), f"{n} {ENDED}") for n in range(RECORDS)]
+    waiting = iter(notes)
+
+    async def calls() -> None:
+        for note in waiting:
+            await delivery.push(note)
+
+    redis.stop()
+    started = time.monotonic()
+    await asyncio.gather(*(calls() for _ in range(yardstick.CONCURRENCY)))
+    journaled = time.monotonic() - started
+    os.sync()
+    redis.start()
+    started = time.monotonic()
+    while delivery.failing:
+        await asyncio.sleep(0.01)
+    pushed = time.monotonic() - started
+    await delivery.close()
+    await journal.close()
+    with Redis.from_url(redis.url, decode_responses=True) as client:
+        bodies = client.lrange(LIST, 0, -1)
+        client.flushall()
+    if bodies != [note.body for note in reversed(notes)]:
+        sys.exit("not all records came, or not in order")
+    return journaled, pushed
+
+
+def serve_without_journal(config: Path) -> None:
+    """Serve with the writers alone, as the service did before there was a journal."""
+    import uvloop
+
+    from click2dial_agi.app import service
+    from click2dial_agi.app.logs import configure_logging
+
+    class Writers:
+        def __init__(self, *_: object) -> None:
+            self.by_name: Mapping[str, RedisWriter] = {}
+
+        def use(self, config: service.Config) -> None:
+            self.by_name = {
+                one.name: RedisWriter(one.redis, one.push) for one in config.integrators
+            }
+
+        async def close(self) -> None:
+            await asyncio.gather(*(writer.close() for writer in self.by_name.values()))
+
+    async def no_drain(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    configure_logging("INFO")
+    service.__dict__.update(Deliveries=Writers, drain_forever=no_drain)
+    loaded = load_config(config)
+    uvloop.run(Service(loaded, lambda: loaded).run())
+
+
+if __name__ == "__main__":
+    main()
