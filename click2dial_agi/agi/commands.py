@@ -92,7 +92,9 @@ def read_variable(name: str) -> Action:
 
 def _word(argument: str) -> str:
     if len(argument) >= 2 and argument[0] == argument[-1] == '"':
-        inner = argument[1:-1].replace("\\", "\\\\").replace('"', '\\"')
+        inner = argument[1:-1]
+        if '"' in inner or "\\" in inner:
+            inner = inner.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{inner}"'
     if not _BARE_WORD.fullmatch(argument):
         raise UnsafeCommand(f"an argument without quotes must be one word: {argument[:40]!r}")

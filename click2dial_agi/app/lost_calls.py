@@ -1,6 +1,7 @@
 """Looks for created calls that were lost with the Asterisk or the server that had them."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -12,9 +13,14 @@ __all__ = ["reap_forever"]
 log = logging.getLogger(__name__)
 
 
-async def reap_forever(calls: Callable[[], Iterable[CreatedCalls]], every: float) -> None:
-    """Record and count out the lost calls of all integrators, now and again, until cancelled."""
-    while True:
+async def reap_forever(
+    calls: Callable[[], Iterable[CreatedCalls]], every: float, stopping: asyncio.Event
+) -> None:
+    """Record and count out the lost calls of all integrators, now and again.
+
+    It stops between two rounds: cancelled in a round, it would leave requests half done.
+    """
+    while not stopping.is_set():
         for one in calls():
             try:
                 await one.reap()
@@ -22,4 +28,6 @@ async def reap_forever(calls: Callable[[], Iterable[CreatedCalls]], every: float
                 log.debug("%s: looking for lost calls: %s", one.integrator.name, error)
             except Exception:  # one call that cannot be read must not hold all agents for ever
                 log.exception("%s: looking for lost calls", one.integrator.name)
-        await asyncio.sleep(every)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await stopping.wait()

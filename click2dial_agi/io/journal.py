@@ -238,7 +238,7 @@ class Journal:
             database = self._database = sqlite3.connect(
                 self.path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
             )
-            database.execute("PRAGMA journal_mode = WAL")
+            _use_wal(database)
             database.execute("PRAGMA synchronous = FULL")
             database.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL}")
             database.execute(_SCHEMA)
@@ -306,6 +306,20 @@ def _read_out(damaged: Path, database: sqlite3.Connection) -> int:
         for row in rows:
             saved += database.execute(_INSERT, row).rowcount
     return saved
+
+
+def _use_wal(database: sqlite3.Connection) -> None:
+    """Switch to WAL.  SQLite does not wait here for another server that does the same."""
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = _primary_code(error) == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _inode(path: Path) -> int:

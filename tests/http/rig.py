@@ -7,11 +7,9 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, cast
 
 import httpx
-import uvloop
 from redis import Redis
 
 from click2dial_agi.app.http.api import CreateCallAPI
@@ -20,7 +18,6 @@ from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.redis_writer import RedisWriter
 from tests.http.fake_ari import FakeARI
-from tests.io import running
 from tests.sandbox import ports
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.server import ACME
@@ -36,10 +33,6 @@ BODY: dict[str, Any] = {
 
 #: Deadlines that a test can wait for; lost calls are looked for when the test says so.
 QUICK = Times(ari=0.3, lost_after=20.0, reap_every=1000.0, body=0.3)
-
-
-#: In the event loop that `serve` uses.
-run = partial(running.run, loop=uvloop.new_event_loop)
 
 
 @dataclass

@@ -6,7 +6,8 @@ import pytest
 
 from click2dial_agi.app.http.auth import hash_key
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import API, CALLS, KEY, errors, exchange, run, serve, wire
+from tests.http.rig import API, CALLS, KEY, errors, exchange, serve, wire
+from tests.io.running import run
 from tests.sandbox import ports
 from tests.sandbox.redis import RedisServer
 

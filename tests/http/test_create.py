@@ -18,7 +18,8 @@ from tests.http.fake_ari import (
     WRONG_SHAPE,
     FakeARI,
 )
-from tests.http.rig import BODY, CALLS, errors, run, serve, wire
+from tests.http.rig import BODY, CALLS, errors, serve, wire
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import CALLS, run, serve
+from tests.http.rig import CALLS, serve
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 

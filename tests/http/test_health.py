@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.http.fake_ari import GARBAGE, HANG, FakeARI
-from tests.http.rig import API, run, serve
+from tests.http.rig import API, serve
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 FINE = {"redis": "ok", "ari": "ok", "agi": "ok"}

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import BODY, CALLS, KEY, exchange, run, serve, wire
+from tests.http.rig import BODY, CALLS, KEY, exchange, serve, wire
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 GOOD = json.dumps(BODY).encode()

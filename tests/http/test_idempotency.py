@@ -10,7 +10,8 @@ import pytest
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.times import Times
 from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG, FakeARI
-from tests.http.rig import BODY, CALLS, errors, exchange, run, serve, wire
+from tests.http.rig import BODY, CALLS, errors, exchange, serve, wire
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 

@@ -6,7 +6,8 @@ import asyncio
 import time
 
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import API, errors, run, serve
+from tests.http.rig import API, errors, serve
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 

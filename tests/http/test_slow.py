@@ -10,7 +10,8 @@ import pytest
 
 from click2dial_agi.app.http import protocol
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import BODY, CALLS, QUICK, exchange, run, serve, wire
+from tests.http.rig import BODY, CALLS, QUICK, exchange, serve, wire
+from tests.io.running import run
 from tests.sandbox.redis import RedisServer
 
 GOOD = json.dumps(BODY).encode()

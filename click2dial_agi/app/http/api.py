@@ -47,6 +47,7 @@ class CreateCallAPI:
         self._servers: dict[str, HTTPServer] = {}
         self._config: Config
         self._reaper: asyncio.Task[None] | None = None
+        self._reaped_enough = asyncio.Event()
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -88,13 +89,16 @@ class CreateCallAPI:
                 await self._listen(integrator, integrator.http)
         if self._servers:
             self._reaper = asyncio.create_task(
-                reap_forever(lambda: list(self._calls.values()), self._times.reap_every)
+                reap_forever(
+                    lambda: list(self._calls.values()), self._times.reap_every, self._reaped_enough
+                )
             )
 
     async def stop(self) -> None:
         """Finish the requests under way and close everything."""
+        self._reaped_enough.set()
         if self._reaper is not None:
-            self._reaper.cancel()
+            await self._reaper
         for feed in self._feeds.values():
             feed.close()
         await asyncio.gather(*(server.stop() for server in self._servers.values()))

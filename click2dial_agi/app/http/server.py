@@ -29,6 +29,20 @@ _BACKLOG = 2048  # uvicorn's
 class _Server(uvicorn.Server):
     """A server that leaves the process's signals to the service it is part of."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Write the Date header anew each second until told to stop.
+
+        uvicorn's own loop wakes up ten times a second to see whether it should.
+        """
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self.stopping.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -100,6 +114,7 @@ class HTTPServer:
     async def stop(self) -> None:
         """Finish the requests under way and close."""
         self._server.should_exit = True
+        self._server.stopping.set()
         await self._task
         self._socket.close()
 
