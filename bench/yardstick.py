@@ -61,13 +61,10 @@ def build(where: Path) -> tuple[Path, Path]:
     return agiload, noop
 
 
-def sessions_per_second(
-    agiload: Path, port: int, script: str, sessions: int, argument: str = ""
-) -> float:
+def sessions_per_second(agiload: Path, port: int, script: str, sessions: int) -> float:
     """Run a closed loop of sessions against one server; RuntimeError if any failed."""
     done = subprocess.run(
         [agiload, "127.0.0.1", str(port), str(sessions), str(CONCURRENCY), script],
-        env={**os.environ, "AGI_ARGS": argument},
         capture_output=True,
         text=True,
         check=False,

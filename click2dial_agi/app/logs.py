@@ -59,10 +59,16 @@ class _Handler(logging.StreamHandler[TextIO]):
         self.flush()
 
     def flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            self.stream.write("\n".join(lines) + "\n")
-        super().flush()
+        self.acquire()  # the journal's thread logs, too
+        try:
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join(lines) + "\n")
+                self.stream.flush()
+        except (OSError, ValueError):  # nobody reads the log any longer; calls go on
+            pass
+        finally:
+            self.release()
 
 
 def configure_logging(level: str) -> None:

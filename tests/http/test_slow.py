@@ -75,6 +75,8 @@ def test_headers_without_end(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
             head = f"POST {CALLS} HTTP/1.1\r\n".encode()
+            answer = await exchange(api.port, head + b"x" * 17_000)
+            assert answer.startswith(b"HTTP/1.1 431 ")
             for endless in (b"X: y\r\n" * 1000, b"x" * 6000):
                 answer = await exchange(api.port, head, *[endless] * 50)
                 assert answer[:13] in (b"", b"HTTP/1.1 431 ")

@@ -11,7 +11,7 @@ from click2dial_agi.app.created_calls import CreatedCalls, Refused
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.bodies import read_json
-from click2dial_agi.app.http.errors import add_error_handlers
+from click2dial_agi.app.http.errors import add_error_handlers, refusal
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
 from click2dial_agi.app.http.schemas import (
     CREATE,
@@ -69,32 +69,11 @@ def create_application(
         summary="Create a call",
     )
     async def create(request: Request) -> Response:
-        current = authorized(request)
-        key = read_key(request.headers.getlist("idempotency-key"))
-        body = await read_json(request, current.times.body)
-
-        async def place(call_ref: str) -> Answer:
-            wanted, wrong = read_body(body, call_ref)
-            if wrong:
-                raise Refused(422, wrong)
-            call = (await current.create(wanted)).call
-            return {
-                "call_ref": call.call_ref,
-                "contact_ref": call.contact_ref,
-                "agent": call.extension,
-                "callee": call.number,
-                "dial_number": call.dial_number,
-            }
-
-        async def find(call_ref: str) -> Answer | None:
-            found = await current.adopt(call_ref)
-            return found and {name: found[name] for name in CallAnswer.model_fields}
-
-        if key is None:
-            answer = await place(str(uuid4()))
-        else:
-            wait = current.times.lost_after
-            answer = await once(key, body, str(uuid4()), current.store, place, find, wait)
+        try:
+            answer = await _create(authorized(request), request)
+        except Refused as refused:
+            # Handled here it costs half of what it does on its way through FastAPI.
+            return refusal(refused)
         return JSONResponse(answer, 201, {"Location": f"{CALLS_PATH}/{answer['call_ref']}"})
 
     @app.get(
@@ -138,3 +117,31 @@ def create_application(
     docs.add_docs(app)
     docs.describe(app)
     return app
+
+
+async def _create(current: CreatedCalls, request: Request) -> Answer:
+    key = read_key(request.headers.getlist("idempotency-key"))
+    body = await read_json(request, current.times.body)
+
+    async def place(call_ref: str) -> Answer:
+        wanted, wrong = read_body(body, call_ref)
+        if wrong:
+            raise Refused(422, wrong)
+        call = (await current.create(wanted)).call
+        return {
+            "call_ref": call.call_ref,
+            "contact_ref": call.contact_ref,
+            "agent": call.extension,
+            "callee": call.number,
+            "dial_number": call.dial_number,
+        }
+
+    async def find(call_ref: str) -> Answer | None:
+        found = await current.adopt(call_ref)
+        return found and {name: found[name] for name in CallAnswer.model_fields}
+
+    call_ref = str(uuid4())
+    if key is None:
+        return await place(call_ref)
+    wait = current.times.lost_after
+    return await once(key, body, call_ref, current.store, place, find, wait)

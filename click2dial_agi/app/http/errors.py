@@ -13,7 +13,7 @@ from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import NotificationError, PBXUnreachable
 
-__all__ = ["add_error_handlers", "error_body", "error_response"]
+__all__ = ["add_error_handlers", "error_body", "error_response", "refusal"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,16 @@ def error_response(
     return Response(error_body(errors), status, headers, "application/json")
 
 
+def refusal(refused: Refused) -> Response:
+    """Return the answer for a request that is refused."""
+    headers = {}
+    if refused.retry_after:
+        headers["Retry-After"] = str(refused.retry_after)
+    if refused.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return error_response(refused.status, refused.errors, headers)
+
+
 def _methods(app: FastAPI, scope: Scope) -> set[str]:
     """Return the methods that a path has."""
     return {
@@ -58,12 +68,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, refused: Refused) -> Response:
-        headers = {}
-        if refused.retry_after:
-            headers["Retry-After"] = str(refused.retry_after)
-        if refused.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return error_response(refused.status, refused.errors, headers)
+        return refusal(refused)
 
     @app.exception_handler(PBXUnreachable)
     async def _no_pbx(_: Request, error: PBXUnreachable) -> Response:

@@ -53,9 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Start to count."""
+        """Start the clock."""
         super().on_message_begin()
-        self._received = 0
         self._in_headers = True
         if self._deadline is None:
             self._deadline = self.loop.call_later(_TIMEOUT, self.transport.abort)
@@ -69,8 +68,9 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and count anew."""
         self._stop_clock()
+        self._received = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
