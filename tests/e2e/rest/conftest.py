@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.e2e.records import CRM
 from tests.e2e.rest.office import Office, connect, product, running
@@ -42,8 +43,9 @@ def server(unconnected: Server, pbx: Asterisk) -> Iterator[Server]:
 @pytest.fixture
 def office(server: Server, pbx: Asterisk, trunk: Trunk, redis: RedisServer) -> Iterator[Office]:
     """All of it.  A test must pop every notification that its calls made, no more."""
+    with Redis.from_url(redis.url) as client:
+        client.flushall()  # what a test that failed has left
     with CRM(redis.url) as crm:
-        crm.clear()
         office = Office(server, pbx, trunk, crm, redis)
         yield office
         assert crm.waiting() == 0
