@@ -13,13 +13,13 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from click2dial_agi.domain.config import TLS
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.domain.sip_errors import add_headers, read_final_error
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.edge.admission import PATH, SUBPROTOCOL, Rate, Rejection, check_handshake
 from click2dial_agi.io.edge.link import AWAY, Link, close, peer
 from click2dial_agi.io.refusals import Refusals
+from click2dial_agi.io.tls import tls_context
 
 __all__ = ["Edge"]
 
@@ -97,7 +97,7 @@ class Edge:
         """Listen.  Raises :exc:`StartupError` when the address or the certificate is no good."""
         config = self._config
         if config.tls is not None:
-            self._tls = _tls_context(config.tls)
+            self._tls = tls_context(config.tls, "edge.tls")
         client = type("_Client", (_Client,), {"max_connections": config.max_connections})
         try:
             self._server = await serve(
@@ -154,7 +154,9 @@ class Edge:
             log.warning("edge.%s changed; that takes a restart", name)
         if config.tls is not None and self._tls is not None:
             try:
-                _tls_context(config.tls)  # a pair that does not match must not replace a good one
+                tls_context(
+                    config.tls, "edge.tls"
+                )  # a pair that does not match must not replace a good one
                 self._tls.load_cert_chain(config.tls.cert, config.tls.key)
             except (StartupError, OSError) as error:
                 log.error("certificate not reloaded: %s", error)
@@ -252,13 +254,3 @@ def _reject(client: ServerConnection, rejection: Rejection, retry_after: int = 0
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
-
-
-def _tls_context(tls: TLS) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(tls.cert, tls.key)
-    except OSError as error:  # SSLError is one
-        reason = error.strerror or error
-        raise StartupError(f"edge.tls: {tls.cert} and {tls.key}: {reason}") from error
-    return context
