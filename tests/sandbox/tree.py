@@ -108,3 +108,7 @@ def _finish_asterisk(tree: Path) -> None:
     (tree / "etc/hosts").touch()  # each instance mounts its own over it
     (tree / "srv/c2d").mkdir(parents=True, exist_ok=True)
     _trim(tree)
+
+
+if __name__ == "__main__":
+    asterisk_tree()
