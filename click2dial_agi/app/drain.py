@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.records import CallRecord
+from click2dial_agi.domain.records import read_event
 from click2dial_agi.exceptions import MalformedFacts, NotificationError
 from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.spool import Piece, Spool
@@ -98,15 +98,15 @@ class Drain:
         if not piece.whole:
             raise MalformedFacts("line", "a whole one, not a torn one")
         known = facts.decode(piece.data.decode("ascii"))
-        record = CallRecord.from_facts(known, self._config)
-        name = record.call.integrator
+        event = read_event(known, self._config)
+        name = event.call.integrator
         if not name:
-            log.warning("%s has no integrator, so no record is kept", record.call.call_ref)
+            log.warning("%s has no integrator, so no record is kept", event.call.call_ref)
             return
         integrator, pusher = self._config.integrator(name), self._pushers.get(name)
         if integrator is None or pusher is None:
             raise MalformedFacts("integrator", f"a configured one, not {name}")
-        await pusher.push(record.notification(integrator))
+        await pusher.push(event.notification(integrator))
 
 
 async def drain_forever(

@@ -1,8 +1,8 @@
-"""What the server does in the two AGI sessions of a call.
+"""What the server does in the AGI sessions of a call.
 
-``/outbound`` decides before Dial(), ``/ended`` records from the hangup handler.  Neither keeps
-anything: all that the second needs travels in the channel's variables, so any instance can end a
-call that another began.
+``/outbound`` decides before Dial(), ``/joined`` tells of the answer, ``/ended`` records from the
+hangup handler.  None keeps anything: all that a later one needs travels in the channel's variables,
+so any instance can end a call that another began.
 """
 
 import logging
@@ -13,10 +13,10 @@ from click2dial_agi.agi import read_variable, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
-from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.config import Config, Integrator
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.records import CallRecord, read_request
+from click2dial_agi.domain.records import CallRecord, JoinedCall, read_request
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
 from click2dial_agi.io.call_store import CallStore
@@ -52,10 +52,14 @@ class CallHandlers:
         match session.environment.script:
             case "outbound":
                 await self.outbound(session)
+            case "joined":
+                await self.joined(session)
             case "ended":
                 await self.ended(session)
             case script:
-                log.warning("no AGI script %r; there are /outbound and /ended", script[:80])
+                log.warning(
+                    "no AGI script %r; there are /outbound, /joined and /ended", script[:80]
+                )
 
     async def outbound(self, session: AGISession) -> None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
@@ -65,13 +69,12 @@ class CallHandlers:
             request = _with_call_ref(request)
         integrator = self.config.owner_of(request.agent)
         decision = decide(request, integrator)
-        ring_timeout = integrator.ring_timeout if integrator else 0
         if decision.errors and self.refusals is not None:
             # Before the answer: Asterisk refuses the call as soon as it has that.
             names = read_headers(asked).error_headers
             await _publish(self.refusals, session, names, decision.errors)
         await session.execute(
-            set_variables(_answer(decision, asked.get("dialed_at", ""), ring_timeout))
+            set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
         )
         _log_decision(decision, session)
 
@@ -80,17 +83,9 @@ class CallHandlers:
         known = facts.decode(session.environment.query)
         record = CallRecord.from_facts(known, self.config)
         call = record.call
-        if call.integrator:
-            integrator = self.config.integrator(call.integrator)
-            writer = self.writers.get(call.integrator)
-            if integrator is None or writer is None:
-                raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
-            new = await writer.push(record.notification(integrator))
-            redis_answers = not writer.failing
-        else:
-            # There is no list to push to: nobody owns the agent's extension.
-            log.warning("%s has no integrator, so no record is kept", call.call_ref)
-            new, redis_answers = True, True
+        new = await self._push(record)
+        writer = self.writers.get(call.integrator)
+        redis_answers = writer is None or not writer.failing
         # While Redis is away the receipt does not wait for it once more: the reaper counts out.
         if redis_answers and "created" in known and call.integrator in self.stores:
             await _count_out(self.stores[call.integrator], call.call_ref)
@@ -103,6 +98,33 @@ class CallHandlers:
             record.call_time,
             "" if new else " (recorded before)",
         )
+
+    async def joined(self, session: AGISession) -> None:
+        """Tell of a call that was answered; both sides wait for it, unheard by each other."""
+        joined = JoinedCall.from_facts(facts.decode(session.environment.query), self.config)
+        new = await self._push(joined)
+        await session.execute(set_variables({variables.RECEIPT: "1"}))
+        log.info(
+            "%s joined: agent %s, number %s, after %d s in the queue%s",
+            joined.call.call_ref,
+            mask(joined.call.extension),
+            mask(joined.call.number),
+            joined.hold_time,
+            "" if new else " (told before)",
+        )
+
+    async def _push(self, event: CallRecord | JoinedCall) -> bool:
+        """Store the notification of a call's integrator; False if it was stored before."""
+        call = event.call
+        if not call.integrator:
+            # There is no list to push to: nobody owns the agent's extension, or the DID.
+            log.warning("%s has no integrator, so no record is kept", call.call_ref)
+            return True
+        integrator = self.config.integrator(call.integrator)
+        writer = self.writers.get(call.integrator)
+        if integrator is None or writer is None:
+            raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
+        return await writer.push(event.notification(integrator))
 
 
 async def _publish(
@@ -135,12 +157,12 @@ def _with_call_ref(request: CallRequest) -> CallRequest:
     )
 
 
-def _answer(decision: Decision, dialed_at: str, ring_timeout: int) -> dict[str, str]:
+def _answer(decision: Decision, dialed_at: str, integrator: Integrator | None) -> dict[str, str]:
     """Return the channel variables that carry a decision; the verdict comes last."""
     call = decision.call
     known = call.facts()
     known["dialed_at"] = dialed_at
-    if decision.errors:
+    if decision.errors or integrator is None:  # who has no integrator has an error
         known["refused"] = "1"
         return {
             variables.CALL_REF: call.call_ref,
@@ -148,7 +170,7 @@ def _answer(decision: Decision, dialed_at: str, ring_timeout: int) -> dict[str, 
             variables.FACTS: facts.encode(known),
             variables.VERDICT: variables.VERDICT_REFUSE,
         }
-    answer = variables.describe_call(decision, facts.encode(known), ring_timeout)
+    answer = variables.describe_call(decision, facts.encode(known), integrator)
     answer[variables.VERDICT] = variables.VERDICT_DIAL
     return answer
 

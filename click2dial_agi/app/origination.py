@@ -27,9 +27,7 @@ def agent_channel(
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
     call = decision.call
-    channel_variables = variables.describe_call(
-        decision, facts.encode(known), integrator.ring_timeout
-    )
+    channel_variables = variables.describe_call(decision, facts.encode(known), integrator)
     check_variables(channel_variables)
     # An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be
     # shown a number that the trunk lets through.

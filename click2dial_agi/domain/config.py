@@ -4,7 +4,7 @@
 what it holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -27,6 +27,7 @@ from click2dial_agi.domain.config_types import (
     AgentDial,
     BrowserWebSocketURL,
     CountryCodes,
+    DIDNumber,
     ExtensionRange,
     Listen,
     OutboundNumber,
@@ -99,6 +100,15 @@ class AGI(_Section):
     session_timeout: Seconds = 10.0
 
 
+def _covers(entries: Iterable[str], number: str) -> bool:
+    """Tell whether a number is among numbers and prefixes, all as ``same_number`` writes them."""
+    number = same_number(number)
+    return any(
+        number.startswith(entry[:-1]) if entry.endswith("*") else number == entry
+        for entry in entries
+    )
+
+
 class CallerIDs(_Section):
     """Which caller IDs an integrator may show."""
 
@@ -110,13 +120,7 @@ class CallerIDs(_Section):
 
     def owns(self, number: str) -> bool:
         """Tell whether ``number`` may be shown; with no list, any valid number may."""
-        if not self.owned:
-            return True
-        number = same_number(number)
-        return any(
-            number.startswith(entry[:-1]) if entry.endswith("*") else number == entry
-            for entry in self._canonical_owned
-        )
+        return not self.owned or _covers(self._canonical_owned, number)
 
     @cached_property
     def _canonical_owned(self) -> tuple[str, ...]:
@@ -172,7 +176,10 @@ class Integrator(_Section):
     list_alarm: Annotated[int, Field(ge=1)] = 10_000
     payload_version: Literal[2, 3] = 3
     detailed_end_reasons: bool = False
+    joined_notifications: bool = False
     extensions: Annotated[tuple[ExtensionRange, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    # The numbers on which calls come in: whose an inbound call is.
+    dids: Annotated[tuple[DIDNumber, ...], BeforeValidator(_tuple)] = ()
     agent_dial: AgentDial = "PJSIP/{extension}"
     trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
     ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
@@ -186,10 +193,28 @@ class Integrator(_Section):
         """Tell whether ``extension`` is in one of this integrator's ranges."""
         return any(extension in extensions for extensions in self.extensions)
 
+    def takes(self, did: str) -> bool:
+        """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""
+        return _covers(self._canonical_dids, did)
+
+    @cached_property
+    def _canonical_dids(self) -> tuple[str, ...]:
+        return tuple(same_number(entry) for entry in self.dids)
+
     @property
     def cdr_list(self) -> str:
         """The Redis list that takes this integrator's cdr notifications."""
         return f"{self.key_prefix}:cdr"
+
+    @property
+    def inbound_list(self) -> str:
+        """The Redis list that takes the calls from outside that an agent answered."""
+        return f"{self.key_prefix}:inbound"
+
+    @property
+    def joined_list(self) -> str:
+        """The Redis list that takes the agents' own calls that were answered."""
+        return f"{self.key_prefix}:c2d"
 
 
 class Asterisk(_Section):
@@ -282,6 +307,18 @@ class Config(_Section):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _dids_have_one_owner(self) -> Self:
+        dids = [(same_number(did), did, one) for one in self.integrators for did in one.dids]
+        for index, (did, written, owner) in enumerate(dids):
+            for other, other_written, other_owner in dids[:index]:
+                if owner is not other_owner and _overlap(did, other):
+                    raise ValueError(
+                        f"integrators: dids {written} of {owner.name} and {other_written} of "
+                        f"{other_owner.name} overlap; each DID has one owner"
+                    )
+        return self
+
     @property
     def journal_path(self) -> Path:
         """The database of the notifications that wait for their Redis."""
@@ -296,6 +333,13 @@ class Config(_Section):
         """Return the integrator that owns an extension, None if nobody does."""
         for integrator in self.integrators:
             if integrator.owns(extension):
+                return integrator
+        return None
+
+    def owner_of_did(self, did: str) -> Integrator | None:
+        """Return the integrator whose number was dialled from outside, None if nobody's was."""
+        for integrator in self.integrators:
+            if integrator.takes(did):
                 return integrator
         return None
 
@@ -331,6 +375,16 @@ class Config(_Section):
         if integrator.softphone_ws is None and self.edge is not None and self.edge.tls is None:
             return [f"{where}: the softphone's page has tls and edge has not: no browser connects"]
         return []
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether a number could match both of two numbers or prefixes*."""
+    first, second = one.rstrip("*"), other.rstrip("*")
+    return (
+        first == second
+        or (one.endswith("*") and second.startswith(first))
+        or (other.endswith("*") and first.startswith(second))
+    )
 
 
 def parse_config(document: object) -> Config:

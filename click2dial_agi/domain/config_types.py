@@ -18,6 +18,7 @@ __all__ = [
     "AgentDial",
     "BrowserWebSocketURL",
     "CountryCodes",
+    "DIDNumber",
     "ExtensionRange",
     "Extensions",
     "Listen",
@@ -33,6 +34,7 @@ __all__ = [
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 _RANGE = re.compile(r"([0-9]{3,4})(?:-([0-9]{3,4}))?")
 _OWNED = re.compile(r"[0-9]{1,15}\*")
+_DID = re.compile(r"[0-9]{3,16}|[0-9]{1,15}\*")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
 
 # What may stand in a dial string that passes MSet and Dial(): no comma (it would end the
@@ -123,6 +125,12 @@ def _owned(value: object) -> str:
     raise ValueError('a quoted number, or the start of one with *, such as "2782*"')
 
 
+def _did(value: object) -> str:
+    if isinstance(value, str) and _DID.fullmatch(value):
+        return value
+    raise ValueError('3 to 16 quoted digits, or the start of them with *, such as "2721555*"')
+
+
 def _country_codes(value: object) -> tuple[str, ...] | str:
     if value == "all":
         return "all"
@@ -184,6 +192,7 @@ Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]
 OwnedNumber = Annotated[str, BeforeValidator(_owned)]
+DIDNumber = Annotated[str, BeforeValidator(_did)]
 CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]

@@ -11,12 +11,13 @@ from urllib.parse import quote, unquote
 
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["MAX_FACTS", "decode", "encode"]
+__all__ = ["MAX_FACTS", "decode", "encode", "endpoint_of", "whole_number"]
 
 # Asterisk's buffer for an application's arguments (EXT_DATA_SIZE in pbx.c).
 MAX_FACTS = 8192
 _MAX_FIELDS = 64
 
+_DIGITS = re.compile(r"[0-9]{1,12}")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
@@ -47,3 +48,16 @@ def decode(text: str) -> dict[str, str]:
         if "%" in value:
             facts[name] = unquote(value)
     return facts
+
+
+def whole_number(facts: Mapping[str, str], name: str) -> int:
+    """Return a fact that is a number.  Raises :exc:`MalformedFacts` if it is none."""
+    value = facts.get(name, "")
+    if not _DIGITS.fullmatch(value):
+        raise MalformedFacts(name, "a whole number")
+    return int(value)
+
+
+def endpoint_of(channel: str) -> str:
+    """Return the endpoint's name in ``PJSIP/<endpoint>-<8 hex digits>`` (chan_pjsip.c)."""
+    return channel.removeprefix("PJSIP/").rpartition("-")[0]

@@ -18,6 +18,7 @@ __all__ = [
     "is_number",
     "is_outbound_id",
     "is_outbound_number",
+    "read_trunk_number",
     "same_number",
 ]
 
@@ -29,6 +30,7 @@ _NUMBER = re.compile(r"0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}")
 _OUTBOUND_NUMBER = re.compile(r"0[0-9]{9}|27[0-9]{9}")
 _CAMPAIGN = re.compile(r"tvc_([A-Za-z0-9_-]{1,64})")
 _CONTACT_REF = re.compile(r"[A-Za-z0-9._~-]+")
+_TRUNK_NUMBER = re.compile(r"[0-9]{3,16}")
 _CALL_REF = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -85,6 +87,17 @@ def is_contact_ref(value: str) -> bool:
 def is_call_ref(value: str) -> bool:
     """Tell whether ``value`` is a call reference: a lower-case UUID."""
     return _CALL_REF.fullmatch(value) is not None
+
+
+def read_trunk_number(value: str) -> str:
+    """Return a caller or DID that a trunk names: ``+27…`` as ``27…``, ``+44…`` as ``0044…``.
+
+    Any 3 to 16 digits are taken, for networks write numbers in many ways.  Anything else, such as
+    ``anonymous``, gives the empty text.
+    """
+    if value.startswith("+"):
+        value = value[1:] if value.startswith("+27") else f"00{value[1:]}"
+    return value if _TRUNK_NUMBER.fullmatch(value) else ""
 
 
 def same_number(number: str) -> str:

@@ -1,7 +1,6 @@
-"""The record of a call that ended, and the notification that tells of it (CONTRACT section 4)."""
+"""What is told of a call, when it is joined and when it ends (CONTRACT section 4)."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,13 +13,13 @@ from click2dial_agi.domain.dispositions import (
     EndReason,
     dispose,
 )
+from click2dial_agi.domain.facts import endpoint_of, whole_number
 from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.inbound import hold_time, read_inbound
 from click2dial_agi.domain.numbers import is_call_ref, is_contact_ref, is_extension, is_number
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["CallRecord", "Notification", "read_request"]
-
-_DIGITS = re.compile(r"[0-9]{1,12}")
+__all__ = ["CallRecord", "JoinedCall", "Notification", "read_event", "read_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,13 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call that ended: times in Unix seconds, ``call_time`` in whole seconds."""
+    """A call that ended: ``dialed_at`` in Unix seconds, the others in whole seconds."""
 
     call: Call
     dialed_at: int
     call_time: int
     disposition: Disposition
+    hold_time: int = 0
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, str], config: Config) -> "CallRecord":
@@ -57,17 +57,22 @@ class CallRecord:
             raise MalformedFacts("call_ref", "a lower-case UUID")
         integrator = config.integrator(facts.get("integrator", ""))
         detailed = integrator is not None and integrator.detailed_end_reasons
-        if "call_dir" in facts:
+        held = 0
+        if facts.get("call_dir") == CallDirection.INBOUND:
+            call, held = read_inbound(facts, config), hold_time(facts)
+            owner = config.integrator(call.integrator)
+            disposition = _disposition(facts, owner is not None and owner.detailed_end_reasons)
+        elif "call_dir" in facts:
             call = _decided_call(facts)
             disposition = _disposition(facts, detailed)
         else:
             request = read_request(facts)
             call = decide(request, config.owner_of(request.agent)).call
             disposition = Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
-        dialed_at = _whole_number(facts, "dialed_at")
+        dialed_at = whole_number(facts, "dialed_at")
         # A clock that was set back during the call must not give a negative length.
-        call_time = max(_whole_number(facts, "ended_at") - dialed_at, 0)
-        return cls(call, dialed_at, call_time, disposition)
+        call_time = max(whole_number(facts, "ended_at") - dialed_at, 0)
+        return cls(call, dialed_at, call_time, disposition, held)
 
     def notification(self, integrator: Integrator) -> Notification:
         """Return the cdr notification for the integrator that the call belongs to."""
@@ -82,7 +87,7 @@ class CallRecord:
             "end_reason": self.disposition.reason.value,
             "end_code": int(self.disposition.code),
             "call_time": self.call_time,
-            "hold_time": 0,
+            "hold_time": self.hold_time,
             "call_dir": call.call_dir.value,
             "recording_url": "",
             "ref": "click-dial",
@@ -93,18 +98,66 @@ class CallRecord:
         return Notification(integrator.cdr_list, call.call_ref, body)
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedCall:
+    """A call whose two sides are being joined; ``hold_time`` in whole seconds."""
+
+    call: Call
+    hold_time: int
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str], config: Config) -> "JoinedCall":
+        """Build it from what the channel that answered says.
+
+        Raises :exc:`MalformedFacts` when the facts do not make a call.
+        """
+        if not is_call_ref(facts.get("call_ref", "")):
+            raise MalformedFacts("call_ref", "a lower-case UUID")
+        whole_number(facts, "joined_at")  # without it nobody answered
+        if facts.get("call_dir") == CallDirection.INBOUND:
+            return cls(read_inbound(facts, config), hold_time(facts))
+        return cls(_decided_call(facts), 0)
+
+    def notification(self, integrator: Integrator) -> Notification:
+        """Return the call notification for the integrator that the call belongs to."""
+        call = self.call
+        payload: dict[str, object] = {
+            "number": call.number,
+            "dial_number": call.dial_number,
+            "hold_time": self.hold_time,
+            "call_ref": call.call_ref,
+            "contact_ref": call.contact_ref,
+        }
+        if integrator.payload_version == 2:
+            payload["campaign_ref"] = call.call_dir.value
+        else:
+            payload["call_dir"] = call.call_dir.value
+        payload["ref"] = call.extension
+        body = json.dumps({"type": "call", "payload": payload})
+        inbound = call.call_dir is CallDirection.INBOUND
+        list_name = integrator.inbound_list if inbound else integrator.joined_list
+        return Notification(list_name, call.call_ref, body)
+
+
+def read_event(facts: Mapping[str, str], config: Config) -> CallRecord | JoinedCall:
+    """Return what facts tell of: a call that ended, or one that is joined and goes on.
+
+    Raises :exc:`MalformedFacts` when they make neither.
+    """
+    event = CallRecord if "ended_at" in facts else JoinedCall
+    return event.from_facts(facts, config)
+
+
 def read_request(facts: Mapping[str, str]) -> CallRequest:
     """Return what a phone asked for, from the facts that the dialplan collected.
 
-    The agent is what the operator set on the endpoint (C2D_EXTENSION), else the endpoint's name,
-    which chan_pjsip.c writes into the channel's: ``PJSIP/<endpoint>-<8 hex digits>``.  The From
-    header has no say: a phone can forge it.
+    The agent is what the operator set on the endpoint (C2D_EXTENSION), else the endpoint's name.
+    The From header has no say: a phone can forge it.
     """
     headers = read_headers(facts)
-    endpoint = facts.get("channel", "").removeprefix("PJSIP/").rpartition("-")[0]
     return CallRequest(
         call_ref=facts.get("call_ref", ""),
-        agent=facts.get("agent", "") or endpoint,
+        agent=facts.get("agent", "") or endpoint_of(facts.get("channel", "")),
         callee=facts.get("callee", ""),
         outbound_id=headers.outbound_id,
         contact_ref=headers.contact_ref,
@@ -114,11 +167,14 @@ def read_request(facts: Mapping[str, str]) -> CallRequest:
 def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
     if facts.get("refused"):
         return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
-    # By its option g, Dial() goes on in the dialplan only if the callee hung up first.
-    ended_by = EndedBy.CALLEE if facts.get("ended_by") == EndedBy.CALLEE else EndedBy.AGENT
+    # The dialplan goes on only if the side that was called hung up first, and then says who it is.
+    if facts.get("call_dir") == CallDirection.INBOUND:
+        ended_by = EndedBy.AGENT if facts.get("ended_by") == EndedBy.AGENT else EndedBy.CALLEE
+    else:
+        ended_by = EndedBy.CALLEE if facts.get("ended_by") == EndedBy.CALLEE else EndedBy.AGENT
     return dispose(
-        facts.get("dialstatus", ""),
-        _whole_number(facts, "hangup_cause"),
+        "ANSWER" if facts.get("joined_at") else facts.get("dialstatus", ""),
+        whole_number(facts, "hangup_cause"),
         ended_by=ended_by if detailed else None,
     )
 
@@ -126,7 +182,7 @@ def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
 def _decided_call(facts: Mapping[str, str]) -> Call:
     """Return the call that ``decide`` wrote into the facts, each value held to its rule again."""
     try:
-        call_dir = CallDirection(facts["call_dir"])
+        call_dir = CallDirection(facts.get("call_dir", ""))
     except ValueError:
         raise MalformedFacts("call_dir", "one of the call directions") from None
     call = Call(
@@ -145,10 +201,3 @@ def _decided_call(facts: Mapping[str, str]) -> Call:
     if call.contact_ref and not is_contact_ref(call.contact_ref):
         raise MalformedFacts("contact_ref", "letters, digits and . - _ ~ only")
     return call
-
-
-def _whole_number(facts: Mapping[str, str], name: str) -> int:
-    value = facts.get(name, "")
-    if not _DIGITS.fullmatch(value):
-        raise MalformedFacts(name, "a whole number")
-    return int(value)

@@ -1,6 +1,7 @@
 """The channel variables that the server and ``dialplan/click2dial.conf`` share."""
 
 from click2dial_agi.domain.calls import Decision
+from click2dial_agi.domain.config import Integrator
 
 __all__ = [
     "CALL_REF",
@@ -8,6 +9,7 @@ __all__ = [
     "DIAL",
     "DIAL_NUMBER",
     "FACTS",
+    "JOINED",
     "RECEIPT",
     "RING_TIMEOUT",
     "SIP_CALL_ID",
@@ -35,6 +37,9 @@ DIAL = "C2D_DIAL"
 DIAL_NUMBER = "C2D_DIAL_NUMBER"
 RING_TIMEOUT = "C2D_RING_TIMEOUT"
 
+# Set likewise, to 1, where the integrator wants to hear of the answer.
+JOINED = "C2D_JOINED"
+
 # Set by /outbound, after all others: without it the server did not finish its work.
 VERDICT = "C2D_VERDICT"
 VERDICT_DIAL = "dial"
@@ -44,16 +49,19 @@ VERDICT_REFUSE = "refuse"
 RECEIPT = "C2D_RECEIPT"
 
 
-def describe_call(decision: Decision, known: str, ring_timeout: int) -> dict[str, str]:
+def describe_call(decision: Decision, known: str, integrator: Integrator) -> dict[str, str]:
     """Return the variables that tell the dialplan of a call to be dialled.
 
-    ``known`` is the text for FACTS, ``ring_timeout`` is in seconds.
+    ``known`` is the text for FACTS.
     """
-    return {
+    described = {
         CALL_REF: decision.call.call_ref,
         CONTACT_REF: decision.call.contact_ref,
         FACTS: known,
         DIAL: decision.dial,
         DIAL_NUMBER: decision.call.dial_number,
-        RING_TIMEOUT: str(ring_timeout),
+        RING_TIMEOUT: str(integrator.ring_timeout),
     }
+    if integrator.joined_notifications:
+        described[JOINED] = "1"
+    return described

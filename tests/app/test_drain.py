@@ -97,6 +97,19 @@ def test_a_record_from_the_spool_is_the_one_that_a_server_makes(
     )
 
 
+def test_an_answer_and_an_end_are_two_notifications(spooled: Spooled, client: Redis) -> None:
+    decided = {
+        **{"integrator": "acme", "extension": "1000", "number": "0820000100"},
+        **{"dial_number": "27820001234", "contact_ref": "ticket-7", "call_dir": "outbound"},
+    }
+    known = {"call_ref": ref(1), **decided, "dialed_at": "1700000000"}
+    answered = facts.encode({**known, "joined_at": "1700000005"})
+    spooled.write(f"{answered}\n", f"{facts.encode({**known, **ENDED})}\n", f"{answered}\n")
+    run(spooled.look())
+    assert refs(client, "enigma:notifications:c2d") == [ref(1)]
+    assert refs(client) == [ref(1)]
+
+
 def test_a_call_written_twice_is_one_record(spooled: Spooled, client: Redis) -> None:
     spooled.write(line(1), line(2), line(1))
     run(spooled.look())

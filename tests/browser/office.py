@@ -43,6 +43,20 @@ WORLD = f"""
      same => n,Echo()
     """
 
+#: Who calls from outside, and the number that is rung at agent 1200.
+CLIENT, DID = "27820007777", "27215550100"
+WORLD += f"""
+    [from-trunk]
+    exten => {DID},1,Set(C2D_AGENTS=PJSIP/1200)
+     same => n,Set(C2D_CONTACT_REF=client-4711)
+     same => n,Goto(click2dial-inbound,{DID},1)
+    """
+OUTSIDE = f"""
+    [{CLIENT}](common)
+    context = from-trunk
+    aors =
+    """
+
 
 @dataclass(frozen=True)
 class Office:
@@ -85,12 +99,14 @@ def office(
         c2d_agi=server.agi_url,
         trunk_port=trunk.port,
         extra_extensions=WORLD,
+        extra_pjsip=OUTSIDE,
     )
     integrator = server.config["integrators"][0] | {
         "http": f"{HOST}:{http_port}",
         "api_keys": [API_KEY],
         "trunk_dial": "Local/{number}@world",
         "softphone": True,
+        "dids": [DID],
     }
     asterisk = {
         "ari_url": pbx.ari_url,

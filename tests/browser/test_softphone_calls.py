@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.agent import Agent
 from tests.browser.chromium import TIMEOUT, audio, await_audio
-from tests.browser.office import ECHO, HANGS_UP, TONES, Office
+from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, TONES, Office
 from tests.sandbox.calls import AwaitBye, Cancel, place_call
 from tests.sandbox.process import until
 
@@ -165,6 +165,19 @@ def test_an_incoming_call_is_rejected(agent: Agent, desk: Office) -> None:
         agent.sees_end("You rejected the call.")
         assert caller.result(TIMEOUT).status == 403  # what Asterisk makes of 603
     assert desk.crm.pop()["end_reason"] == "reject"
+
+
+def test_a_client_calls(agent: Agent, desk: Office) -> None:
+    with place_call(desk.pbx, agent=CLIENT, callee=DID, then=AwaitBye()) as caller:
+        expect(agent.page.locator("#call-title")).to_have_text("27 82 000 7777")
+        expect(agent.page.locator("#call-contact")).to_have_text("client-4711")
+        agent.button("Answer").click()
+        expect(agent.call_state).to_have_text("In a call")
+        agent.button("Hang up").click()
+        assert caller.result(TIMEOUT).ended_by == "peer"
+    record = desk.crm.pop()
+    assert (record["call_dir"], record["extension"]) == ("inbound", "1200")
+    assert (record["number"], record["contact_ref"]) == (CLIENT, "client-4711")
 
 
 def test_a_caller_gives_up(agent: Agent, desk: Office) -> None:

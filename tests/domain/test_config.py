@@ -22,6 +22,7 @@ NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
 NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
 CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
+DID = '3 to 16 quoted digits, or the start of them with *, such as "2721555*"'
 OUTBOUND_ID = "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
 REDIS = (
     "redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB or "
@@ -97,6 +98,11 @@ def problem(made: object) -> tuple[str, str]:
         (".default_outbound_id", "!", f"{I0}.default_outbound_id", OUTBOUND_ID),
         (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", OWNED),
         (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", OWNED),
+        (".dids", [2721], f"{I0}.dids[0]", DID),
+        (".dids", ["+27215550100"], f"{I0}.dids[0]", DID),
+        (".dids", ["27*", "2*7"], f"{I0}.dids[1]", DID),
+        (".dids", "27215550100", f"{I0}.dids", "a list"),
+        (".joined_notifications", "no", f"{I0}.joined_notifications", None),
         (".caller_ids", {"random": [27820001234]}, f"{I0}.caller_ids.random[0]", NUMBER),
         (".caller_ids", {"verified": {"s": "1"}}, f"{I0}.caller_ids.verified.s", NUMBER),
         (".caller_ids", {"verified": {"a b": "27"}}, f"{I0}.caller_ids.verified.a b", None),
@@ -173,6 +179,11 @@ def test_an_unknown_key_is_told(key: str, path: str) -> None:
             {"integrators": [ACME, {**OTHER, "extensions": ["1999-2001"]}]},
             "integrators",
             "extensions 1999-2001 of other overlap 1000-1999 of acme; each extension has one owner",
+        ),
+        (
+            {"integrators": [{**ACME, "dids": ["2721*"]}, {**OTHER, "dids": ["0215550100"]}]},
+            "integrators",
+            "dids 0215550100 of other and 2721* of acme overlap; each DID has one owner",
         ),
     ],
 )
@@ -273,6 +284,40 @@ def test_integrators_are_found_by_name_and_by_extension() -> None:
     assert both.owner_of("2500") is both.integrators[1]
     assert both.integrator("") is None
     assert both.owner_of("3000") is None
+
+
+@pytest.mark.parametrize(
+    ("dids", "did", "owned"),
+    [
+        (["27215550100"], "27215550100", True),
+        (["27215550100"], "0215550100", True),
+        (["02155501*"], "27215550199", True),
+        (["02155501*"], "27215550200", False),
+        (["4000"], "4000", True),
+        (["4000"], "40001", False),
+        (["0044*"], "00442071838750", True),
+        ([], "27215550100", False),
+        (["27215550100"], "", False),
+    ],
+)
+def test_an_inbound_call_is_its_dids_owners(dids: list[str], did: str, owned: bool) -> None:
+    assert (config(dids=dids).owner_of_did(did) is not None) is owned
+
+
+did_entries = st.from_regex(r"\A(?:0|27|2)[0-9]{2,4}\*?\Z").filter(lambda text: len(text) < 8)
+
+
+@given(st.lists(did_entries, max_size=3), st.lists(did_entries, max_size=3), st.data())
+def test_no_did_has_two_owners(one: list[str], two: list[str], data: st.DataObject) -> None:
+    made = {"integrators": [{**ACME, "dids": one}, {**OTHER, "dids": two}]}
+    try:
+        both = parse_config(made)
+    except ConfigError:
+        return
+    if one + two:
+        start = data.draw(st.sampled_from(one + two)).rstrip("*")
+        did = start + data.draw(st.from_regex(r"\A[0-9]{0,3}\Z"))
+        assert [integrator.takes(did) for integrator in both.integrators] != [True, True]
 
 
 def test_what_is_wide_open_is_warned_of() -> None:

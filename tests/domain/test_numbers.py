@@ -17,6 +17,7 @@ from click2dial_agi.domain.numbers import (
     is_number,
     is_outbound_id,
     is_outbound_number,
+    read_trunk_number,
     same_number,
 )
 from tests.domain.examples import CALL_REF
@@ -182,6 +183,35 @@ def test_a_call_ref_is_a_lower_case_uuid() -> None:
 )
 def test_0_and_27_write_one_number(number: str, same: str) -> None:
     assert same_number(number) == same
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("0820001234", "0820001234"),
+        ("27820001234", "27820001234"),
+        ("+27820001234", "27820001234"),
+        ("+442071838750", "00442071838750"),
+        ("00442071838750", "00442071838750"),
+        ("112", "112"),
+        ("1" * 16, "1" * 16),
+        ("+" + "4" * 14, "00" + "4" * 14),
+        *((wrong, "") for wrong in ("", "+", "12", "1" * 17, "+" + "4" * 15, "anonymous")),
+        *(
+            (wrong, "")
+            for wrong in ("0820001234\n", "082 000 1234", "++27820001234", "\u0660" * 10)
+        ),
+    ],
+)
+def test_a_trunk_may_write_numbers_in_its_own_way(written: str, read: str) -> None:
+    assert read_trunk_number(written) == read
+
+
+@given(st.text(max_size=20) | st.from_regex(r"\A\+?[0-9]{0,18}\Z"))
+def test_what_a_trunk_wrote_is_digits_or_nothing(written: str) -> None:
+    read = read_trunk_number(written)
+    assert re.fullmatch(r"(?:[0-9]{3,16})?", read)
+    assert read_trunk_number(read) == read
 
 
 def test_an_error_names_its_field_and_what_is_allowed() -> None:

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from click2dial_agi.domain.calls import decide
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.records import CallRecord, Notification, read_request
+from click2dial_agi.domain.records import (
+    CallRecord,
+    JoinedCall,
+    Notification,
+    read_event,
+    read_request,
+)
 from click2dial_agi.exceptions import MalformedFacts
 from tests.domain.examples import CALL_REF, config, request
 
@@ -34,6 +40,31 @@ UNDECIDED = {
     "teleforge_contact_ref": "ticket-7",
     "hangup_cause": "42",
     "ended_at": "1700000001",
+}
+
+#: What the caller's channel says of a call from outside that an agent answered, and that ended.
+INBOUND = {
+    "call_ref": CALL_REF,
+    "call_dir": "inbound",
+    "dialed_at": "1700000000",
+    "number": "+27820007777",
+    "dial_number": "0215550100",
+    "contact_ref": "client-4711",
+    "queued_at": "1700000001",
+    "agent": "",
+    "agent_channel": "PJSIP/1001-0000000b",
+    "joined_at": "1700000012",
+    "dialstatus": "",
+    "hangup_cause": "16",
+    "ended_at": "1700000065",
+    "ended_by": "",
+}
+INBOUND_KEYS: dict[str, Any] = {"dids": ["27215550100"]}
+#: What the agent's channel says when it answers.
+ANSWERED = {
+    name: text
+    for name, text in INBOUND.items()
+    if name not in ("dialstatus", "hangup_cause", "ended_at", "ended_by")
 }
 
 
@@ -212,6 +243,138 @@ def test_any_facts_make_a_record_or_are_malformed(
         return
     assert made.call_time >= 0
     json.loads(made.notification(config().integrators[0]).body)
+
+
+class TestInbound:
+    def test_version_3(self) -> None:
+        assert list(payload(INBOUND, **INBOUND_KEYS).items()) == [
+            ("extension", "1001"),
+            ("number", "27820007777"),
+            ("dial_number", "0215550100"),
+            ("call_ref", CALL_REF),
+            ("contact_ref", "client-4711"),
+            ("dialed_at", 1700000000),
+            ("end_reason", "hungup"),
+            ("end_code", 16),
+            ("call_time", 65),
+            ("hold_time", 11),
+            ("call_dir", "inbound"),
+            ("recording_url", ""),
+            ("ref", "click-dial"),
+        ]
+
+    def test_a_caller_who_left_the_queue_waited_to_the_end(self) -> None:
+        left = {
+            name: text
+            for name, text in INBOUND.items()
+            if name not in ("agent", "agent_channel", "joined_at")
+        }
+        fields = payload(left, **INBOUND_KEYS)
+        assert (fields["extension"], fields["hold_time"]) == ("", 64)
+
+    def test_without_a_queue_nobody_waited(self) -> None:
+        assert payload({**INBOUND, "queued_at": ""}, **INBOUND_KEYS)["hold_time"] == 0
+
+    def test_a_clock_that_was_set_back_gives_no_negative_wait(self) -> None:
+        made = record({**INBOUND, "joined_at": "1699999999"}, config(**INBOUND_KEYS))
+        assert made.hold_time == 0
+
+    @pytest.mark.parametrize(
+        ("ended_by", "detailed"),
+        [("agent", "agent_hungup"), ("", "callee_hungup"), ("x", "callee_hungup")],
+    )
+    def test_who_hung_up(self, ended_by: str, detailed: str) -> None:
+        keys = {**INBOUND_KEYS, "detailed_end_reasons": True}
+        assert payload({**INBOUND, "ended_by": ended_by}, **keys)["end_reason"] == detailed
+
+    @pytest.mark.parametrize(
+        ("changed", "field", "value"),
+        [
+            ({"agent": "1002"}, "extension", "1002"),
+            ({"agent": "2000"}, "extension", ""),
+            ({"agent": "x"}, "extension", ""),
+            ({"agent_channel": "Local/1001@x-0000000a;1"}, "extension", ""),
+            ({"number": "anonymous"}, "number", ""),
+            ({"contact_ref": "a b"}, "contact_ref", ""),
+            ({"contact_ref": "c" * 231}, "contact_ref", "c" * 230),
+        ],
+    )
+    def test_what_is_not_valid_is_left_out(
+        self, changed: dict[str, str], field: str, value: str
+    ) -> None:
+        assert payload({**INBOUND, **changed}, **INBOUND_KEYS)[field] == value
+
+    def test_a_number_of_nobody_has_no_integrator(self) -> None:
+        call = record({**INBOUND, "dial_number": "27119999999"}, config(**INBOUND_KEYS)).call
+        assert (call.integrator, call.extension) == ("", "")
+
+    @pytest.mark.parametrize("name", ["queued_at", "joined_at", "dialed_at"])
+    def test_a_time_that_is_none_is_malformed(self, name: str) -> None:
+        with pytest.raises(MalformedFacts) as raised:
+            record({**INBOUND, name: "soon"}, config(**INBOUND_KEYS))
+        assert raised.value.field == name
+
+
+class TestJoined:
+    def told(self, facts: dict[str, str], **keys: Any) -> tuple[str, dict[str, Any]]:
+        """Return the list, and the payload of the notification."""
+        acme = config(**INBOUND_KEYS, **keys)
+        event = read_event(facts, acme)
+        assert isinstance(event, JoinedCall)
+        notification = event.notification(acme.integrators[0])
+        assert notification.call_ref == CALL_REF
+        body = json.loads(notification.body)
+        assert (list(body), body["type"]) == (["type", "payload"], "call")
+        return notification.list_name, body["payload"]
+
+    def test_an_inbound_call(self) -> None:
+        list_name, fields = self.told(ANSWERED)
+        assert list_name == "enigma:notifications:inbound"
+        assert list(fields.items()) == [
+            ("number", "27820007777"),
+            ("dial_number", "0215550100"),
+            ("hold_time", 11),
+            ("call_ref", CALL_REF),
+            ("contact_ref", "client-4711"),
+            ("call_dir", "inbound"),
+            ("ref", "1001"),
+        ]
+
+    def test_version_2_names_the_direction_in_another_field(self) -> None:
+        _, fields = self.told(ANSWERED, payload_version=2)
+        assert list(fields)[5:] == ["campaign_ref", "ref"]
+        assert fields["campaign_ref"] == "inbound"
+
+    def test_an_agents_own_call(self) -> None:
+        asked = decide(request(), config().integrators[0]).call.facts()
+        list_name, fields = self.told({**asked, "joined_at": "1700000005"})
+        assert list_name == "enigma:notifications:c2d"
+        assert (fields["ref"], fields["number"], fields["hold_time"]) == ("1000", "0820000100", 0)
+
+    def test_an_ended_call_is_a_record(self) -> None:
+        assert isinstance(read_event(INBOUND, config(**INBOUND_KEYS)), CallRecord)
+
+    @pytest.mark.parametrize("facts", [{}, {"call_ref": CALL_REF}, {**ANSWERED, "call_ref": "x"}])
+    def test_malformed_facts_are_no_event(self, facts: dict[str, str]) -> None:
+        with pytest.raises(MalformedFacts):
+            read_event(facts, config(**INBOUND_KEYS))
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(INBOUND)), st.text(max_size=12), max_size=4),
+    st.sets(st.sampled_from(sorted(INBOUND)), max_size=4),
+)
+def test_any_facts_of_an_inbound_call_make_an_event_or_are_malformed(
+    changed: dict[str, str], missing: set[str]
+) -> None:
+    acme = config(**INBOUND_KEYS)
+    facts = {name: text for name, text in {**INBOUND, **changed}.items() if name not in missing}
+    try:
+        event = read_event(facts, acme)
+    except MalformedFacts:
+        return
+    assert event.hold_time >= 0
+    json.loads(event.notification(acme.integrators[0]).body)
 
 
 class TestRequest:

@@ -14,9 +14,10 @@ LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 
 def test_the_dialplan_knows_no_variable_that_nobody_sets() -> None:
     named = {value for name, value in vars(variables).items() if name.isupper()}
-    set_there = set(re.findall(r"Set\((?:GLOBAL\()?(C2D_\w+)", CODE))
+    set_there = set(re.findall(r"Set\((?:GLOBAL\(|SHARED\(|_+)?(C2D_\w+)", CODE))
     globals_ = set(re.findall(r"^(C2D_\w+) *=>?", CODE, re.MULTILINE))
-    operators = {"C2D_EXTENSION"}
+    inbound = {"C2D_AGENTS", "C2D_QUEUE", "C2D_QUEUE_TIMEOUT", "C2D_NEXT"}
+    operators = {"C2D_EXTENSION"} | inbound
     used = set(re.findall(r"C2D_\w+", CODE))
     assert used <= named | set_there | globals_ | operators
 

@@ -31,7 +31,8 @@ CDR_V3: dict[str, type] = {
     "ref": str,
 }
 
-#: What PBX, server and phone need to hear of an event, on a machine that is busy with tests.
+#: What PBX, server and phone need to hear of an event, on a machine that is busy with tests.  Also
+#: Asterisk's clock, time(), which the kernel advances in ticks, some ms behind the phone's.
 SLACK = 0.25
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -119,10 +120,10 @@ def expect(
         "dial_number": dial_number,
         "call_ref": payload["call_ref"],
         "contact_ref": payload["call_ref"] if contact_ref is None else contact_ref,
-        "dialed_at": pytest.approx(result.invited_at - 0.5 + SLACK / 2, abs=0.5 + SLACK / 2),
+        "dialed_at": pytest.approx(result.invited_at - 0.5, abs=0.5 + SLACK),
         "end_reason": end_reason,
         "end_code": end_code,
-        "call_time": pytest.approx(seconds + SLACK / 2, abs=1 + SLACK / 2),
+        "call_time": pytest.approx(seconds, abs=1 + SLACK),
         "hold_time": 0,
         "call_dir": call_dir,
         "recording_url": "",

@@ -46,6 +46,7 @@ class Settings:
     include: str
     extra_extensions: str
     extra_pjsip: str
+    queues: str
 
 
 def agent_password(extension: str) -> str:
@@ -115,6 +116,7 @@ def files(settings: Settings) -> dict[str, str]:
             """,
         "pjsip.conf": _pjsip(s),
         "extensions.conf": _extensions(s),
+        "queues.conf": s.queues,
     }
     return {name: dedent(text) for name, text in texts.items()}
 

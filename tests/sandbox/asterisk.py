@@ -47,6 +47,7 @@ class Asterisk:
         c2d_agi: str = "agi://127.0.0.1:4573",
         extra_extensions: str = "",
         extra_pjsip: str = "",
+        queues: str = "",
         trunk_port: int | None = None,
         password: str = "ari-secret",
         verbose: bool = False,
@@ -87,6 +88,7 @@ class Asterisk:
             include=include.name if include else "",
             extra_extensions=extra_extensions,
             extra_pjsip=extra_pjsip,
+            queues=queues,
         )
         self._process: Process | None = None
 

@@ -117,6 +117,7 @@ def place_call(
     then: Then | None = None,
     password: str | None = None,
     display: str = "",
+    digits: str = "",
     timeout: float = 30.0,
 ) -> Call:
     """Start a call and return at once; `timeout` is the default deadline of `result()`.
@@ -138,6 +139,7 @@ def place_call(
         cancel_after=cancel_after,
         password=password,
         display=uac.escape(display),
+        digits=digits,
     )
     call_id = f"c2d-{secrets.token_hex(8)}"
     target = f"{LOCAL}:{pbx.sip_port}"
@@ -154,6 +156,7 @@ def call(
     then: Then | None = None,
     password: str | None = None,
     display: str = "",
+    digits: str = "",
     timeout: float = 30.0,
 ) -> CallResult:
     """Place one call and wait for its end. A refusal is a result; no end in time is an error."""
@@ -165,5 +168,6 @@ def call(
         then=then,
         password=password,
         display=display,
+        digits=digits,
         timeout=timeout,
     ).result()

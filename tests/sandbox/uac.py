@@ -25,8 +25,9 @@ o=- 1 1 IN IP4 [local_ip]
 s=-
 c=IN IP4 [local_ip]
 t=0 0
-m=audio [media_port] RTP/AVP 0
+m=audio [media_port] RTP/AVP 0 96
 a=rtpmap:0 PCMU/8000
+a=rtpmap:96 telephone-event/8000
 """
 
 
@@ -41,6 +42,7 @@ class Plan:
     cancel_after: float | None = None
     password: str | None = None
     display: str = ""
+    digits: str = ""  # DTMF, sent once the call is answered
 
 
 def escape(value: str | bytes) -> str:
@@ -105,6 +107,15 @@ def _login(plan: Plan) -> str:
     )
 
 
+def _dial_tones(plan: Plan) -> str:
+    """Return the playing of the digits, which SIPp sends as RTP events (RFC 4733) of type 96."""
+    if not plan.digits:
+        return ""
+    # Asterisk's Answer() drops what comes while it waits for media, for half a second.
+    play = f'<action><exec play_dtmf="{plan.digits}"/></action>'
+    return f'  <pause milliseconds="700"/>\n  <nop>{play}</nop>\n'
+
+
 def _ending(after: float | None, then: str) -> str:
     """Return the attributes of a reception that waits so long and then goes on elsewhere."""
     if after is None:
@@ -162,6 +173,7 @@ def scenario(plan: Plan) -> str:
         _send(_request(plan, "ACK", cseq, "ack"), ' next="hang-up"'),
         _label("answered"),
         _send(_request(plan, "ACK", cseq, "ack")),
+        _dial_tones(plan),
         _recv("MESSAGE", f' optional="true" next="hang-up"{hang_up}'),
         _recv("BYE", f' next="answer-bye"{hang_up}'),
         _label("hang-up"),

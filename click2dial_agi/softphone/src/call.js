@@ -31,11 +31,12 @@ export class Call extends EventTarget {
   answeredAt = 0;
   end = null;
 
-  constructor(session, { incoming, peer }) {
+  constructor(session, { incoming, peer, contactRef = "" }) {
     super();
     this.session = session;
     this.incoming = incoming;
     this.peer = peer;
+    this.contactRef = contactRef; // of an incoming call, where the PBX knows it
     this.state = incoming ? CallState.INCOMING : CallState.CALLING;
     session.delegate = {
       onBye: () => this.#finish({ text: "The other side hung up.", good: true }),

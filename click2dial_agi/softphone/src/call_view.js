@@ -50,6 +50,7 @@ export class CallView {
     this.#call = call;
     $("tones").value = "";
     $("call-title").textContent = readable(call.peer) || "Unknown number";
+    $("call-contact").textContent = call.contactRef;
     $("timer").textContent = "";
     this.#showKeypad(false);
     $("call-panel").hidden = false;

@@ -140,7 +140,12 @@ export class Line extends EventTarget {
       return;
     }
     const identity = invitation.remoteIdentity;
-    const call = new Call(invitation, { incoming: true, peer: identity.uri.user ?? "" });
+    const contactRef = invitation.request.getHeader("X-Teleforge-Contact-Ref") ?? "";
+    const call = new Call(invitation, {
+      incoming: true,
+      peer: identity.uri.user ?? "",
+      contactRef,
+    });
     this.#take(call);
     this.dispatchEvent(new CustomEvent("incoming", { detail: { call } }));
   }
