@@ -16,8 +16,9 @@ from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_extension
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable

@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Coroutine, Sequence
 
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Entry, Journal

@@ -13,8 +13,9 @@ from click2dial_agi.agi import read_variable, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.records import CallRecord, JoinedCall, read_request
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError

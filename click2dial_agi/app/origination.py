@@ -6,7 +6,7 @@ from typing import Any
 from click2dial_agi.agi import check_variables
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallDirection, Decision
-from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_extension
 
 __all__ = ["agent_channel", "agent_endpoint"]

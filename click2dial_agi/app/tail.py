@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, subscriber
 

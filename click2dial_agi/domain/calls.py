@@ -8,7 +8,7 @@ import random
 from enum import StrEnum
 from typing import NamedTuple
 
-from click2dial_agi.domain.config import CallerIDs, Integrator
+from click2dial_agi.domain.integrators import CallerIDs, Integrator
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     RANDOM,

@@ -4,94 +4,34 @@
 what it holds.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from click2dial_agi.domain.config_types import (
+    HTTPURL,
     SAME_HOST,
     Address,
-    AgentDial,
-    BrowserWebSocketURL,
-    CountryCodes,
-    DIDNumber,
-    ExtensionRange,
     Listen,
-    OutboundNumber,
-    OwnedNumber,
+    Networks,
     RedisURL,
+    Seconds,
     Secret,
-    TrunkDial,
+    Section,
     WebSocketOrigin,
     WebSocketURL,
+    as_tuple,
 )
-from click2dial_agi.domain.networks import Network
-from click2dial_agi.domain.numbers import is_outbound_id, same_number
+from click2dial_agi.domain.integrators import TLS, Integrator
+from click2dial_agi.domain.numbers import overlap, same_number
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = [
-    "AGI",
-    "TLS",
-    "CallerIDs",
-    "Config",
-    "Destinations",
-    "Edge",
-    "Integrator",
-    "Limits",
-    "parse_config",
-]
+__all__ = ["AGI", "Asterisk", "Config", "Edge", "parse_config"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _networks(value: object) -> object:
-    # pydantic's strict mode takes networks as objects only; in YAML they are text.
-    if not isinstance(value, list):
-        return value
-    return tuple(_network(item) for item in value)
-
-
-def _network(text: object) -> Network:
-    for kind in (IPv4Network, IPv6Network):
-        try:
-            return kind(str(text))
-        except ValueError:
-            continue
-    raise ValueError("networks such as 10.0.0.0/8 or ::1, without host bits")
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _outbound_id(value: str) -> str:
-    if not is_outbound_id(value):
-        raise ValueError(
-            "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
-        )
-    return value
-
-
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
-Seconds = Annotated[float, Field(gt=0, le=600)]
-
-
-class AGI(_Section):
+class AGI(Section):
     """Where Asterisk reaches the dialplan server, and what one session may take."""
 
     listen: Listen = Address("127.0.0.1", 4573)
@@ -100,134 +40,15 @@ class AGI(_Section):
     session_timeout: Seconds = 10.0
 
 
-def _covers(entries: Iterable[str], number: str) -> bool:
-    """Tell whether a number is among numbers and prefixes, all as ``same_number`` writes them."""
-    number = same_number(number)
-    return any(
-        number.startswith(entry[:-1]) if entry.endswith("*") else number == entry
-        for entry in entries
-    )
-
-
-class CallerIDs(_Section):
-    """Which caller IDs an integrator may show."""
-
-    owned: Annotated[tuple[OwnedNumber, ...], BeforeValidator(_tuple)] = ()
-    random: Annotated[tuple[OutboundNumber, ...], BeforeValidator(_tuple)] = ()
-    verified: Mapping[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], OutboundNumber
-    ] = Field(default_factory=dict)
-
-    def owns(self, number: str) -> bool:
-        """Tell whether ``number`` may be shown; with no list, any valid number may."""
-        return not self.owned or _covers(self._canonical_owned, number)
-
-    @cached_property
-    def _canonical_owned(self) -> tuple[str, ...]:
-        return tuple(same_number(entry) for entry in self.owned)
-
-
-class Destinations(_Section):
-    """Where an integrator's calls may go."""
-
-    international: CountryCodes = "all"
-
-    def allows(self, callee: str) -> bool:
-        """Tell whether ``callee`` may be dialled.
-
-        Whatever starts with 00 is held to the list of country codes, ten-digit numbers too: a
-        trunk reads them as international, so they must not be a way around the list.
-        """
-        if self.international == "all" or not callee.startswith("00"):
-            return True
-        return callee[2:].startswith(self.international)
-
-
-class Limits(_Section):
-    """How many calls an integrator may create."""
-
-    calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 60
-    concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 30
-
-
-class TLS(_Section):
-    """A certificate with its chain, and its key, both PEM files."""
-
-    cert: Annotated[Path, Field(strict=False)]
-    key: Annotated[Path, Field(strict=False)]
-
-
-class Integrator(_Section):
-    """One CRM: its extensions, numbers, Redis and limits."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    http: Listen | None = None
-    tls: TLS | None = None
-    softphone: bool = False
-    softphone_ws: BrowserWebSocketURL | None = None
-    api_keys: Annotated[tuple[Secret, ...], BeforeValidator(_tuple)] = ()
-    allow_from: Networks = ()
-    redis: RedisURL = "redis://127.0.0.1:6379/0"
-    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] = (
-        "enigma:notifications"
-    )
-    push: Literal["left", "right"] = "left"
-    # From how many notifications on a list that nobody pops the log warns.
-    list_alarm: Annotated[int, Field(ge=1)] = 10_000
-    payload_version: Literal[2, 3] = 3
-    detailed_end_reasons: bool = False
-    joined_notifications: bool = False
-    extensions: Annotated[tuple[ExtensionRange, ...], BeforeValidator(_tuple), Field(min_length=1)]
-    # The numbers on which calls come in: whose an inbound call is.
-    dids: Annotated[tuple[DIDNumber, ...], BeforeValidator(_tuple)] = ()
-    agent_dial: AgentDial = "PJSIP/{extension}"
-    trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
-    ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
-    internal_calls: bool = True
-    default_outbound_id: Annotated[str, AfterValidator(_outbound_id)] | None = None
-    caller_ids: CallerIDs = Field(default_factory=CallerIDs)
-    destinations: Destinations = Field(default_factory=Destinations)
-    limits: Limits = Field(default_factory=Limits)
-
-    def owns(self, extension: str) -> bool:
-        """Tell whether ``extension`` is in one of this integrator's ranges."""
-        return any(extension in extensions for extensions in self.extensions)
-
-    def takes(self, did: str) -> bool:
-        """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""
-        return _covers(self._canonical_dids, did)
-
-    @cached_property
-    def _canonical_dids(self) -> tuple[str, ...]:
-        return tuple(same_number(entry) for entry in self.dids)
-
-    @property
-    def cdr_list(self) -> str:
-        """The Redis list that takes this integrator's cdr notifications."""
-        return f"{self.key_prefix}:cdr"
-
-    @property
-    def inbound_list(self) -> str:
-        """The Redis list that takes the calls from outside that an agent answered."""
-        return f"{self.key_prefix}:inbound"
-
-    @property
-    def joined_list(self) -> str:
-        """The Redis list that takes the agents' own calls that were answered."""
-        return f"{self.key_prefix}:c2d"
-
-
-class Asterisk(_Section):
+class Asterisk(Section):
     """How to reach Asterisk's REST interface, which creates calls."""
 
-    ari_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")] = (
-        "http://127.0.0.1:8087/ari"
-    )
+    ari_url: HTTPURL = "http://127.0.0.1:8087/ari"
     ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
     ari_password: Secret
 
 
-class Edge(_Section):
+class Edge(Section):
     """The SIP-over-WebSocket proxy that adds the error headers for browsers."""
 
     listen: Listen = Address("127.0.0.1", 8088)
@@ -236,7 +57,7 @@ class Edge(_Section):
     # Where the edge finds the errors of calls that another process or host refused.  Not an
     # integrator's: one edge serves them all.
     redis: RedisURL | None = None
-    origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(_tuple)] = (SAME_HOST,)
+    origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(as_tuple)] = (SAME_HOST,)
     # Each takes two file descriptors and a thread of Asterisk's.
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
     # An office shares one address and reconnects all its phones at once after an outage.
@@ -251,7 +72,7 @@ class Edge(_Section):
     stall_timeout: Seconds = 10.0
 
 
-class Config(_Section):
+class Config(Section):
     """The whole configuration."""
 
     agi: AGI = Field(default_factory=AGI)
@@ -260,7 +81,7 @@ class Config(_Section):
     spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
     # About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
-    integrators: Annotated[tuple[Integrator, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    integrators: Annotated[tuple[Integrator, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
     @model_validator(mode="after")
     def _integrators_share_nothing(self) -> Self:
@@ -312,7 +133,7 @@ class Config(_Section):
         dids = [(same_number(did), did, one) for one in self.integrators for did in one.dids]
         for index, (did, written, owner) in enumerate(dids):
             for other, other_written, other_owner in dids[:index]:
-                if owner is not other_owner and _overlap(did, other):
+                if owner is not other_owner and overlap(did, other):
                     raise ValueError(
                         f"integrators: dids {written} of {owner.name} and {other_written} of "
                         f"{other_owner.name} overlap; each DID has one owner"
@@ -375,16 +196,6 @@ class Config(_Section):
         if integrator.softphone_ws is None and self.edge is not None and self.edge.tls is None:
             return [f"{where}: the softphone's page has tls and edge has not: no browser connects"]
         return []
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Tell whether a number could match both of two numbers or prefixes*."""
-    first, second = one.rstrip("*"), other.rstrip("*")
-    return (
-        first == second
-        or (one.endswith("*") and second.startswith(first))
-        or (other.endswith("*") and first.startswith(second))
-    )
 
 
 def parse_config(document: object) -> Config:

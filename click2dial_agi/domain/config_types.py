@@ -2,18 +2,28 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, InstanceOf
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+)
 
-from click2dial_agi.domain.numbers import is_outbound_number
+from click2dial_agi.domain.networks import Network
+from click2dial_agi.domain.numbers import is_outbound_id, is_outbound_number
 from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
     "ANY_ORIGIN",
+    "HTTPURL",
     "SAME_HOST",
+    "APIKey",
     "Address",
     "AgentDial",
     "BrowserWebSocketURL",
@@ -22,18 +32,24 @@ __all__ = [
     "ExtensionRange",
     "Extensions",
     "Listen",
+    "Networks",
+    "OutboundID",
     "OutboundNumber",
     "OwnedNumber",
     "RedisURL",
+    "Seconds",
     "Secret",
+    "Section",
     "TrunkDial",
     "WebSocketOrigin",
     "WebSocketURL",
+    "as_tuple",
 ]
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 _RANGE = re.compile(r"([0-9]{3,4})(?:-([0-9]{3,4}))?")
 _OWNED = re.compile(r"[0-9]{1,15}\*")
+_HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
 _DID = re.compile(r"[0-9]{3,16}|[0-9]{1,15}\*")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
 
@@ -51,6 +67,12 @@ _BROWSER_WEBSOCKET = re.compile(
 )
 
 _PLACEHOLDERS = ("change-me", "changeme")
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: unknown keys are refused, values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +135,30 @@ def _extensions(value: object) -> Extensions:
     raise ValueError('a range of 3-4 digit extensions, such as "1000-1999", or one extension')
 
 
+def _networks(value: object) -> object:
+    # pydantic's strict mode takes networks as objects only; in YAML they are text.
+    if not isinstance(value, list):
+        return value
+    return tuple(_network(item) for item in value)
+
+
+def _network(text: object) -> Network:
+    for kind in (IPv4Network, IPv6Network):
+        try:
+            return kind(str(text))
+        except ValueError:
+            continue
+    raise ValueError("networks such as 10.0.0.0/8 or ::1, without host bits")
+
+
+def _outbound_id(value: str) -> str:
+    if not is_outbound_id(value):
+        raise ValueError(
+            "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
+        )
+    return value
+
+
 def _outbound_number(value: object) -> str:
     if not isinstance(value, str) or not is_outbound_number(value):
         raise ValueError("a quoted number of 11 digits starting 27, or 10 digits starting 0")
@@ -149,6 +195,14 @@ def _secret(value: object) -> str:
     return value
 
 
+def _api_key(value: object) -> str:
+    key = _secret(value)
+    # A hash that is none would be taken for a key in plain text, or match nothing.
+    if key.lower().startswith("sha256:") and not _HASHED_KEY.fullmatch(key):
+        raise ValueError("sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it")
+    return key
+
+
 def _redis_url(value: str) -> str:
     parse_redis_url(value)
     return value
@@ -162,6 +216,17 @@ def _websocket_url(value: str) -> str:
         valid = False
     if not valid or any(char.isspace() for char in value):
         raise ValueError("ws://HOST:PORT/ws or wss://HOST:PORT/ws, Asterisk's own")
+    return value
+
+
+def _http_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("http://HOST:PORT/PATH or https://HOST:PORT/PATH")
     return value
 
 
@@ -188,6 +253,11 @@ def _dial_template(placeholder: str, example: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def as_tuple(value: object) -> object:
+    """Return a list of the document as what strict mode takes for a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]
@@ -195,9 +265,14 @@ OwnedNumber = Annotated[str, BeforeValidator(_owned)]
 DIDNumber = Annotated[str, BeforeValidator(_did)]
 CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
+APIKey = Annotated[str, BeforeValidator(_api_key)]
+HTTPURL = Annotated[str, AfterValidator(_http_url)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
 BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, _dial_template("{extension}", "PJSIP/{extension}")]
 TrunkDial = Annotated[str, _dial_template("{number}", "PJSIP/{number}@trunk")]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+OutboundID = Annotated[str, AfterValidator(_outbound_id)]

@@ -5,6 +5,7 @@ and a trailing newline are refused.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
@@ -12,12 +13,14 @@ __all__ = [
     "RANDOM",
     "FieldError",
     "campaign_name",
+    "covers",
     "is_call_ref",
     "is_contact_ref",
     "is_extension",
     "is_number",
     "is_outbound_id",
     "is_outbound_number",
+    "overlap",
     "read_trunk_number",
     "same_number",
 ]
@@ -103,3 +106,22 @@ def read_trunk_number(value: str) -> str:
 def same_number(number: str) -> str:
     """Return the form in which two writings of one number are equal: ``082…`` as ``2782…``."""
     return f"27{number[1:]}" if number.startswith("0") else number
+
+
+def covers(entries: Iterable[str], number: str) -> bool:
+    """Tell whether a number is among numbers and prefixes, all as ``same_number`` writes them."""
+    number = same_number(number)
+    return any(
+        number.startswith(entry[:-1]) if entry.endswith("*") else number == entry
+        for entry in entries
+    )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether a number could match both of two numbers or prefixes*."""
+    first, second = one.rstrip("*"), other.rstrip("*")
+    return (
+        first == second
+        or (one.endswith("*") and second.startswith(first))
+        or (other.endswith("*") and first.startswith(second))
+    )

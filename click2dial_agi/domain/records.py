@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, decide
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import (
     Q850,
     Disposition,
@@ -16,6 +16,7 @@ from click2dial_agi.domain.dispositions import (
 from click2dial_agi.domain.facts import endpoint_of, whole_number
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.inbound import hold_time, read_inbound
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_call_ref, is_contact_ref, is_extension, is_number
 from click2dial_agi.exceptions import MalformedFacts
 

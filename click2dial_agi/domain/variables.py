@@ -1,7 +1,7 @@
 """The channel variables that the server and ``dialplan/click2dial.conf`` share."""
 
 from click2dial_agi.domain.calls import Decision
-from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.integrators import Integrator
 
 __all__ = [
     "CALL_REF",

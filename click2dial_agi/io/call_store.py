@@ -10,7 +10,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from click2dial_agi.domain.config import Limits
+from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 from click2dial_agi.io.redis_writer import pushed_key

@@ -2,7 +2,7 @@
 
 import ssl
 
-from click2dial_agi.domain.config import TLS
+from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 
 __all__ = ["reload_certificate", "tls_context"]

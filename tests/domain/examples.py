@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from click2dial_agi.domain.calls import CallRequest
-from click2dial_agi.domain.config import Config, Integrator, parse_config
+from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.integrators import Integrator
 
 CALL_REF = "0b4e6a3c-1f2d-4c5b-8a79-0123456789ab"
 

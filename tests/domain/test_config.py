@@ -30,6 +30,8 @@ REDIS = (
 )
 TRUNK = "a dial string with {number}, such as PJSIP/{number}@trunk"
 AGENT = "a dial string with {extension}, such as PJSIP/{extension}"
+HASHED = "sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it"
+HTTP_URL = "http://HOST:PORT/PATH or https://HOST:PORT/PATH"
 SECRET = "a text, ${ENV_VAR} or file:PATH"
 I0 = "integrators[0]"
 
@@ -117,6 +119,19 @@ def problem(made: object) -> tuple[str, str]:
         (".api_keys", ["Change-Me"], f"{I0}.api_keys[0]", None),
         (".api_keys", [""], f"{I0}.api_keys[0]", SECRET),
         (".key_prefix", "", f"{I0}.key_prefix", None),
+        (".api_keys", ["sha256:12"], f"{I0}.api_keys[0]", HASHED),
+        (".api_keys", [f"sha256:{'A' * 64}"], f"{I0}.api_keys[0]", HASHED),
+        (".api_keys", [f"SHA256:{'a' * 64}"], f"{I0}.api_keys[0]", HASHED),
+        *(
+            ("asterisk", {"ari_password": "s", "ari_url": url}, "asterisk.ari_url", HTTP_URL)
+            for url in (
+                "ws://h/ari",
+                "http://",
+                "http://h:x/ari",
+                "http://h:99999/",
+                "http://h :1/",
+            )
+        ),
         (".http", 8300, f"{I0}.http", LISTEN),
         ("agi", None, "agi", "a mapping"),
         ("spool_dir", 5, "spool_dir", "a path"),

@@ -50,6 +50,21 @@ VALUES: list[object] = [
 ]
 
 
+def test_a_connection_too_many(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            assert (await api.client.get("/healthz")).status_code == 200  # and stays connected
+            answer = await exchange(api.port, wire(GOOD))
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: 1" in head
+            assert json.loads(body)["errors"][0]["field"] == "server"
+            assert ari.asked("originate") == []
+
+    monkeypatch.setattr("click2dial_agi.app.http.protocol.MAX_CONNECTIONS", 1)
+    run(test())
+
+
 def test_bodies_that_are_no_call(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from click2dial_agi.app.delivery import Delivery
-from click2dial_agi.domain.config import Limits
+from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 from click2dial_agi.io.call_store import Admission, CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed

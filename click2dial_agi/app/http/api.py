@@ -12,8 +12,9 @@ from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
 from click2dial_agi.app.lost_calls import reap_forever
 from click2dial_agi.app.times import Times
-from click2dial_agi.domain.config import Config, Integrator
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.ari import ARI

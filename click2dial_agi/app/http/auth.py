@@ -7,7 +7,7 @@ from hashlib import sha256
 from fastapi import Request
 
 from click2dial_agi.app.created_calls import Refused
-from click2dial_agi.domain.config import Integrator
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP parser with bounds of its own: on header size, request size and time."""
+"""uvicorn's HTTP parser with bounds of its own: on connections, header size, request size, time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from click2dial_agi.app.http.errors import error_body
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["BoundedProtocol"]
+__all__ = ["MAX_CONNECTIONS", "BoundedProtocol"]
 
 # Headers are a few hundred bytes.  httptools has no limit: it would collect them for ever.
 _MAX_HEADERS = 16 * 1024
@@ -20,6 +20,10 @@ _MAX_REQUEST = 256 * 1024
 # answers 408 for those); this one is for headers that trickle, and for bodies that nobody reads.
 _TIMEOUT = 15.0
 
+# Each takes a file descriptor.  CRMs keep a few open; the requests of more are answered 503.
+MAX_CONNECTIONS = 1000
+
+_BUSY = FieldError("server", "not so busy; try again later")
 _NOT_HTTP = FieldError("request", "HTTP/1.1")
 _LARGE_HEADERS = FieldError("request", f"at most {_MAX_HEADERS} bytes of headers")
 
@@ -64,6 +68,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers = False
         if sum(len(name) + len(value) for name, value in self.headers) > _MAX_HEADERS:
             self._refuse(431, _LARGE_HEADERS)  # they all came in one piece
+        elif len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(503, _BUSY, "retry-after: 1\r\n")
         else:
             super().on_headers_complete()
 
@@ -77,15 +83,17 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer what is not HTTP as everything else is answered."""
         self._refuse(400, _NOT_HTTP)
 
-    def _refuse(self, status: int, error: FieldError) -> None:
+    def _refuse(self, status: int, error: FieldError, more_headers: str = "") -> None:
         if self.transport.is_closing():
             return
         # In the middle of another answer this text would be taken for a part of it.
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             body = error_body([error])
-            headers = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            head = STATUS_LINE[status] + headers.encode() + b"connection: close\r\n\r\n"
-            self.transport.write(head + body)
+            headers = (
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+                f"connection: close\r\n{more_headers}\r\n"
+            )
+            self.transport.write(STATUS_LINE[status] + headers.encode() + body)
         self.transport.close()
 
     def _stop_clock(self) -> None:

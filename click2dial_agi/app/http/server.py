@@ -11,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from click2dial_agi.app.http.protocol import BoundedProtocol
-from click2dial_agi.domain.config import TLS
 from click2dial_agi.domain.config_types import Address
+from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.tls import reload_certificate, tls_context
 
@@ -71,7 +71,6 @@ class HTTPServer:
                 # They would let a client of a proxy on this machine choose the address that
                 # allow_from sees.
                 proxy_headers=False,
-                limit_concurrency=1000,
                 ssl_context_factory=(lambda *_: self._loaded()) if tls is not None else None,
             )
         )

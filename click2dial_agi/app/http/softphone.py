@@ -19,7 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.auth import authorize
-from click2dial_agi.domain.config import Edge, Integrator
+from click2dial_agi.domain.config import Edge
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
 

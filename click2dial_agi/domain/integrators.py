@@ -1,0 +1,139 @@
+"""One CRM in the configuration: its extensions, numbers, Redis and limits (CONTRACT section 6)."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from click2dial_agi.domain.config_types import (
+    AgentDial,
+    APIKey,
+    BrowserWebSocketURL,
+    CountryCodes,
+    DIDNumber,
+    ExtensionRange,
+    Listen,
+    Networks,
+    OutboundID,
+    OutboundNumber,
+    OwnedNumber,
+    RedisURL,
+    Section,
+    TrunkDial,
+    as_tuple,
+)
+from click2dial_agi.domain.numbers import covers, same_number
+
+__all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits"]
+
+
+class CallerIDs(Section):
+    """Which caller IDs an integrator may show."""
+
+    owned: Annotated[tuple[OwnedNumber, ...], BeforeValidator(as_tuple)] = ()
+    random: Annotated[tuple[OutboundNumber, ...], BeforeValidator(as_tuple)] = ()
+    verified: Mapping[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], OutboundNumber
+    ] = Field(default_factory=dict)
+
+    def owns(self, number: str) -> bool:
+        """Tell whether ``number`` may be shown; with no list, any valid number may."""
+        return not self.owned or covers(self._canonical_owned, number)
+
+    @cached_property
+    def _canonical_owned(self) -> tuple[str, ...]:
+        return tuple(same_number(entry) for entry in self.owned)
+
+
+class Destinations(Section):
+    """Where an integrator's calls may go."""
+
+    international: CountryCodes = "all"
+
+    def allows(self, callee: str) -> bool:
+        """Tell whether ``callee`` may be dialled.
+
+        Whatever starts with 00 is held to the list of country codes, ten-digit numbers too: a
+        trunk reads them as international, so they must not be a way around the list.
+        """
+        if self.international == "all" or not callee.startswith("00"):
+            return True
+        return callee[2:].startswith(self.international)
+
+
+class Limits(Section):
+    """How many calls an integrator may create."""
+
+    calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 60
+    concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 30
+
+
+class TLS(Section):
+    """A certificate with its chain, and its key, both PEM files."""
+
+    cert: Annotated[Path, Field(strict=False)]
+    key: Annotated[Path, Field(strict=False)]
+
+
+class Integrator(Section):
+    """One CRM: its extensions, numbers, Redis and limits."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    http: Listen | None = None
+    tls: TLS | None = None
+    softphone: bool = False
+    softphone_ws: BrowserWebSocketURL | None = None
+    api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
+    allow_from: Networks = ()
+    redis: RedisURL = "redis://127.0.0.1:6379/0"
+    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] = (
+        "enigma:notifications"
+    )
+    push: Literal["left", "right"] = "left"
+    # From how many notifications on a list that nobody pops the log warns.
+    list_alarm: Annotated[int, Field(ge=1)] = 10_000
+    payload_version: Literal[2, 3] = 3
+    detailed_end_reasons: bool = False
+    joined_notifications: bool = False
+    extensions: Annotated[
+        tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)
+    ]
+    # The numbers on which calls come in: whose an inbound call is.
+    dids: Annotated[tuple[DIDNumber, ...], BeforeValidator(as_tuple)] = ()
+    agent_dial: AgentDial = "PJSIP/{extension}"
+    trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
+    ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
+    internal_calls: bool = True
+    default_outbound_id: OutboundID | None = None
+    caller_ids: CallerIDs = Field(default_factory=CallerIDs)
+    destinations: Destinations = Field(default_factory=Destinations)
+    limits: Limits = Field(default_factory=Limits)
+
+    def owns(self, extension: str) -> bool:
+        """Tell whether ``extension`` is in one of this integrator's ranges."""
+        return any(extension in extensions for extensions in self.extensions)
+
+    def takes(self, did: str) -> bool:
+        """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""
+        return covers(self._canonical_dids, did)
+
+    @cached_property
+    def _canonical_dids(self) -> tuple[str, ...]:
+        return tuple(same_number(entry) for entry in self.dids)
+
+    @property
+    def cdr_list(self) -> str:
+        """The Redis list that takes this integrator's cdr notifications."""
+        return f"{self.key_prefix}:cdr"
+
+    @property
+    def inbound_list(self) -> str:
+        """The Redis list that takes the calls from outside that an agent answered."""
+        return f"{self.key_prefix}:inbound"
+
+    @property
+    def joined_list(self) -> str:
+        """The Redis list that takes the agents' own calls that were answered."""
+        return f"{self.key_prefix}:c2d"
