@@ -1,8 +1,9 @@
 """What the server does in the AGI sessions of a call.
 
-``/outbound`` decides before Dial(), ``/joined`` tells of the answer, ``/ended`` records from the
-hangup handler.  None keeps anything: all that a later one needs travels in the channel's variables,
-so any instance can end a call that another began.
+``/outbound`` decides before Dial(), ``/transfer`` likewise on where an agent sends the client,
+``/joined`` tells of the answer, ``/ended`` records from the hangup handler.  None keeps anything:
+all that a later one needs travels in the channel's variables, so any instance can end a call that
+another began.
 """
 
 import logging
@@ -17,7 +18,8 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.records import CallRecord, JoinedCall, read_request
+from click2dial_agi.domain.records import CallRecord, JoinedCall, read_call, read_request
+from click2dial_agi.domain.transfers import decide_transfer
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
 from click2dial_agi.io.call_store import CallStore
@@ -53,13 +55,16 @@ class CallHandlers:
         match session.environment.script:
             case "outbound":
                 await self.outbound(session)
+            case "transfer":
+                await self.transfer(session)
             case "joined":
                 await self.joined(session)
             case "ended":
                 await self.ended(session)
             case script:
                 log.warning(
-                    "no AGI script %r; there are /outbound, /joined and /ended", script[:80]
+                    "no AGI script %r; there are /outbound, /transfer, /joined and /ended",
+                    script[:80],
                 )
 
     async def outbound(self, session: AGISession) -> None:
@@ -78,6 +83,24 @@ class CallHandlers:
             set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
         )
         _log_decision(decision, session)
+
+    async def transfer(self, session: AGISession) -> None:
+        """Decide on where an agent sends the client; the call stays the one that it is."""
+        asked = facts.decode(session.environment.query)
+        call = read_call(asked, self.config)
+        decision = decide_transfer(call, asked, self.config)
+        integrator = self.config.integrator(call.integrator)
+        answer = {variables.VERDICT: variables.VERDICT_REFUSE}
+        if integrator is not None and not decision.errors:
+            answer = variables.describe_transfer(decision, integrator)
+        await session.execute(set_variables(answer))
+        log.info(
+            "%s is transferred by %s: %s",
+            call.call_ref,
+            mask(decision.call.extension),
+            "; ".join(error.message for error in decision.errors)
+            or f"to {mask(decision.call.number)}",
+        )
 
     async def ended(self, session: AGISession) -> None:
         """Store the record of a call that ended, and only then give the receipt."""

@@ -94,7 +94,7 @@ def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
     """
     agent_error = _check_agent(request.agent, integrator)
     callee_error = _check_callee(request.callee, integrator)
-    call_dir = _direction(request.agent, request.callee)
+    call_dir = _direction(request.agent, request.callee, integrator)
     extension = "" if agent_error else request.agent
     dial_number, outbound_error = _caller_id(request.outbound_id, extension, integrator, call_dir)
     contact_error = None
@@ -143,10 +143,14 @@ def _check_destination(field: str, number: str, integrator: Integrator) -> Field
     return FieldError(field, f"allowed country codes after 00: {codes}", forbidden=True)
 
 
-def _direction(agent: str, callee: str) -> CallDirection:
+def _direction(agent: str, callee: str, integrator: Integrator | None) -> CallDirection:
     if not is_extension(agent) and is_number(agent):
         return CallDirection.EXTERNAL
-    return CallDirection.INTERNAL if is_extension(callee) else CallDirection.OUTBOUND
+    # Where there are no internal calls an extension is a wrong number like any other.
+    internal_calls = integrator is None or integrator.internal_calls
+    if is_extension(callee) and internal_calls:
+        return CallDirection.INTERNAL
+    return CallDirection.OUTBOUND
 
 
 def _caller_id(

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["MAX_FACTS", "decode", "encode", "endpoint_of", "whole_number"]
+__all__ = ["MAX_FACTS", "current_agent", "decode", "encode", "endpoint_of", "whole_number"]
 
 # Asterisk's buffer for an application's arguments (EXT_DATA_SIZE in pbx.c).
 MAX_FACTS = 8192
@@ -61,3 +61,8 @@ def whole_number(facts: Mapping[str, str], name: str) -> int:
 def endpoint_of(channel: str) -> str:
     """Return the endpoint's name in ``PJSIP/<endpoint>-<8 hex digits>`` (chan_pjsip.c)."""
     return channel.removeprefix("PJSIP/").rpartition("-")[0]
+
+
+def current_agent(facts: Mapping[str, str]) -> str:
+    """Return who talks to the client, as the operator or else the endpoint's name says."""
+    return facts.get("agent", "") or endpoint_of(facts.get("agent_channel", ""))

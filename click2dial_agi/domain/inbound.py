@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from click2dial_agi.domain.calls import Call, CallDirection
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.facts import endpoint_of, whole_number
+from click2dial_agi.domain.facts import current_agent, whole_number
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     is_contact_ref,
@@ -26,7 +26,7 @@ def read_inbound(facts: Mapping[str, str], config: Config) -> Call:
     """
     did = read_trunk_number(facts.get("dial_number", ""))
     integrator = config.owner_of_did(did)
-    agent = facts.get("agent", "") or endpoint_of(facts.get("agent_channel", ""))
+    agent = current_agent(facts)
     known = integrator is not None and is_extension(agent) and integrator.owns(agent)
     contact_ref = facts.get("contact_ref", "")
     return Call(

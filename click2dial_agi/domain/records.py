@@ -13,14 +13,14 @@ from click2dial_agi.domain.dispositions import (
     EndReason,
     dispose,
 )
-from click2dial_agi.domain.facts import endpoint_of, whole_number
+from click2dial_agi.domain.facts import current_agent, endpoint_of, whole_number
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.inbound import hold_time, read_inbound
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_call_ref, is_contact_ref, is_extension, is_number
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["CallRecord", "JoinedCall", "Notification", "read_event", "read_request"]
+__all__ = ["CallRecord", "JoinedCall", "Notification", "read_call", "read_event", "read_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,10 @@ class CallRecord:
         """
         if not is_call_ref(facts.get("call_ref", "")):
             raise MalformedFacts("call_ref", "a lower-case UUID")
-        integrator = config.integrator(facts.get("integrator", ""))
-        detailed = integrator is not None and integrator.detailed_end_reasons
         held = 0
-        if facts.get("call_dir") == CallDirection.INBOUND:
-            call, held = read_inbound(facts, config), hold_time(facts)
-            owner = config.integrator(call.integrator)
-            disposition = _disposition(facts, owner is not None and owner.detailed_end_reasons)
-        elif "call_dir" in facts:
-            call = _decided_call(facts)
-            disposition = _disposition(facts, detailed)
+        if "call_dir" in facts:
+            call, held = read_call(facts, config), hold_time(facts)
+            disposition = _disposition(facts, config.integrator(call.integrator))
         else:
             request = read_request(facts)
             call = decide(request, config.owner_of(request.agent)).call
@@ -115,9 +109,7 @@ class JoinedCall:
         if not is_call_ref(facts.get("call_ref", "")):
             raise MalformedFacts("call_ref", "a lower-case UUID")
         whole_number(facts, "joined_at")  # without it nobody answered
-        if facts.get("call_dir") == CallDirection.INBOUND:
-            return cls(read_inbound(facts, config), hold_time(facts))
-        return cls(_decided_call(facts), 0)
+        return cls(read_call(facts, config), hold_time(facts))
 
     def notification(self, integrator: Integrator) -> Notification:
         """Return the call notification for the integrator that the call belongs to."""
@@ -149,6 +141,21 @@ def read_event(facts: Mapping[str, str], config: Config) -> CallRecord | JoinedC
     return event.from_facts(facts, config)
 
 
+def read_call(facts: Mapping[str, str], config: Config) -> Call:
+    """Return the call that facts tell of, with the agent whom the client talked to last.
+
+    Raises :exc:`MalformedFacts` when they make none.
+    """
+    if facts.get("call_dir") == CallDirection.INBOUND:
+        return read_inbound(facts, config)
+    call = _decided_call(facts)
+    integrator = config.integrator(call.integrator)
+    agent = current_agent(facts)
+    if integrator is not None and is_extension(agent) and integrator.owns(agent):
+        call = call._replace(extension=agent)
+    return call
+
+
 def read_request(facts: Mapping[str, str]) -> CallRequest:
     """Return what a phone asked for, from the facts that the dialplan collected.
 
@@ -165,7 +172,7 @@ def read_request(facts: Mapping[str, str]) -> CallRequest:
     )
 
 
-def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
+def _disposition(facts: Mapping[str, str], integrator: Integrator | None) -> Disposition:
     if facts.get("refused"):
         return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
     # The dialplan goes on only if the side that was called hung up first, and then says who it is.
@@ -176,7 +183,7 @@ def _disposition(facts: Mapping[str, str], detailed: bool) -> Disposition:
     return dispose(
         "ANSWER" if facts.get("joined_at") else facts.get("dialstatus", ""),
         whole_number(facts, "hangup_cause"),
-        ended_by=ended_by if detailed else None,
+        ended_by=ended_by if integrator and integrator.detailed_end_reasons else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from click2dial_agi.domain.calls import Decision
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import is_extension
 
 __all__ = [
     "CALL_REF",
@@ -13,10 +14,12 @@ __all__ = [
     "RECEIPT",
     "RING_TIMEOUT",
     "SIP_CALL_ID",
+    "TO_AGENT",
     "VERDICT",
     "VERDICT_DIAL",
     "VERDICT_REFUSE",
     "describe_call",
+    "describe_transfer",
 ]
 
 # Set by the dialplan before it asks a server, so that asking a second server is the same call.
@@ -39,6 +42,9 @@ RING_TIMEOUT = "C2D_RING_TIMEOUT"
 
 # Set likewise, to 1, where the integrator wants to hear of the answer.
 JOINED = "C2D_JOINED"
+
+# Set by /transfer: 1 if it is a colleague who is rung.
+TO_AGENT = "C2D_TO_AGENT"
 
 # Set by /outbound, after all others: without it the server did not finish its work.
 VERDICT = "C2D_VERDICT"
@@ -65,3 +71,14 @@ def describe_call(decision: Decision, known: str, integrator: Integrator) -> dic
     if integrator.joined_notifications:
         described[JOINED] = "1"
     return described
+
+
+def describe_transfer(decision: Decision, integrator: Integrator) -> dict[str, str]:
+    """Return the variables that say where to send a client; the verdict comes last."""
+    return {
+        DIAL: decision.dial,
+        DIAL_NUMBER: decision.call.dial_number,
+        RING_TIMEOUT: str(integrator.ring_timeout),
+        TO_AGENT: "1" if is_extension(decision.call.number) else "",
+        VERDICT: VERDICT_DIAL,
+    }

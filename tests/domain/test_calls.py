@@ -264,6 +264,9 @@ class TestInternalCalls:
 
     def test_they_can_be_switched_off(self) -> None:
         assert messages({"callee": "1001"}, internal_calls=False) == [CALLEE_NUMBER]
+        refused = decide(request(callee="1001"), integrator(internal_calls=False)).call
+        assert refused.call_dir.value == "outbound"
+        assert refused.dial_number == "27820001234"
 
     @pytest.mark.parametrize("agent", ["!", "2000", "", "1000\n"])
     def test_a_refused_agent_is_not_shown_either(self, agent: str) -> None:

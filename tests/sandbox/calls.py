@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,15 +68,22 @@ class Call:
             f"status {status} for call {self.call_id}",
         )
 
+    def wait_transferred(self, status: int, timeout: float = 5.0) -> Message:
+        """Return the NOTIFY that tells what became of a transfer, waiting for it."""
+        fragment = f"\r\nSIP/2.0 {status} ".encode()
+        return self._sipp.wait_message(
+            lambda m: not m.sent and m.method == "NOTIFY" and fragment in m.raw,
+            timeout,
+            f"NOTIFY with {status} for call {self.call_id}",
+        )
+
     def hang_up(self) -> None:
         """Send BYE now, or CANCEL while it rings."""
-        control = (
-            f"MESSAGE sip:phone@{LOCAL} SIP/2.0\r\nVia: SIP/2.0/UDP {LOCAL};branch=z9hG4bK-control"
-            f"\r\nFrom: <sip:control@{LOCAL}>;tag=control\r\nTo: <sip:phone@{LOCAL}>\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
-        )
-        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as remote:
-            remote.sendto(control.encode(), (LOCAL, self._sipp.port))
+        self._sipp.control(self.call_id, "MESSAGE")
+
+    def transfer(self, target: str) -> None:
+        """Send REFER, so that the PBX connects the other side with a SIP URI."""
+        self._sipp.control(self.call_id, "REFER", f"Refer-To: <{target}>\r\n")
 
     def result(self, timeout: float | None = None) -> CallResult:
         """Wait for the end of the call; TimeoutError shows the messages so far and ends it."""

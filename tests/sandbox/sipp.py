@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -100,3 +102,13 @@ class Sipp:
     def wait_message(self, wanted: Callable[[Message], bool], timeout: float, what: str) -> Message:
         """Return the newest message that is wanted, waiting for one until the deadline."""
         return until(lambda: next(filter(wanted, reversed(self.messages())), None), timeout, what)
+
+    def control(self, call_id: str, method: str, header: str = "") -> None:
+        """Tell a phone what to do with one of its calls, by a request that its scenario awaits."""
+        request = (
+            f"{method} sip:phone@{LOCAL} SIP/2.0\r\nVia: SIP/2.0/UDP {LOCAL};branch=z9hG4bK-control"
+            f"\r\nFrom: <sip:control@{LOCAL}>;tag=control\r\nTo: <sip:phone@{LOCAL}>\r\n{header}"
+            f"Call-ID: {call_id}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+        )
+        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as remote:
+            remote.sendto(request.encode(), (LOCAL, self.port))

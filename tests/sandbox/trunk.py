@@ -66,6 +66,10 @@ class CalledParty:
             f"the end of call {call_id}",
         )
 
+    def transfer(self, call_id: str, target: str) -> None:
+        """Send REFER in the call of an INVITE that was answered."""
+        self._sipp.control(call_id, "REFER", f"Refer-To: <{target}>\r\n")
+
 
 class Trunk(CalledParty):
     """The called party behind PJSIP/<number>@trunk; use it as a context manager."""

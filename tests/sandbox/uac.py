@@ -29,6 +29,12 @@ m=audio [media_port] RTP/AVP 0 96
 a=rtpmap:0 PCMU/8000
 a=rtpmap:96 telephone-event/8000
 """
+_TRANSFER = """\
+  <recv request="REFER" optional="true" next="transfer">
+    <action><ereg regexp=".*" search_in="hdr" header="Refer-To:" assign_to="target"/></action>
+  </recv>
+"""
+_REFER_TO = "Refer-To:[$target]\nContent-Length: 0"
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,8 @@ def _cancelling() -> list[str]:
 def scenario(plan: Plan) -> str:
     """Return the XML of a call.
 
-    A MESSAGE with the call's Call-ID, sent to the phone's port, is a remote control: hang up now.
+    Requests with the call's Call-ID, sent to the phone's port, are a remote control: MESSAGE for
+    hang up now, REFER for transfer the other side to where its Refer-To says.
     """
     cseq = 1 if plan.password is None else 2
     ringing = "ringing" if plan.cancel_after is not None else ""
@@ -175,9 +182,20 @@ def scenario(plan: Plan) -> str:
         _send(_request(plan, "ACK", cseq, "ack")),
         _dial_tones(plan),
         _recv("MESSAGE", f' optional="true" next="hang-up"{hang_up}'),
+        _TRANSFER,
         _recv("BYE", f' next="answer-bye"{hang_up}'),
+        _label("transfer"),
+        _send(_request(plan, "REFER", cseq + 1, "refer", _REFER_TO), ' retrans="500"'),
+        _recv("202"),
+        # Who transfers hangs up, unless the PBX is quicker (RFC 5589, section 6).
+        _recv("BYE", ' timeout="500" ontimeout="leave" next="answer-bye"'),
+        _label("leave"),
+        _send(_request(plan, "BYE", cseq + 2, "leave"), ' retrans="500"'),
+        _optional("BYE", then="answer-bye"),
+        _optional(481, then="end"),
+        _recv("200", ' next="end"'),
         _label("hang-up"),
-        _send(_request(plan, "BYE", cseq + 1, "bye"), ' retrans="500"'),
+        _send(_request(plan, "BYE", cseq + 3, "bye"), ' retrans="500"'),
         _optional("BYE", then="answer-bye"),
         _optional(481, then="end"),
         _recv("200", ' next="end"'),

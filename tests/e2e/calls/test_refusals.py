@@ -180,7 +180,7 @@ def test_agent_of_nobody(
         (
             {"internal_calls": False},
             *("1100", "27820001234", CALLEE.replace("3-4 digits, ", "")),
-            *("", "1000"),
+            *("", "27820001234"),
         ),
     ],
 )

@@ -77,6 +77,7 @@ def test_one_agent(switchboard: Asterisk, records: CRM, answers: CRM) -> None:
         ("ref", "1001"),
     ]
     expect(record, result)
+    assert all(b'"Agent' not in message.raw for message in result.messages)
     assert invite.from_user == CALLER
     assert invite.header_all("X-Teleforge-Call-Ref") == [record["call_ref"]]
     assert invite.header_all("X-Teleforge-Contact-Ref") == []
