@@ -7,14 +7,14 @@ and every way in which it can end makes the record, whether this server still li
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from click2dial_agi.app.call_states import CallState, from_live, from_record
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
-from click2dial_agi.domain import facts
+from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
@@ -119,12 +119,13 @@ class CreatedCalls:
             return from_record(record)
         if live is None:
             return None
-        channel = await self._ari.channel(call_ref)
+        channel_id = _channel_of(call_ref, live)
+        channel = await self._ari.channel(channel_id)
         # Asterisk sets BRIDGEPEER when the channel is joined with another, and not before.
         joined = (
             channel is not None
             and channel.get("state") == "Up"
-            and await self._ari.variable(call_ref, "BRIDGEPEER") != ""
+            and await self._ari.variable(channel_id, "BRIDGEPEER") != ""
         )
         return from_live(live, CallState.of(channel, joined=joined))
 
@@ -145,17 +146,22 @@ class CreatedCalls:
             return []
         channels = await self._ari.channels()
         joined = await self._ari.bridged_channels()
+        ids = {call_ref: _channel_of(call_ref, live) for call_ref, live in calls.items()}
         return [
-            from_live(live, CallState.of(channels[call_ref], joined=call_ref in joined))
+            from_live(live, CallState.of(channels[ids[call_ref]], joined=ids[call_ref] in joined))
             for call_ref, live in calls.items()
-            if call_ref in channels
+            if ids[call_ref] in channels
         ]
 
     async def hang_up(self, call_ref: str) -> bool:
         """End a call; False if this integrator has no such call.  One that has ended stays so."""
-        if await self.store.live_call(call_ref) is None:
+        live = await self.store.live_call(call_ref)
+        if live is None:
             return await self.store.record(call_ref) is not None
-        await self._ari.hang_up(call_ref)
+        if not await self._ari.hang_up(_channel_of(call_ref, live)):
+            transferred = await self._transferred({call_ref}, await self._ari.channels())
+            for channel_id in transferred.values():
+                await self._ari.hang_up(channel_id)
         return True
 
     async def reap(self) -> None:
@@ -169,18 +175,38 @@ class CreatedCalls:
         # In this order: a channel stays until its hangup handler is through with the record.
         channels = await self._ari.channels()
         before = time.time() - self.times.lost_after
+        unknown = {}
         for call_ref, live in calls.items():
-            if call_ref in channels:
+            if _channel_of(call_ref, live) in channels:
                 if live.get("abandoned") and await self.store.change(call_ref, live):
                     await self._ari.hang_up(call_ref)
-                continue
-            if live.get("at", 0) > before:
-                continue
+            elif live.get("at", 0) <= before:
+                unknown[call_ref] = live
+        if unknown:
+            await self._reap_unknown(unknown, channels)
+
+    async def _reap_unknown(
+        self, calls: Mapping[str, Mapping[str, Any]], channels: Iterable[str]
+    ) -> None:
+        """See to calls whose agent's channel is gone: transferred, just recorded, or lost."""
+        transferred = await self._transferred(set(calls), channels)
+        for call_ref, live in calls.items():
             if await self.store.record(call_ref) is not None:
                 await self.store.release(call_ref)
+            elif call_ref in transferred:
+                await self.store.hand_over(call_ref, live, transferred[call_ref])
             elif await self.store.change(call_ref, live, lost=True):
                 log.warning("%s has neither channel nor record; recorded as failed", call_ref)
                 await self._end_lost(call_ref, live)
+
+    async def _transferred(self, call_refs: Set[str], channels: Iterable[str]) -> dict[str, str]:
+        """Return the channels with which calls go on after their agents left, by call_ref."""
+        found: dict[str, str] = {}
+        for channel_id in channels:
+            call_ref = await self._ari.variable(channel_id, variables.CALL_REF)
+            if call_ref in call_refs:
+                found.setdefault(call_ref, channel_id)
+        return found
 
     async def _admit(
         self, decision: Decision, known: Mapping[str, str], now: int
@@ -255,3 +281,8 @@ class CreatedCalls:
         record = CallRecord.from_facts(ended, self.config)
         await self._writer.push(record.notification(self.integrator))
         await self.store.release(record.call.call_ref)
+
+
+def _channel_of(call_ref: str, live: Mapping[str, Any]) -> str:
+    """Return the id of the channel that a call lives with: the agent's, until it is transferred."""
+    return str(live.get("channel", call_ref))

@@ -14,14 +14,19 @@ log = logging.getLogger(__name__)
 
 
 async def reap_forever(
-    calls: Callable[[], Iterable[CreatedCalls]], every: float, stopping: asyncio.Event
+    calls: Callable[[], Iterable[CreatedCalls]],
+    spool_waits: Callable[[], bool],
+    every: float,
+    stopping: asyncio.Event,
 ) -> None:
     """Record and count out the lost calls of all integrators, now and again.
+
+    Not while ``spool_waits``: a record there knows better how its call ended.
 
     It stops between two rounds: cancelled in a round, it would leave requests half done.
     """
     while not stopping.is_set():
-        for one in calls():
+        for one in () if spool_waits() else calls():
             try:
                 await one.reap()
             except (PBXUnreachable, NotificationError) as error:

@@ -69,6 +69,15 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1
 """
 
+# KEYS: live calls, agents in a call.  ARGV: call_ref, the call as it was found, what it is to be.
+_HAND_OVER = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+local agent = cjson.decode(ARGV[2])['agent'] or ''
+if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
+return 1
+"""
+
 # KEYS: an Idempotency-Key.  ARGV: what is to be known of it if nothing is, its lifetime.
 # SET with NX and GET in one is Redis 7's; a script does with older ones.
 _CLAIM = """
@@ -127,6 +136,7 @@ class CallStore:
         self._admit = self._redis.register_script(_ADMIT)
         self._release = self._redis.register_script(_RELEASE)
         self._change = self._redis.register_script(_CHANGE)
+        self._hand_over = self._redis.register_script(_HAND_OVER)
         self._claim = self._redis.register_script(_CLAIM)
         self._retake = self._redis.register_script(_RETAKE)
 
@@ -168,6 +178,11 @@ class CallStore:
         """
         arguments = [call_ref, json.dumps(call), json.dumps({**call, **changes})]
         return bool(await self._do(self._change([self._live], arguments)))
+
+    async def hand_over(self, call_ref: str, call: Mapping[str, Any], channel: str) -> bool:
+        """Free the agent of a call that goes on with another channel; False as ``change``."""
+        arguments = [call_ref, json.dumps(call), json.dumps({**call, "channel": channel})]
+        return bool(await self._do(self._hand_over([self._live, self._agents], arguments)))
 
     async def live(self) -> dict[str, dict[str, Any]]:
         """Return the calls that were counted in, by call_ref."""

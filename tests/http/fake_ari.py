@@ -56,13 +56,15 @@ class FakeARI:
     """Listens on a port of the running loop; use it as an async context manager.
 
     `trouble` names operations that go wrong: by one of the words above or by a status.  `channels`
-    holds the state of each channel by its id; `joined` the ids of those in a bridge.
+    holds the state of each channel by its id; `joined` the ids of those in a bridge; `variables`
+    channel variables by id and name.
     """
 
     endpoint: str | None = "online"
     trouble: dict[str, str | int] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     joined: set[str] = field(default_factory=set)
+    variables: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     on_originate: Callable[[str], None] = lambda channel_id: None
@@ -166,8 +168,12 @@ class FakeARI:
             case "channel":
                 return 200, {"id": channel_id[0], "state": self.channels[channel_id[0]]}
             case "variable":
-                joined = channel_id[0] in self.joined
-                return (200, {"value": "PJSIP/x"}) if joined else (404, {"message": "not found"})
+                name = request.path.partition("variable=")[2]
+                known = dict(self.variables)
+                if channel_id[0] in self.joined:
+                    known[channel_id[0], "BRIDGEPEER"] = "PJSIP/x"
+                value = known.get((channel_id[0], name))
+                return (404, {"message": "not found"}) if value is None else (200, {"value": value})
             case _:
                 del self.channels[channel_id[0]]
                 return 204, None

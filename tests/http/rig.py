@@ -95,6 +95,7 @@ async def serve(
     ari: FakeARI,
     *others: Mapping[str, Any],
     times: Times = QUICK,
+    spool_dir: str = "/nonexistent",
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME."""
@@ -103,6 +104,7 @@ async def serve(
     first |= {"limits": {"calls_per_minute": 1000, "concurrent_calls": 1000}} | integrator
     document = {
         "asterisk": {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"},
+        "spool_dir": spool_dir,
         "integrators": [first, *({"redis": redis.url, **other} for other in others)],
     }
     config, writers = _parse(document)

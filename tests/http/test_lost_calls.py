@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from click2dial_agi.app.times import Times
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_writer import RedisWriter
 from tests.http.fake_ari import GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
-from tests.http.rig import BODY, exchange, serve, wire
+from tests.http.rig import BODY, CALLS, exchange, serve, wire
 from tests.io.running import eventually, run
 from tests.sandbox.redis import RedisServer
 
@@ -65,6 +66,59 @@ def test_a_call_that_lives_is_left_alone_however_old(redis: RedisServer) -> None
             await api.reap()
             assert list(api.held()) == ["1000"]
             assert api.cdrs() == []
+
+    run(test())
+
+
+def test_a_call_is_not_lost_while_the_spool_may_hold_its_end(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        spool = tmp_path / "calls.spool"
+        spool.write_text("a line\n")
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await api.post()
+            ari.channels.clear()
+            async with serve(redis, ari, times=SOON, spool_dir=str(tmp_path)):
+                await asyncio.sleep(4 * SOON.reap_every)
+                assert list(api.held()) == ["1000"]
+                spool.unlink()  # drained
+                await eventually(lambda: api.held() == {})
+
+    run(test())
+
+
+def test_a_transferred_call_frees_its_agent_and_goes_on(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            call_ref = (await api.post()).json()["call_ref"]
+            ari.channels.clear()
+            ari.channels |= {"other": "Up", "client": "Up"}
+            ari.variables[("client", "C2D_CALL_REF")] = call_ref
+            ari.joined.add("client")
+            await api.reap()
+            assert (api.held(), api.cdrs()) == ({}, [])
+            where = f"{CALLS}/{call_ref}"
+            assert (await api.client.get(where)).json()["state"] == "up"
+            listed = (await api.client.get(CALLS)).json()["calls"]
+            assert [(call["call_ref"], call["state"]) for call in listed] == [(call_ref, "up")]
+            assert (await api.post()).status_code == 201  # the agent's next call
+            await api.reap()
+            assert (await api.client.delete(where)).status_code == 204
+            assert "client" not in ari.channels
+
+    run(test())
+
+
+def test_a_transferred_call_can_be_hung_up_before_it_was_looked_for(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            call_ref = (await api.post()).json()["call_ref"]
+            ari.channels.clear()
+            ari.channels["client"] = "Up"
+            ari.variables[("client", "C2D_CALL_REF")] = call_ref
+            assert (await api.client.delete(f"{CALLS}/{call_ref}")).status_code == 204
+            assert ari.channels == {}
 
     run(test())
 

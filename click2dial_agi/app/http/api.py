@@ -21,6 +21,7 @@ from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.redis_writer import Pusher
+from click2dial_agi.io.spool import Spool
 
 __all__ = ["CreateCallAPI"]
 
@@ -91,7 +92,10 @@ class CreateCallAPI:
         if self._servers:
             self._reaper = asyncio.create_task(
                 reap_forever(
-                    lambda: list(self._calls.values()), self._times.reap_every, self._reaped_enough
+                    lambda: list(self._calls.values()),
+                    self._spool_waits,
+                    self._times.reap_every,
+                    self._reaped_enough,
                 )
             )
 
@@ -106,6 +110,12 @@ class CreateCallAPI:
         self._stopping.set()
         self._close_later(self._ari, *self.stores.values())
         await asyncio.gather(*self._closing)
+
+    def _spool_waits(self) -> bool:
+        try:
+            return bool(Spool(self._config.spool_path).waiting())
+        except OSError:  # the drain tells of it
+            return False
 
     async def _listen(self, integrator: Integrator, address: Address) -> None:
         name, where = integrator.name, f"integrators.{integrator.name}"

@@ -24,7 +24,8 @@ def test_a_call_from_the_first_ring_to_the_record(office: Office) -> None:
         assert office.listed() == {call_ref: "ringing-callee"}
         assert invite.from_user == OUTBOUND_ID
         assert f"<sip:{OUTBOUND_ID}@" in (invite.header("P-Asserted-Identity") or "")
-        assert b"1100" not in invite.raw
+        assert b"sip:1100@" not in invite.raw
+        assert b'"Agent' not in invite.raw
         assert b"client-4711" not in invite.raw
         office.wait_state(call_ref, "up")
         assert office.listed() == {call_ref: "up"}

@@ -186,7 +186,9 @@ class TestBlind:
                     one.result()
                     expect(records.pop(), number, extension="1001", end_reason=reason)
 
-    def test_no_server_is_there(self, switchboard: Asterisk, trunk: Trunk, records: CRM) -> None:
+    def test_no_server_is_there(
+        self, switchboard: Asterisk, trunk: Trunk, redis: RedisServer, records: CRM
+    ) -> None:
         number = trunk.number()
         with Phone(switchboard, "1001") as phone, outbound(switchboard, number) as agent:
             agent.wait_status(200)
@@ -195,11 +197,10 @@ class TestBlind:
                 agent.result()
                 until(lambda: switchboard.spool_file.exists(), 5, "the spool")
             assert phone.invites() == []
-        line = switchboard.spool_file.read_text()
-        switchboard.spool_file.unlink()
-        assert line.count("\n") == 1
-        assert f"number={number}" in line
-        assert "joined_at=" in line
+        # Where the two sides end at the same moment each may have written it.
+        with Server(redis.url, spool_dir=str(switchboard.spool)):
+            expect(records.pop(), number, extension="1000")
+            until(lambda: not switchboard.spool_file.exists(), 5, "the spool to be drained")
 
     def test_an_inbound_client(self, switchboard: Asterisk, records: CRM, answers: CRM) -> None:
         with (
