@@ -10,6 +10,7 @@ from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
@@ -64,6 +65,7 @@ class Service:
         draining = asyncio.create_task(
             drain_forever(self._config.spool_path, lambda: (self._config, self._handlers.writers))
         )
+        sweeping = asyncio.create_task(sweep_forever(lambda: self._config))
         try:
             if self._edge is not None and self._config.edge is not None:
                 raise_file_limit(self._config.edge)
@@ -80,7 +82,8 @@ class Service:
             if self._refusals is not None:
                 await self._refusals.close()
             draining.cancel()
-            await asyncio.wait([draining])
+            sweeping.cancel()
+            await asyncio.wait([draining, sweeping])
             await self._deliveries.close()
         log.info("stopped")
 

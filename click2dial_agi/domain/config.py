@@ -79,6 +79,8 @@ class Config(Section):
     asterisk: Asterisk | None = None
     edge: Edge | None = None
     spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
+    # Asterisk writes it (C2D_RECORDINGS), the server reads it.
+    recordings_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial/recordings")
     # About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(as_tuple), Field(min_length=1)]

@@ -97,6 +97,8 @@ class Integrator(Section):
     payload_version: Literal[2, 3] = 3
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
+    record: bool = False
+    recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     extensions: Annotated[
         tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)
     ]

@@ -44,6 +44,7 @@ class CallRecord:
     call_time: int
     disposition: Disposition
     hold_time: int = 0
+    recording_url: str = ""
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, str], config: Config) -> "CallRecord":
@@ -67,7 +68,7 @@ class CallRecord:
         dialed_at = whole_number(facts, "dialed_at")
         # A clock that was set back during the call must not give a negative length.
         call_time = max(whole_number(facts, "ended_at") - dialed_at, 0)
-        return cls(call, dialed_at, call_time, disposition, held)
+        return cls(call, dialed_at, call_time, disposition, held, _recording_url(facts))
 
     def notification(self, integrator: Integrator) -> Notification:
         """Return the cdr notification for the integrator that the call belongs to."""
@@ -84,7 +85,7 @@ class CallRecord:
             "call_time": self.call_time,
             "hold_time": self.hold_time,
             "call_dir": call.call_dir.value,
-            "recording_url": "",
+            "recording_url": self.recording_url,
             "ref": "click-dial",
         }
         if integrator.payload_version == 2:
@@ -185,6 +186,12 @@ def _disposition(facts: Mapping[str, str], integrator: Integrator | None) -> Dis
         whole_number(facts, "hangup_cause"),
         ended_by=ended_by if integrator and integrator.detailed_end_reasons else None,
     )
+
+
+def _recording_url(facts: Mapping[str, str]) -> str:
+    """Return the reference of a call's recording, which begins when the call is answered."""
+    answered = "joined_at" in facts or facts.get("dialstatus") == "ANSWER"
+    return facts["call_ref"] if facts.get("record") == "1" and answered else ""
 
 
 def _decided_call(facts: Mapping[str, str]) -> Call:

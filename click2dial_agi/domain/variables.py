@@ -12,6 +12,7 @@ __all__ = [
     "FACTS",
     "JOINED",
     "RECEIPT",
+    "RECORD",
     "RING_TIMEOUT",
     "SIP_CALL_ID",
     "TO_AGENT",
@@ -43,6 +44,9 @@ RING_TIMEOUT = "C2D_RING_TIMEOUT"
 # Set likewise, to 1, where the integrator wants to hear of the answer.
 JOINED = "C2D_JOINED"
 
+# Set like JOINED, to the integrator's name, where its calls are recorded.
+RECORD = "C2D_RECORD"
+
 # Set by /transfer: 1 if it is a colleague who is rung.
 TO_AGENT = "C2D_TO_AGENT"
 
@@ -70,6 +74,8 @@ def describe_call(decision: Decision, known: str, integrator: Integrator) -> dic
     }
     if integrator.joined_notifications:
         described[JOINED] = "1"
+    if integrator.record:
+        described[RECORD] = integrator.name
     return described
 
 

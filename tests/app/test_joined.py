@@ -49,6 +49,15 @@ def test_an_answer_asked_twice_is_told_once(
     assert told == [line, f"{line} (told before)"]
 
 
+@pytest.mark.parametrize("record", [True, False])
+def test_the_dialplan_records_where_the_integrator_wants_it(record: bool) -> None:
+    async def scenario() -> None:
+        async with serving(config(record=record), {}) as calls:
+            assert (await calls.outbound()).get("C2D_RECORD") == ("acme" if record else None)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_dialplan_asks_only_where_the_answer_is_wanted(
     redis: RedisServer, client: Redis, wanted: bool

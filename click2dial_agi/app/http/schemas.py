@@ -9,6 +9,7 @@ from click2dial_agi.app.call_states import CallState
 __all__ = [
     "CREATE",
     "ONE_CALL",
+    "ONE_RECORDING",
     "SECURED",
     "CallAnswer",
     "CallStatus",
@@ -17,6 +18,7 @@ __all__ = [
     "Health",
     "created",
     "errors",
+    "recorded",
 ]
 
 _NUMBER = "0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}"
@@ -118,6 +120,19 @@ ONE_CALL: dict[str, Any] = {
     ],
 }
 
+ONE_RECORDING: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        {
+            "name": "ref",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
+        }
+    ],
+}
+
 
 class FieldMessage(BaseModel):
     """One thing that is wrong."""
@@ -198,6 +213,16 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "headers": _HEADERS.get(status, {}),
         }
         for status in statuses
+    }
+
+
+def recorded() -> dict[int | str, dict[str, Any]]:
+    """Describe the answers that hold a recording, or a part of it."""
+    audio = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
+    return {
+        200: {"description": "The recording.", "content": audio},
+        206: {"description": "The part that Range asked for.", "content": audio},
+        416: {"description": "Range asked for what the recording has not."},
     }
 
 

@@ -1,0 +1,55 @@
+"""``GET /click2dial/recordings/{ref}``: what ``recording_url`` of a cdr refers to."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse
+
+from click2dial_agi.app.created_calls import CreatedCalls, Refused
+from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
+from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.io.recordings import RecordingState, inspect, recording_path
+
+__all__ = ["RECORDINGS_PATH", "add_recordings"]
+
+log = logging.getLogger(__name__)
+
+RECORDINGS_PATH = "/click2dial/recordings"
+
+_UNKNOWN = Refused(404, (FieldError("ref", "the recording_url of one of this integrator's calls"),))
+_WRITING = Refused(409, (FieldError("ref", "a recording that is finished; this call goes on"),))
+
+
+def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
+    """Add the route, which also answers requests for parts of a recording (RFC 9110, Range)."""
+
+    @app.get(
+        f"{RECORDINGS_PATH}/{{ref}}",
+        response_class=FileResponse,
+        responses={**recorded(), **errors(401, 403, 404, 409, 503)},
+        openapi_extra=ONE_RECORDING,
+        summary="Fetch a recording",
+    )
+    async def recording(request: Request) -> Response:
+        current, ref = calls(), request.path_params["ref"]
+        authorize(request, current.integrator)
+        try:
+            path = recording_path(current.config.recordings_dir, current.integrator.name, ref)
+        except ValueError:
+            raise _UNKNOWN from None
+        try:
+            state = await asyncio.to_thread(inspect, path, ended=False)
+            if state is RecordingState.WRITING:
+                ended = await current.store.record(ref) is not None
+                state = await asyncio.to_thread(inspect, path, ended=ended)
+        except OSError as error:
+            log.error("recording %s: %s", ref, error)
+            raise _UNKNOWN from error
+        if state is RecordingState.MISSING:
+            raise _UNKNOWN
+        if state is RecordingState.WRITING:
+            raise _WRITING
+        return FileResponse(path, media_type="audio/wav", filename=path.name)
