@@ -12,6 +12,7 @@ from typing import Any
 
 from click2dial_agi.app.call_states import CallState, from_live, from_record
 from click2dial_agi.app.logs import mask
+from click2dial_agi.app.notify import notify
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts, variables
@@ -279,7 +280,7 @@ class CreatedCalls:
         ended = {**known, "dialstatus": dialstatus, "hangup_cause": str(int(cause))}
         ended["ended_at"] = str(int(time.time()))
         record = CallRecord.from_facts(ended, self.config)
-        await self._writer.push(record.notification(self.integrator))
+        await notify(self._writer, record.notification(self.integrator), self.integrator)
         await self.store.release(record.call.call_ref)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
+from click2dial_agi.app.notify import notify
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.records import read_event
@@ -106,7 +107,7 @@ class Drain:
         integrator, pusher = self._config.integrator(name), self._pushers.get(name)
         if integrator is None or pusher is None:
             raise MalformedFacts("integrator", f"a configured one, not {name}")
-        await pusher.push(event.notification(integrator))
+        await notify(pusher, event.notification(integrator), integrator)
 
 
 async def drain_forever(

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from click2dial_agi.agi import read_variable, set_variables
 from click2dial_agi.app.logs import mask
+from click2dial_agi.app.notify import notify
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
@@ -148,7 +149,7 @@ class CallHandlers:
         writer = self.writers.get(call.integrator)
         if integrator is None or writer is None:
             raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
-        return await writer.push(event.notification(integrator))
+        return await notify(writer, event.notification(integrator), integrator)
 
 
 async def _publish(

@@ -90,7 +90,10 @@ class Config(Section):
         for what, values in (
             ("name", [one.name for one in self.integrators]),
             ("http", [one.http for one in self.integrators if one.http]),
-            ("pair of redis and key_prefix", [(o.redis, o.key_prefix) for o in self.integrators]),
+            (
+                "pair of redis and key_prefix or copy",
+                [(one.redis, p) for one in self.integrators for p in (one.key_prefix, *one.copies)],
+            ),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")

@@ -28,6 +28,8 @@ from click2dial_agi.domain.numbers import covers, same_number
 
 __all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits"]
 
+KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
 
 class CallerIDs(Section):
     """Which caller IDs an integrator may show."""
@@ -88,9 +90,8 @@ class Integrator(Section):
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
     allow_from: Networks = ()
     redis: RedisURL = "redis://127.0.0.1:6379/0"
-    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] = (
-        "enigma:notifications"
-    )
+    key_prefix: KeyPrefix = "enigma:notifications"
+    copies: Annotated[tuple[KeyPrefix, ...], BeforeValidator(as_tuple), Field(max_length=8)] = ()
     push: Literal["left", "right"] = "left"
     # From how many notifications on a list that nobody pops the log warns.
     list_alarm: Annotated[int, Field(ge=1)] = 10_000

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, decide
 from click2dial_agi.domain.config import Config
@@ -33,6 +33,12 @@ class Notification:
     list_name: str
     call_ref: str
     body: str
+
+    def for_all_lists(self, integrator: Integrator) -> "tuple[Notification, ...]":
+        """Return itself and a copy for each of the integrator's further prefixes."""
+        name = self.list_name.removeprefix(integrator.key_prefix)
+        copies = [replace(self, list_name=f"{prefix}{name}") for prefix in integrator.copies]
+        return (self, *copies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,34 @@ def test_the_record_follows_the_integrators_settings(redis: RedisServer, client:
     assert record["payload"]["end_reason"] == "callee_hungup"
 
 
+def test_copies_go_to_further_lists_once_each(redis: RedisServer, client: Redis) -> None:
+    async def scenario() -> None:
+        async with serving(config(redis.url, copies=["billing", "archive"])) as calls:
+            known = (await calls.outbound())["C2D_FACTS"]
+            assert await calls.ended(known) == [RECEIPT]
+            assert await calls.ended(known) == [RECEIPT]
+
+    run(scenario())
+    pushed = [records(client, name) for name in (LIST, "billing:cdr", "archive:cdr")]
+    assert pushed[0] == pushed[1] == pushed[2]
+    assert len(pushed[0]) == 1
+
+
+def test_a_copy_that_failed_is_made_good_and_the_others_are_not_doubled(
+    redis: RedisServer, client: Redis
+) -> None:
+    async def scenario() -> None:
+        async with serving(config(redis.url, copies=["billing"])) as calls:
+            known = (await calls.outbound())["C2D_FACTS"]
+            client.set("billing:cdr", "no list")
+            assert await calls.ended(known) == []
+            client.delete("billing:cdr")
+            assert await calls.ended(known) == [RECEIPT]
+
+    run(scenario())
+    assert [len(records(client, name)) for name in (LIST, "billing:cdr")] == [1, 1]
+
+
 def test_any_instance_may_end_a_call(redis: RedisServer, client: Redis) -> None:
     async def scenario() -> None:
         acme = config(redis.url)

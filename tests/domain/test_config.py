@@ -119,6 +119,8 @@ def problem(made: object) -> tuple[str, str]:
         (".api_keys", ["Change-Me"], f"{I0}.api_keys[0]", None),
         (".api_keys", [""], f"{I0}.api_keys[0]", SECRET),
         (".key_prefix", "", f"{I0}.key_prefix", None),
+        (".copies", ["a b"], f"{I0}.copies[0]", None),
+        (".copies", [f"p{n}" for n in range(9)], f"{I0}.copies", None),
         (".api_keys", ["sha256:12"], f"{I0}.api_keys[0]", HASHED),
         (".api_keys", [f"sha256:{'A' * 64}"], f"{I0}.api_keys[0]", HASHED),
         (".api_keys", [f"SHA256:{'a' * 64}"], f"{I0}.api_keys[0]", HASHED),
@@ -178,7 +180,17 @@ def test_an_unknown_key_is_told(key: str, path: str) -> None:
         (
             {"integrators": [ACME, {**OTHER, "key_prefix": "enigma:notifications"}]},
             "integrators",
-            "each pair of redis and key_prefix once",
+            "each pair of redis and key_prefix or copy once",
+        ),
+        (
+            {"integrators": [ACME, {**OTHER, "copies": ["enigma:notifications"]}]},
+            "integrators",
+            "each pair of redis and key_prefix or copy once",
+        ),
+        (
+            {"integrators": [{**ACME, "copies": ["billing", "billing"]}]},
+            "integrators",
+            "each pair of redis and key_prefix or copy once",
         ),
         (
             {"integrators": [{**ACME, "http": "h:1"}, {**OTHER, "http": "h:1"}]},
