@@ -24,7 +24,7 @@ _REF = "?call_ref=00000000-0000-4000-8000-000000000000&dialed_at=1795444038"
 OUTBOUND = (
     f"{_REF}&channel=PJSIP%2F1000-00000001&agent=&callee=0820000100"
     "&teleforge_outbound_id=27820001234&teleforge_contact_ref=client-4711"
-    "&platforma_outbound_id=&platforma_contact_ref=&platforma_call_ref="
+    "&platforma_outbound_id=&platforma_contact_ref=&platforma_early_ref="
 )
 ENDED = (
     f"{_REF}&integrator=acme&extension=1000&number=0820000100&dial_number=27820001234"

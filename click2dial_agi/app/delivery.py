@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Coroutine, Sequence
 
+from click2dial_agi.app.webhooks import WebhookDelivery, queue_name, queue_names
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
@@ -41,6 +42,7 @@ class Delivery:
         self._begun = 0
         self._catching_up: asyncio.Task[None] | None = None
         self._closed = False
+        self.webhooks: dict[str, WebhookDelivery] = {}
 
     @property
     def failing(self) -> bool:
@@ -75,6 +77,10 @@ class Delivery:
             # Overtaking is better than no receipt, with which another server would overtake too.
             return await self.writer.push(notification)
 
+    async def queue_for_webhooks(self, notification: Notification) -> None:
+        """Queue a notification for every webhook, or :exc:`NotificationError`."""
+        await asyncio.gather(*(webhook.push(notification) for webhook in self.webhooks.values()))
+
     async def flush(self) -> int:
         """Push all that is in the journal and return how many that were.
 
@@ -93,6 +99,7 @@ class Delivery:
         if self._catching_up is not None:
             self._catching_up.cancel()
             await asyncio.wait([self._catching_up])
+        await asyncio.gather(*(webhook.close() for webhook in self.webhooks.values()))
         await self.writer.close()
 
     def _catch_up_soon(self) -> None:
@@ -182,6 +189,7 @@ class Deliveries:
             elif _redis(previous[name]) != _redis(integrator):
                 self._later(delivery.writer.close())
                 delivery.writer = _writer(integrator)
+            self._use_webhooks(delivery, integrator)
             deliveries[name] = delivery
         self.by_name = deliveries
         self._later(self._warn_of_strangers())
@@ -191,6 +199,19 @@ class Deliveries:
         await asyncio.gather(*(delivery.close() for delivery in self.by_name.values()))
         await asyncio.gather(*self._tasks)
         await self._journal.close()
+
+    def _use_webhooks(self, delivery: Delivery, integrator: Integrator) -> None:
+        """Begin, go on with or stop posting; a webhook whose secret changed begins anew."""
+        current, delivery.webhooks = delivery.webhooks, {}
+        for webhook in integrator.webhooks:
+            queue = queue_name(integrator.name, webhook)
+            if queue in current and current[queue].webhook == webhook:
+                delivery.webhooks[queue] = current.pop(queue)
+            else:
+                delivery.webhooks[queue] = WebhookDelivery(queue, webhook, self._journal)
+                delivery.webhooks[queue].start()
+        for dropped in current.values():
+            self._later(dropped.close())
 
     def _later(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -203,10 +224,9 @@ class Deliveries:
         except NotificationError:  # of which the journal has told
             return
         for one in waiting:
-            if one.integrator not in self._integrators:
+            if one.integrator not in queue_names(self._integrators.values()):
                 log.error(
-                    "journal: %d records for %s are kept until an integrator named %s is "
-                    "configured again",
+                    "journal: %d records for %s are kept until %s is configured again",
                     one.records,
                     one.list_name,
                     one.integrator,

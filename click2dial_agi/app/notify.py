@@ -15,6 +15,9 @@ async def notify(pusher: Pusher, notification: Notification, integrator: Integra
     Raises :exc:`NotificationError` unless all are stored.  Then it may be offered again: each list
     takes it once.
     """
+    if integrator.webhooks:
+        # First: who finds it on the list may take it that all has been done.
+        await pusher.queue_for_webhooks(notification)
     if not integrator.copies:
         return await pusher.push(notification)
     lists = notification.for_all_lists(integrator)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.app.drain import DRAIN_EVERY, Drain
+from click2dial_agi.app.webhooks import queue_names
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal, read_waiting
@@ -43,7 +44,7 @@ def show(config: Config) -> bool:
 
 def _rows(config: Config) -> Iterator[tuple[str, ...]]:
     for one in read_waiting(config.journal_path):
-        known = config.integrator(one.integrator) is not None
+        known = one.integrator in queue_names(config.integrators)
         whose = one.integrator if known else f"{one.integrator} (not configured)"
         where = f"{config.journal_path.name}: {one.list_name}"
         yield where, whose, str(one.records), *_times(one.since)

@@ -94,6 +94,10 @@ class Config(Section):
                 "pair of redis and key_prefix or copy",
                 [(one.redis, p) for one in self.integrators for p in (one.key_prefix, *one.copies)],
             ),
+            (
+                "webhook of an integrator",
+                [(one.name, hook.url) for one in self.integrators for hook in one.webhooks],
+            ),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")

@@ -10,7 +10,8 @@ TELEFORGE_OUTBOUND_ID = "teleforge_outbound_id"  # X-Teleforge-Outbound-ID
 TELEFORGE_CONTACT_REF = "teleforge_contact_ref"  # X-Teleforge-Contact-Ref
 PLATFORMA_OUTBOUND_ID = "platforma_outbound_id"  # X-Platforma-Outbound-ID
 PLATFORMA_CONTACT_REF = "platforma_contact_ref"  # X-Platforma-Contact-Ref
-PLATFORMA_CALL_REF = "platforma_call_ref"  # X-Platforma-Call-Ref, in early drafts
+# X-Platforma-Call-Ref, in early drafts.  No other name may end in call_ref: see io/spool.py.
+PLATFORMA_CALL_REF = "platforma_early_ref"
 
 TELEFORGE_ERROR = "X-Teleforge-Error"
 PLATFORMA_ERROR = "X-Platforma-Error"

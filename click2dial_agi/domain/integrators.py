@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from click2dial_agi.domain.config_types import (
+    HTTPURL,
     AgentDial,
     APIKey,
     BrowserWebSocketURL,
@@ -20,13 +21,14 @@ from click2dial_agi.domain.config_types import (
     OutboundNumber,
     OwnedNumber,
     RedisURL,
+    Secret,
     Section,
     TrunkDial,
     as_tuple,
 )
 from click2dial_agi.domain.numbers import covers, same_number
 
-__all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits"]
+__all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits", "Webhook"]
 
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
@@ -79,6 +81,13 @@ class TLS(Section):
     key: Annotated[Path, Field(strict=False)]
 
 
+class Webhook(Section):
+    """Where notifications are posted, and the secret that signs them."""
+
+    url: HTTPURL
+    secret: Annotated[Secret, Field(min_length=16, max_length=1024)]
+
+
 class Integrator(Section):
     """One CRM: its extensions, numbers, Redis and limits."""
 
@@ -92,6 +101,7 @@ class Integrator(Section):
     redis: RedisURL = "redis://127.0.0.1:6379/0"
     key_prefix: KeyPrefix = "enigma:notifications"
     copies: Annotated[tuple[KeyPrefix, ...], BeforeValidator(as_tuple), Field(max_length=8)] = ()
+    webhooks: Annotated[tuple[Webhook, ...], BeforeValidator(as_tuple), Field(max_length=4)] = ()
     push: Literal["left", "right"] = "left"
     # From how many notifications on a list that nobody pops the log warns.
     list_alarm: Annotated[int, Field(ge=1)] = 10_000

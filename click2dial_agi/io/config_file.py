@@ -17,7 +17,7 @@ __all__ = ["load_config"]
 _MAX_SIZE = 4 * 1024 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEYS = ("ari_password", "api_keys", "redis")
+_SECRET_KEYS = ("ari_password", "api_keys", "redis", "secret")
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:

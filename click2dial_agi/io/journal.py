@@ -55,7 +55,7 @@ _INSERT = """
 INSERT OR IGNORE INTO records (integrator, list_name, call_ref, body, since) VALUES (?, ?, ?, ?, ?)
 """
 _OLDEST = """
-SELECT number, list_name, call_ref, body FROM records
+SELECT number, since, list_name, call_ref, body FROM records
 WHERE integrator = ? AND number > ? ORDER BY number LIMIT ?
 """
 _FORGET = "DELETE FROM records WHERE integrator = ? AND number <= ?"
@@ -71,10 +71,14 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Entry(NamedTuple):
-    """A notification and its number; numbers rise in the order of arrival."""
+    """A notification, its number, and since when it waits (Unix seconds).
+
+    Numbers rise in the order of arrival.
+    """
 
     number: int
     notification: Notification
+    since: float
 
 
 class Waiting(NamedTuple):
@@ -136,7 +140,7 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> list[Entry]:
             rows = database.execute(_OLDEST, (integrator, after, limit))
-            return [Entry(number, Notification(*rest)) for number, *rest in rows]
+            return [Entry(number, Notification(*rest), since) for number, since, *rest in rows]
 
         return await self._do(work)
 

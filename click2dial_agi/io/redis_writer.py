@@ -68,6 +68,9 @@ class Pusher(Protocol):
     async def push(self, notification: Notification) -> bool:
         """Store a notification; False if it was stored before, :exc:`NotificationError` if not."""
 
+    async def queue_for_webhooks(self, notification: Notification) -> None:
+        """Store a notification for those to whom it is posted, or :exc:`NotificationError`."""
+
 
 class RedisWriter:
     """Pushes one integrator's notifications.
@@ -110,6 +113,9 @@ class RedisWriter:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         return await stored
+
+    async def queue_for_webhooks(self, notification: Notification) -> None:
+        """Do nothing: a writer alone has no queue on disk."""
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""

@@ -24,9 +24,10 @@ log = logging.getLogger(__name__)
 # Longer than any line that Asterisk writes: without this, one without an end would fill memory.
 _MAX_LINE = 4 * MAX_FACTS
 
-# Every line begins with this fact (click2dial.conf), so it tells where one begins that was
-# written right behind half of another.  Values are percent-encoded and cannot hold it.
-_BEGINNING = re.compile(rb"(?<!platforma_)call_ref=")
+# Every line begins with this fact (click2dial.conf), and the name of no other ends in it, so it
+# tells where a line begins that was written right behind half of another.  Values are
+# percent-encoded and cannot hold it.
+_BEGINNING = re.compile(rb"call_ref=")
 _WHOLE = re.compile(rb"[!-~]+")
 
 

@@ -150,9 +150,7 @@ def test_a_server_pushes_what_an_earlier_one_journaled(
     journaled(spool_dir, "acme", "acme", "gone")
     with Server(redis.url, spool_dir=str(spool_dir)) as server:
         until(lambda: client.llen(LIST) == 2, 10, "both records")
-        assert "1 records for enigma:notifications:cdr are kept until an integrator named gone" in (
-            server.log()
-        )
+        assert "1 records for enigma:notifications:cdr are kept until gone" in (server.log())
 
     async def left() -> list[Any]:
         journal = Journal(spool_dir / "journal.db")

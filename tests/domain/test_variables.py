@@ -33,6 +33,7 @@ def test_a_verdict_is_a_label_of_the_dialplan() -> None:
 
 
 def test_each_header_arrives_under_its_fact() -> None:
+    assert headers.PLATFORMA_CALL_REF in CODE
     for family in ("Teleforge", "Platforma"):
         for field in ("Outbound-ID", "Contact-Ref", "Call-Ref"):
             fact = getattr(headers, f"{family}_{field}".upper().replace("-", "_"), None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from click2dial_agi.io.spool import Spool, pieces
 
 A = b"call_ref=a&contact_ref=person&ended_by=callee"
-B = b"call_ref=b&platforma_call_ref=x&contact_ref=&ended_by="
+B = b"call_ref=b&platforma_early_ref=x&contact_ref=&ended_by="
 
 
 @pytest.fixture

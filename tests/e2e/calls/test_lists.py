@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import cast
 
 from redis import Redis
@@ -46,3 +48,30 @@ def test_prefix_copies_and_the_right_end(desk: Desk, redis: RedisServer) -> None
         assert (joined["number"], joined["campaign_ref"]) == (numbers[0], "outbound")
         client.delete(*(f"{prefix}:{kind}" for prefix in prefixes for kind in ("cdr", "c2d")))
     assert desk.crm.waiting() == 0  # nothing on the usual list
+
+
+def test_a_webhook_hears_of_each_call(desk: Desk, redis: RedisServer) -> None:
+    heard: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{receiver.server_port}/calls"
+        hooks = [{"url": url, "secret": "a-secret-of-the-crm"}]
+        with (
+            Server(redis.url, integrator={"webhooks": hooks}) as server,
+            servers(desk.pbx, server.agi_url),
+        ):
+            call(desk.pbx, callee=desk.trunk.number(), headers=[OUTBOUND_ID], then=BRIEF)
+            text = desk.crm.pop_text()
+            until(lambda: heard, 5, "the webhook")
+        receiver.shutdown()
+    assert heard == [text]
