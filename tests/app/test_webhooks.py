@@ -108,6 +108,7 @@ def test_each_is_posted_in_order_and_signed(
                 for number in range(20):
                     assert await store(number)
                 await eventually(lambda: len(receiver.bodies) == 20)
+                await eventually(lambda: read_waiting(tmp_path / "journal.db") == [])
             assert receiver.bodies == [note(number).body for number in range(20)]
             for head, body in zip(receiver.heads, receiver.bodies, strict=True):
                 timestamp = int(head["x-click2dial-timestamp"])
@@ -117,7 +118,6 @@ def test_each_is_posted_in_order_and_signed(
 
     run(scenario())
     assert client.llen(note(0).list_name) == 20
-    assert read_waiting(tmp_path / "journal.db") == []
 
 
 @pytest.mark.parametrize("answer", [ERROR, None, b"\x16\x03 no HTTP\r\n\r\n", BAD])
