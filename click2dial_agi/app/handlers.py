@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from click2dial_agi.agi import read_variable, set_variables
 from click2dial_agi.app.logs import mask
+from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.notify import notify
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
@@ -30,6 +31,8 @@ from click2dial_agi.io.refusals import Refusals
 __all__ = ["CallHandlers"]
 
 log = logging.getLogger("click2dial_agi.calls")
+
+_SCRIPTS = ("outbound", "transfer", "joined", "ended")
 
 
 class CallHandlers:
@@ -53,6 +56,8 @@ class CallHandlers:
 
     async def __call__(self, session: AGISession) -> None:
         """Serve the script that the dialplan asked for."""
+        if session.environment.script in _SCRIPTS:
+            SESSIONS.labels(session.environment.script).inc()
         match session.environment.script:
             case "outbound":
                 await self.outbound(session)
@@ -63,10 +68,7 @@ class CallHandlers:
             case "ended":
                 await self.ended(session)
             case script:
-                log.warning(
-                    "no AGI script %r; there are /outbound, /transfer, /joined and /ended",
-                    script[:80],
-                )
+                log.warning("no AGI script %r; there are %s", script[:80], ", ".join(_SCRIPTS))
 
     async def outbound(self, session: AGISession) -> None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
@@ -83,6 +85,8 @@ class CallHandlers:
         await session.execute(
             set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
         )
+        verdict = variables.VERDICT_REFUSE if decision.errors else variables.VERDICT_DIAL
+        DECISIONS.labels(decision.call.integrator, verdict).inc()
         _log_decision(decision, session)
 
     async def transfer(self, session: AGISession) -> None:
@@ -115,6 +119,8 @@ class CallHandlers:
         if redis_answers and "created" in known and call.integrator in self.stores:
             await _count_out(self.stores[call.integrator], call.call_ref)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
+        if new:
+            CALLS.labels(call.integrator, record.disposition.reason.value).inc()
         log.info(
             "%s ended: %s, code %d, after %d s%s",
             call.call_ref,

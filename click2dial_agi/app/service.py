@@ -10,6 +10,8 @@ from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.http.metrics import create_metrics
+from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
@@ -46,6 +48,7 @@ class Service:
         self._handlers = CallHandlers(config, self._deliveries.by_name, self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         self._api = CreateCallAPI(self._agi)
+        self._metrics: HTTPServer | None = None
         self._stopping: asyncio.Event
 
     async def run(self) -> None:
@@ -71,11 +74,14 @@ class Service:
                 raise_file_limit(self._config.edge)
                 await self._edge.start()
             await self._api.start()
+            await self._start_metrics()
             self._announce()
             await self._stopping.wait()
             log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
         finally:
             await self._api.stop()
+            if self._metrics is not None:
+                await self._metrics.stop()
             await self._agi.stop(_GRACE)
             if self._edge is not None:
                 await self._edge.stop(EDGE_GRACE)
@@ -112,6 +118,19 @@ class Service:
         self._handlers.writers = self._deliveries.by_name
         self._api.use(config, self._deliveries.by_name)
         self._handlers.stores = self._api.stores
+
+    async def _start_metrics(self) -> None:
+        if self._config.metrics is None:
+            return
+
+        def in_flight() -> tuple[int, int]:
+            return self._agi.sessions, self._edge.connections if self._edge is not None else 0
+
+        app = create_metrics(lambda: self._config, lambda: self._deliveries.by_name, in_flight)
+        server = HTTPServer(app, self._config.metrics.listen, "metrics", key="listen")
+        await server.start()
+        self._metrics = server
+        log.info("metrics on http://%s/metrics", self._config.metrics.listen)
 
     def _announce(self) -> None:
         log.info("FastAGI on %s:%d", self._config.agi.listen.host, self._agi.port)

@@ -72,12 +72,19 @@ class Edge(Section):
     stall_timeout: Seconds = 10.0
 
 
+class Metrics(Section):
+    """Where Prometheus fetches what the service counts."""
+
+    listen: Listen = Address("127.0.0.1", 9573)
+
+
 class Config(Section):
     """The whole configuration."""
 
     agi: AGI = Field(default_factory=AGI)
     asterisk: Asterisk | None = None
     edge: Edge | None = None
+    metrics: Metrics | None = None
     spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
     recordings_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial/recordings")
@@ -185,6 +192,8 @@ class Config(Section):
         found = []
         if self.edge and self.edge.tls is None and not self.edge.listen.is_loopback:
             found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
+        if self.metrics and not self.metrics.listen.is_loopback:
+            found.append("metrics.listen is open to other machines, without a key")
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             found += self._softphone_warnings(integrator, where)

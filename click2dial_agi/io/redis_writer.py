@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from click2dial_agi.domain.records import Notification
@@ -113,6 +114,14 @@ class RedisWriter:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         return await stored
+
+    async def lengths(self, names: Sequence[str]) -> list[int]:
+        """Return how many notifications lie on lists.  Raises :exc:`NotificationError`."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return [await self._redis.llen(name) for name in names]
+        except REDIS_ERRORS as error:
+            raise NotificationError(f"Redis: {error}") from error
 
     async def queue_for_webhooks(self, notification: Notification) -> None:
         """Do nothing: a writer alone has no queue on disk."""

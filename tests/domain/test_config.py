@@ -363,6 +363,12 @@ def test_an_open_edge_is_warned_of(listen: str, warned: bool) -> None:
     assert ("edge.tls is not set" in made.warnings()[0]) is warned
 
 
+def test_open_metrics_are_warned_of() -> None:
+    for listen, warned in (("0.0.0.0:9573", True), ("127.0.0.1:9573", False)):
+        made = parse_config({"metrics": {"listen": listen}, "integrators": [ACME]})
+        assert ("metrics.listen is open" in made.warnings()[0]) is warned
+
+
 def test_what_was_chosen_is_not_warned_of() -> None:
     chosen = config(caller_ids={"owned": ["2782*"]}, destinations={"international": "all"})
     assert chosen.warnings() == []

@@ -17,7 +17,17 @@ COMMENTED = re.compile(r"^( *)# ?( *(?:- )?[a-z_]+:( .*)?)$", re.MULTILINE)
 
 #: Keys whose default is nothing, or would be refused, so the sample shows an example of a value.
 EXAMPLES = {"default_outbound_id", "owned", "verified", "ari_password", "api_keys", "http", "tls"}
-EXAMPLES |= {"edge", "asterisk", "redis", "cert", "key", "softphone_ws", "dids", "webhooks"}
+EXAMPLES |= {
+    "edge",
+    "asterisk",
+    "redis",
+    "cert",
+    "key",
+    "softphone_ws",
+    "dids",
+    "webhooks",
+    "metrics",
+}
 
 
 def uncommented() -> str:

@@ -49,11 +49,23 @@ class _Server(uvicorn.Server):
 
 
 class HTTPServer:
-    """Serves one application on one address; ``where`` is its integrator's key, for errors."""
+    """Serves one application on one address.
 
-    def __init__(self, app: FastAPI, listen: Address, where: str, tls: TLS | None = None) -> None:
+    ``where`` is its section of the configuration and ``key`` that of its address, for errors.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        listen: Address,
+        where: str,
+        tls: TLS | None = None,
+        *,
+        key: str = "http",
+    ) -> None:
         self._listen = listen
         self._where = where
+        self._key = key
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._server = _Server(
@@ -96,7 +108,7 @@ class HTTPServer:
             self._socket.close()
             reason = error.strerror or error
             raise StartupError(
-                f"{self._where}.http: cannot listen on {self._listen}: {reason}"
+                f"{self._where}.{self._key}: cannot listen on {self._listen}: {reason}"
             ) from error
         self._task = asyncio.create_task(self._server.serve([self._socket]))
 

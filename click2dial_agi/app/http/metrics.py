@@ -1,0 +1,89 @@
+"""``GET /metrics``, on a listener of its own."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.http.errors import add_error_handlers
+from click2dial_agi.app.metrics import GAUGES, REGISTRY
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.journal import read_waiting
+from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.spool import Spool
+
+__all__ = ["create_metrics"]
+
+
+def create_metrics(
+    config: Callable[[], Config],
+    deliveries: Callable[[], Mapping[str, Delivery]],
+    in_flight: Callable[[], tuple[int, int]],
+) -> FastAPI:
+    """Return the application; ``in_flight`` tells AGI sessions and browsers' connections."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    add_error_handlers(app)
+    one_at_a_time = asyncio.Lock()
+
+    @app.get("/metrics")
+    async def metrics(_: Request) -> Response:
+        async with one_at_a_time:
+            sessions, connections = in_flight()
+            GAUGES.sessions.set(sessions)
+            GAUGES.edge.set(connections)
+            GAUGES.redis_up.clear()
+            GAUGES.list_length.clear()
+            by_name = deliveries()
+            await asyncio.gather(
+                *(
+                    _look_at_lists(one, by_name[one.name].writer)
+                    for one in config().integrators
+                    if one.name in by_name
+                )
+            )
+            text = await asyncio.to_thread(_look_at_disk, config())
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+async def _look_at_lists(integrator: Integrator, writer: RedisWriter) -> None:
+    names = [
+        f"{prefix}:{kind}"
+        for prefix in (integrator.key_prefix, *integrator.copies)
+        for kind in ("cdr", "inbound", "c2d")
+    ]
+    try:
+        lengths = await writer.lengths(names)
+    except NotificationError:
+        GAUGES.redis_up.labels(integrator.name).set(0)
+        return
+    GAUGES.redis_up.labels(integrator.name).set(1)
+    for name, length in zip(names, lengths, strict=True):
+        GAUGES.list_length.labels(name).set(length)
+
+
+def _look_at_disk(config: Config) -> bytes:
+    GAUGES.waiting.clear()
+    GAUGES.oldest.clear()
+    try:
+        waiting = read_waiting(config.journal_path)
+    except NotificationError:  # of which the journal's own log has told
+        waiting = []
+    for one in waiting:
+        GAUGES.waiting.labels(one.integrator, one.list_name).set(one.records)
+        GAUGES.oldest.labels(one.integrator, one.list_name).set(time.time() - one.since)
+    GAUGES.spool.set(_spooled(config))
+    return generate_latest(REGISTRY)
+
+
+def _spooled(config: Config) -> int:
+    try:
+        return sum(path.stat().st_size for path in Spool(config.spool_path).waiting())
+    except OSError:
+        return 0

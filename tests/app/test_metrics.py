@@ -1,0 +1,112 @@
+"""Metrics of a running server, as Prometheus fetches them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from click2dial_agi.app.service import Service
+from click2dial_agi.domain import facts
+from click2dial_agi.domain.config import parse_config
+from click2dial_agi.exceptions import StartupError
+from tests.app.serving import ASKED, ENDED
+from tests.domain.examples import ACME
+from tests.io.fake_asterisk import FakeAsterisk
+from tests.io.running import run
+from tests.sandbox import ports
+from tests.sandbox.process import until
+from tests.sandbox.redis import RedisServer
+from tests.sandbox.server import Server
+
+Samples = dict[tuple[str, ...], float]
+
+
+def fetch(port: int) -> Samples:
+    """Return the samples: the name and the values of the labels by their names, and the value."""
+    answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (
+            sample.name.removeprefix("click2dial_"),
+            *(value for _, value in sorted(sample.labels.items())),
+        ): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+async def session(port: int, script: str, query: str) -> None:
+    async with FakeAsterisk(port) as asterisk:
+        await asterisk.ask(script, query)
+        while await asterisk.command():
+            await asterisk.reply()
+
+
+def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: Path) -> None:
+    port = ports.free_port()
+    metrics = {"listen": f"127.0.0.1:{port}"}
+    ended = facts.encode({**ASKED, **ENDED, "hangup_cause": "42"})
+    with Server(redis.url, metrics=metrics, spool_dir=str(tmp_path)) as server:
+        until(lambda: not ports.is_free(port), 5, "the metrics")
+
+        async def calls() -> None:
+            await session(server.port, "outbound", facts.encode(ASKED))
+            await session(server.port, "outbound", facts.encode({**ASKED, "callee": "!"}))
+            await session(server.port, "ended", ended)
+            await session(server.port, "ended", ended)  # once more, and it is still one call
+
+        run(calls())
+        seen = fetch(port)
+        assert seen["agi_sessions_total", "outbound"] == 2
+        assert seen["agi_sessions_total", "ended"] == 2
+        assert seen["decisions_total", "acme", "dial"] == 1
+        assert seen["decisions_total", "acme", "refuse"] == 1
+        assert seen["calls_total", "failed", "acme"] == 1
+        assert seen["redis_up", "acme"] == 1
+        assert seen["list_length", "enigma:notifications:cdr"] == 1
+        assert seen["agi_sessions_open",] == seen["spool_bytes",] == 0
+        redis.pause()
+        try:
+            other = facts.encode({**ASKED, **ENDED, "call_ref": ASKED["call_ref"][:-1] + "c"})
+            run(session(server.port, "ended", other))
+            seen = fetch(port)
+        finally:
+            redis.resume()
+        assert seen["redis_up", "acme"] == 0
+        assert seen["journal_records", "enigma:notifications:cdr", "acme"] == 1
+        assert 0 <= seen["journal_oldest_seconds", "enigma:notifications:cdr", "acme"] < 30
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/docs", "/openapi.json"])
+def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
+    port = ports.free_port()
+    with Server(redis.url, metrics={"listen": f"127.0.0.1:{port}"}):
+        until(lambda: not ports.is_free(port), 5, "the metrics")
+        url = f"http://127.0.0.1:{port}{path}"
+        assert httpx.get(url, trust_env=False).status_code == 404
+
+
+def test_a_taken_address_is_told(redis: RedisServer) -> None:
+    async def test() -> None:
+        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = taken.sockets[0].getsockname()[1]
+        document = {
+            "agi": {"listen": "127.0.0.1:0"},
+            "metrics": {"listen": f"127.0.0.1:{port}"},
+            "integrators": [{**ACME, "redis": redis.url}],
+        }
+        config = parse_config(document)
+        with pytest.raises(
+            StartupError, match=f"metrics.listen: cannot listen on 127.0.0.1:{port}"
+        ):
+            await Service(config, lambda: config).run()
+        taken.close()
+
+    run(test())
