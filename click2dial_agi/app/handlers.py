@@ -32,7 +32,7 @@ __all__ = ["CallHandlers"]
 
 log = logging.getLogger("click2dial_agi.calls")
 
-_SCRIPTS = ("outbound", "transfer", "joined", "ended")
+_SCRIPTS = {name: SESSIONS.labels(name) for name in ("outbound", "transfer", "joined", "ended")}
 
 
 class CallHandlers:
@@ -56,9 +56,10 @@ class CallHandlers:
 
     async def __call__(self, session: AGISession) -> None:
         """Serve the script that the dialplan asked for."""
-        if session.environment.script in _SCRIPTS:
-            SESSIONS.labels(session.environment.script).inc()
-        match session.environment.script:
+        script = session.environment.script
+        if script in _SCRIPTS:
+            _SCRIPTS[script].inc()
+        match script:
             case "outbound":
                 await self.outbound(session)
             case "transfer":
@@ -67,7 +68,7 @@ class CallHandlers:
                 await self.joined(session)
             case "ended":
                 await self.ended(session)
-            case script:
+            case _:
                 log.warning("no AGI script %r; there are %s", script[:80], ", ".join(_SCRIPTS))
 
     async def outbound(self, session: AGISession) -> None:

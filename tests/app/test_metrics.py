@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -32,14 +33,15 @@ def fetch(port: int) -> Samples:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
     return {
-        (
-            sample.name.removeprefix("click2dial_"),
-            *(value for _, value in sorted(sample.labels.items())),
-        ): sample.value
+        (sample.name.removeprefix("click2dial_"), *by_name(sample.labels)): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
         if not sample.name.endswith("_created")
     }
+
+
+def by_name(labels: Mapping[str, str]) -> list[str]:
+    return [labels[name] for name in sorted(labels)]
 
 
 async def session(port: int, script: str, query: str) -> None:
