@@ -25,6 +25,8 @@ class LoadCall:
     contact_ref: str
     status: int = 0
     seconds: float | None = None  # INVITE to final response
+    began: float = 0.0  # Unix time of the first message, and of the last
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,15 @@ def load(
     headers: Sequence[tuple[str, str]] = (),
     hang_up_after: float = 0.5,
     contact_ref: str = "load-{n}",
+    give_up: float | None = None,
     timeout: float | None = None,
 ) -> LoadResult:
     """Place calls at a rate per second, agents and callees taken in turn, and wait for their ends.
 
     Header values may name `{contact_ref}`, `{callee}`, `{agent}` and `{n}`, the call's number
     from 0; `contact_ref` is such a template too. A value cannot hold `;` (SIPp's column separator).
-    The default deadline leaves a minute after the last call was placed.
+    The default deadline leaves a minute after the last call was placed. A phone that hears nothing
+    for `give_up` seconds ends its call.
     """
     placed = [
         LoadCall(agent=agent, callee=callee, contact_ref=contact_ref.format(n=n))
@@ -93,6 +97,7 @@ def load(
         uac.scenario(plan),
         [
             *(target, "-m", str(calls), "-l", str(calls), *_rate(rate)),
+            *(("-recv_timeout", str(round(give_up * 1000))) if give_up else ()),
             *("-inf", "calls.csv", "-cid_str", f"%u-{token}", "-buff_size", "4194304"),
             *("-trace_shortmsg", "-shortmessage_file", "short.log"),
         ],
@@ -142,9 +147,10 @@ def _read(trace: Path, calls: list[LoadCall]) -> int:
         at = datetime.fromisoformat(" ".join(columns[:2])[:26]).replace(tzinfo=UTC).timestamp()
         direction, call_id, cseq, start = columns[-4:]
         number = int(call_id.partition("-")[0]) - 1  # SIPp counts from 1
+        call = calls[number]
+        call.began, call.ended = call.began or at, at
         if not cseq.endswith("INVITE"):
             continue
-        call = calls[number]
         if direction == "S" and start.startswith("INVITE"):
             again += number in invited
             invited.setdefault(number, at)
