@@ -12,7 +12,7 @@ LIBRARIES = tests/browser/node_modules/.package-lock.json
 help:
 	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
-	@echo "make chaos    failures under load: 1,000 calls each (make test places 100)"
+	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
@@ -26,7 +26,7 @@ test: sandbox softphone browser
 	$(BIN)/python -m pytest --cov $(ARGS)
 
 chaos: sandbox
-	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1000} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
+	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -39,8 +40,9 @@ def server(pbx: Asterisk) -> Iterator[Callable[..., Server]]:
     """Start servers; they drain the PBX's own spool unless told otherwise."""
     started: list[Server] = []
 
-    def start(redis_url: str, spool_dir: Path = pbx.spool) -> Server:
-        made = Server(redis_url, integrator={"ring_timeout": 1}, spool_dir=str(spool_dir))
+    def start(redis_url: str, spool_dir: Path = pbx.spool, **options: Any) -> Server:
+        options["integrator"] = {"ring_timeout": 1}
+        made = Server(redis_url, spool_dir=str(spool_dir), **options)
         made.start()
         started.append(made)
         return made

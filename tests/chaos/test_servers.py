@@ -6,10 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from itertools import cycle
 
-from tests.chaos.ledger import Chaos, pause
+from tests.chaos.ledger import CALLS, Chaos, pause
 from tests.sandbox.load import LoadResult
 from tests.sandbox.redis import RedisServer, redis_server
 from tests.sandbox.server import Server
+
+#: Seconds: a minute in `make chaos`.
+AWAY = 60.0 if CALLS >= 1000 else 3.0
 
 
 def test_the_server_is_killed_every_few_seconds(
@@ -54,7 +57,7 @@ def test_server_and_redis_are_both_away_and_come_back(
             redis.kill()
             pause(placing, 1.0)  # the journal takes what comes
             only.kill()
-            pause(placing, 3.0)  # the spool does
+            pause(placing, AWAY)  # the spool does
             only.start()
             pause(placing, 0.5)
             redis.start()

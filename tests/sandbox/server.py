@@ -42,6 +42,7 @@ class Server:
         integrator: Mapping[str, Any] | None = None,
         agi: Mapping[str, Any] | None = None,
         log_level: str = "INFO",
+        env: Mapping[str, str] | None = None,
         **sections: Any,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="c2d-server-")
@@ -57,6 +58,7 @@ class Server:
         }
         self.write(self.config)
         self._log_level = log_level
+        self._env = env
         self._process: Process | None = None
 
     @property
@@ -76,6 +78,7 @@ class Server:
                 *("--config", str(self.config_path), "--log-level", self._log_level),
             ],
             output=self.log_path,
+            env=self._env,
         )
 
         def listening() -> bool:

@@ -1,0 +1,54 @@
+"""The clock of the server's host is set forth and back by an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import cycle
+from pathlib import Path
+
+from tests.chaos.ledger import Chaos, pause
+from tests.sandbox.load import LoadResult
+from tests.sandbox.process import MissingToolError
+from tests.sandbox.redis import RedisServer
+from tests.sandbox.server import Server
+
+
+def libfaketime() -> Path:
+    """Return the library that changes what a process takes for the time of day."""
+    for path in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"):
+        return path
+    raise MissingToolError("libfaketime is not installed: apt-get install faketime")
+
+
+def test_the_clock_is_stepped_by_an_hour(
+    redis: RedisServer,
+    server: Callable[..., Server],
+    chaos: Callable[..., Chaos],
+    tmp_path: Path,
+) -> None:
+    """Redis is away now and then, so that the journal's times are stepped over, too."""
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    only = server(
+        redis.url,
+        env={
+            "LD_PRELOAD": str(libfaketime()),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_CACHE_DURATION": "0",
+            "DONT_FAKE_MONOTONIC": "1",  # as when a real clock is set
+        },
+    )
+    steps = cycle(["+3600", "+0", "-3600", "+0"])
+
+    def step(placing: Future[LoadResult]) -> None:
+        redis.pause()
+        pause(placing, 0.5)
+        clock.write_text(next(steps))
+        pause(placing, 0.5)
+        redis.resume()
+        pause(placing, 1.0)
+
+    chaos(redis, only).run(step)
+    hours = {line[11:13] for line in only.log().splitlines() if line[:2] == "20"}
+    assert len(hours) >= 3  # the clock was indeed another
