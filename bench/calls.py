@@ -1,7 +1,7 @@
 """Whole calls per second through Asterisk: ours beside the same calls on a plain Dial().
 
 The rate is raised until the slowest twentieth of the calls waits more than 20 ms for its 200, or a
-call fails; the last rate before that counts.  `python -m bench.calls`
+call fails, twice in a row; the last rate before that counts.  `python -m bench.calls`
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tests.sandbox.trunk import Trunk
 DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
 LATE = 0.020  # seconds, at the 95th percentile
 SECONDS = 5
-FIRST, STEP = 40, 20
+FIRST, STEP = 60, 20
+TRIES = 2  # a machine that others use has a bad second now and then
 RUNS = 3
 
 PLAIN_AGENT = "1900"
@@ -74,28 +75,31 @@ def highest(pbx: Asterisk, agent: str) -> Callable[[], float]:
 
     def measure() -> float:
         rate = FIRST
-        while True:
-            result = load(
-                pbx,
-                calls=rate * SECONDS,
-                rate=rate,
-                callees=["0820000100"],
-                agents=[agent],
-                headers=[("X-Teleforge-Outbound-ID", "27820001234")],
-                hang_up_after=0.1,
-            )
-            failed = result.statuses.total() - result.statuses[200]
-            late = failed or result.p95 > LATE
-            print(
-                f"  {agent} at {rate}/s: p50 {result.p50 * 1000:.0f} ms, "
-                f"p95 {result.p95 * 1000:.0f} ms, {failed} failed",
-                file=sys.stderr,
-            )
-            if late:
-                return rate - STEP
+        while any(keeps_up(pbx, agent, rate) for _ in range(TRIES)):
             rate += STEP
+        return rate - STEP
 
     return measure
+
+
+def keeps_up(pbx: Asterisk, agent: str, rate: int) -> bool:
+    """Tell whether calls at a rate are answered in time."""
+    result = load(
+        pbx,
+        calls=rate * SECONDS,
+        rate=rate,
+        callees=["0820000100"],
+        agents=[agent],
+        headers=[("X-Teleforge-Outbound-ID", "27820001234")],
+        hang_up_after=0.1,
+    )
+    failed = result.statuses.total() - result.statuses[200]
+    print(
+        f"  {agent} at {rate}/s: p50 {result.p50 * 1000:.0f} ms, "
+        f"p95 {result.p95 * 1000:.0f} ms, {failed} failed",
+        file=sys.stderr,
+    )
+    return not failed and result.p95 <= LATE
 
 
 if __name__ == "__main__":

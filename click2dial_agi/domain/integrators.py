@@ -109,6 +109,7 @@ class Integrator(Section):
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
     record: bool = False
+    record_stereo: bool = False
     recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     extensions: Annotated[
         tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)

@@ -15,6 +15,7 @@ __all__ = [
     "RECORD",
     "RING_TIMEOUT",
     "SIP_CALL_ID",
+    "STEREO",
     "TO_AGENT",
     "VERDICT",
     "VERDICT_DIAL",
@@ -46,6 +47,7 @@ JOINED = "C2D_JOINED"
 
 # Set like JOINED, to the integrator's name, where its calls are recorded.
 RECORD = "C2D_RECORD"
+STEREO = "C2D_STEREO"
 
 # Set by /transfer: 1 if it is a colleague who is rung.
 TO_AGENT = "C2D_TO_AGENT"
@@ -76,6 +78,7 @@ def describe_call(decision: Decision, known: str, integrator: Integrator) -> dic
         described[JOINED] = "1"
     if integrator.record:
         described[RECORD] = integrator.name
+        described[STEREO] = "1" if integrator.record_stereo else ""
     return described
 
 

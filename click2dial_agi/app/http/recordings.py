@@ -11,7 +11,7 @@ from click2dial_agi.app.created_calls import CreatedCalls, Refused
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.io.recordings import RecordingState, inspect, recording_path
+from click2dial_agi.io.recordings import RecordingState, find, recording_path
 
 __all__ = ["RECORDINGS_PATH", "add_recordings"]
 
@@ -41,10 +41,10 @@ def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
         except ValueError:
             raise _UNKNOWN from None
         try:
-            state = await asyncio.to_thread(inspect, path, ended=False)
+            state = await asyncio.to_thread(find, path, ended=False)
             if state is RecordingState.WRITING:
                 ended = await current.store.record(ref) is not None
-                state = await asyncio.to_thread(inspect, path, ended=ended)
+                state = await asyncio.to_thread(find, path, ended=ended)
         except OSError as error:
             log.error("recording %s: %s", ref, error)
             raise _UNKNOWN from error

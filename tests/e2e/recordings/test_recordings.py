@@ -93,24 +93,62 @@ def test_an_agents_call(office: Office, tmp_path: Path) -> None:
     assert loudness > 0.05  # the agent's side
 
 
+@contextlib.contextmanager
+def configured(office: Office, **keys: object) -> Iterator[None]:
+    """Let some keys of the integrator be others for a while."""
+    config = office.server.config
+    before = dict(config["integrators"][0])
+
+    def use(integrator: dict[str, object]) -> None:
+        reloads = office.server.log().count("configuration reloaded")
+        config["integrators"][0] = integrator
+        office.server.write(config)
+        office.server.reload()
+        until(
+            lambda: office.server.log().count("configuration reloaded") > reloads, 5, "the reload"
+        )
+
+    use({**before, **keys})
+    try:
+        yield
+    finally:
+        use(before)
+
+
 def test_the_other_side_is_in_it_also_through_a_local_channel(
     office: Office, tmp_path: Path
 ) -> None:
     """As on FreePBX; the agent says nothing."""
-    config = office.server.config
-    config["integrators"][0]["trunk_dial"] = "Local/{number}@world"
-    office.server.write(config)
-    office.server.reload()
-    try:
+    with configured(office, trunk_dial="Local/{number}@world"):
         call(office.pbx, callee=TONE, headers=[OUTBOUND_ID], then=HangUp(1.5))
         record = office.crm.pop()
-    finally:
-        del config["integrators"][0]["trunk_dial"]
-        office.server.write(config)
-        office.server.reload()
     length, loudness = sound(finished(office, record["recording_url"]).content, tmp_path)
     assert length == pytest.approx(1.5, abs=0.5)
     assert loudness > 0.05
+
+
+def test_each_side_on_a_channel_of_its_own(office: Office, tmp_path: Path) -> None:
+    """The agent buzzes, the other side says nothing."""
+    with configured(office, record_stereo=True):
+        call(
+            office.pbx,
+            callee=office.trunk.number(),
+            headers=[OUTBOUND_ID],
+            then=HangUp(1.5),
+            speaks=True,
+        )
+        record = office.crm.pop()
+    whole = finished(office, record["recording_url"]).content
+    length, _ = sound(whole, tmp_path)
+    assert length == pytest.approx(1.5, abs=0.5)
+    stereo = tmp_path / "stereo.wav"
+    stereo.write_bytes(whole)
+    loud = []
+    for channel in ("1", "2"):
+        one = tmp_path / f"{channel}.wav"
+        subprocess.run(["sox", str(stereo), str(one), "remix", channel], check=True)
+        loud.append(sound(one.read_bytes(), tmp_path)[1])
+    assert sorted(value > 0.05 for value in loud) == [False, True], loud
 
 
 def test_a_call_that_is_transferred(office: Office, tmp_path: Path) -> None:
