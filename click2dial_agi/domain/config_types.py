@@ -208,24 +208,24 @@ def _redis_url(value: str) -> str:
     return value
 
 
-def _websocket_url(value: str) -> str:
+def _is_url(value: str, *schemes: str) -> bool:
+    """Tell whether a text is a URL of one of the schemes, all of it printable ASCII."""
     try:
         url = urlsplit(value)
-        valid = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0
+        known = url.scheme in schemes and bool(url.hostname) and url.port != 0
     except ValueError:
-        valid = False
-    if not valid or any(char.isspace() for char in value):
+        return False
+    return known and value.isascii() and value.isprintable() and " " not in value
+
+
+def _websocket_url(value: str) -> str:
+    if not _is_url(value, "ws", "wss"):
         raise ValueError("ws://HOST:PORT/ws or wss://HOST:PORT/ws, Asterisk's own")
     return value
 
 
 def _http_url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        valid = False
-    if not valid or not value.isascii() or not value.isprintable() or " " in value:
+    if not _is_url(value, "http", "https"):
         raise ValueError("http://HOST:PORT/PATH or https://HOST:PORT/PATH")
     return value
 

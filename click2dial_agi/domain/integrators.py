@@ -108,6 +108,8 @@ class Integrator(Section):
     payload_version: Literal[2, 3] = 3
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
+    # Whether the record of an agent's own call waits for the end of a client who was transferred.
+    transfers: bool = True
     record: bool = False
     record_stereo: bool = False
     recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90

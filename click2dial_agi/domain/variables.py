@@ -17,6 +17,7 @@ __all__ = [
     "SIP_CALL_ID",
     "STEREO",
     "TO_AGENT",
+    "TRANSFERS",
     "VERDICT",
     "VERDICT_DIAL",
     "VERDICT_REFUSE",
@@ -42,8 +43,10 @@ DIAL = "C2D_DIAL"
 DIAL_NUMBER = "C2D_DIAL_NUMBER"
 RING_TIMEOUT = "C2D_RING_TIMEOUT"
 
-# Set likewise, to 1, where the integrator wants to hear of the answer.
+# Set likewise, to 1: where the integrator wants to hear of the answer, and where a client is
+# followed through transfers.
 JOINED = "C2D_JOINED"
+TRANSFERS = "C2D_TRANSFERS"
 
 # Set like JOINED, to the integrator's name, where its calls are recorded.
 RECORD = "C2D_RECORD"
@@ -76,6 +79,8 @@ def describe_call(decision: Decision, known: str, integrator: Integrator) -> dic
     }
     if integrator.joined_notifications:
         described[JOINED] = "1"
+    if integrator.transfers:
+        described[TRANSFERS] = "1"
     if integrator.record:
         described[RECORD] = integrator.name
         described[STEREO] = "1" if integrator.record_stereo else ""

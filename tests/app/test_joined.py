@@ -58,6 +58,16 @@ def test_the_dialplan_records_where_the_integrator_wants_it(record: bool) -> Non
     run(scenario())
 
 
+@pytest.mark.parametrize("transfers", [True, False])
+def test_the_dialplan_follows_transfers_unless_the_integrator_has_none(transfers: bool) -> None:
+    async def scenario() -> None:
+        async with serving(config(transfers=transfers), {}) as calls:
+            answer = await calls.outbound()
+            assert answer.get("C2D_TRANSFERS") == ("1" if transfers else None)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_dialplan_asks_only_where_the_answer_is_wanted(
     redis: RedisServer, client: Redis, wanted: bool

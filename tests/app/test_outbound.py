@@ -45,6 +45,7 @@ def test_an_accepted_call_is_answered_in_one_line() -> None:
         f"C2D_FACTS=call_ref={CALL_REF}&integrator=acme&extension=1000&number=0820000100"
         "&dial_number=27820001234&contact_ref=ticket-7&call_dir=outbound&dialed_at=1700000000,"
         "C2D_DIAL=PJSIP/0820000100@trunk,C2D_DIAL_NUMBER=27820001234,C2D_RING_TIMEOUT=60,"
+        "C2D_TRANSFERS=1,"
         'C2D_VERDICT=dial"'
     ]
 

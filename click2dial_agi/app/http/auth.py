@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from fastapi import Request
@@ -33,6 +34,10 @@ def hash_key(key: str | bytes) -> str:
     return HASHED + sha256(key).hexdigest()
 
 
+# Of the configuration's keys only, which are few: what clients send would fill it.
+_hash_known = lru_cache(maxsize=1024)(hash_key)
+
+
 def authorize(request: Request, integrator: Integrator) -> None:
     """Raise :exc:`Refused` (401, 403) unless the request carries a key or needs none."""
     credentials = request.headers.getlist("authorization")
@@ -56,7 +61,7 @@ def _is_key(key: bytes, keys: Sequence[str]) -> bool:
     # Hashes have one length, and every key is compared to its end: the time tells nothing.
     hashed = hash_key(key)
     matches = [
-        hmac.compare_digest(hashed, known if known.startswith(HASHED) else hash_key(known))
+        hmac.compare_digest(hashed, known if known.startswith(HASHED) else _hash_known(known))
         for known in keys
     ]
     return any(matches)

@@ -39,9 +39,7 @@ async def read_json(request: Request, timeout: float) -> Any:
     if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
         raise _NOT_JSON
     try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant
-        )
+        return _DECODER.decode(body.decode("utf-8"))
     except ValueError:
         raise _NOT_JSON from None
 
@@ -64,3 +62,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
+
+
+# Made once: json.loads() with hooks would make one for each body.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)

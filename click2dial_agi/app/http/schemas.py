@@ -107,31 +107,21 @@ CREATE: dict[str, Any] = {
     },
 }
 
-ONE_CALL: dict[str, Any] = {
-    **SECURED,
-    "parameters": [
-        {
-            "name": "call_ref",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string"},
-            "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
-        }
-    ],
-}
 
-ONE_RECORDING: dict[str, Any] = {
-    **SECURED,
-    "parameters": [
-        {
-            "name": "ref",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string"},
-            "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
-        }
-    ],
-}
+def _one(name: str) -> dict[str, Any]:
+    """Describe a path that ends in a call_ref, by the name that it has there."""
+    parameter = {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
+    }
+    return {**SECURED, "parameters": [parameter]}
+
+
+ONE_CALL = _one("call_ref")
+ONE_RECORDING = _one("ref")
 
 
 class FieldMessage(BaseModel):

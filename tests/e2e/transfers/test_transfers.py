@@ -186,6 +186,25 @@ class TestBlind:
                     one.result()
                     expect(records.pop(), number, extension="1001", end_reason=reason)
 
+    def test_an_integrator_without_transfers(
+        self, switchboard: Asterisk, trunk: Trunk, redis: RedisServer, records: CRM
+    ) -> None:
+        """The client is connected all the same; the record is there when the agent leaves."""
+        number = trunk.number()
+        with (
+            Server(redis.url, integrator={"transfers": False}) as server,
+            servers(switchboard, server.agi_url),
+            Phone(switchboard, "1001"),
+            outbound(switchboard, number) as agent,
+        ):
+            agent.wait_status(200)
+            agent.transfer(to(switchboard, "1001"))
+            agent.result()
+            expect(records.pop(), number, extension="1000")
+            wait_channels(switchboard, "PJSIP/1001", "PJSIP/trunk")
+            switchboard.cli("channel request hangup all")
+            wait_channels(switchboard)
+
     def test_no_server_is_there(
         self, switchboard: Asterisk, trunk: Trunk, redis: RedisServer, records: CRM
     ) -> None:
