@@ -54,6 +54,7 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
                     "C2D_DIAL": "PJSIP/0820000100@trunk",
                     "C2D_DIAL_NUMBER": "27820001234",
                     "C2D_RING_TIMEOUT": "7",
+                    "C2D_TRANSFERS": "1",
                     "CHANNEL(hangup_handler_push)": "click2dial-end,s,1",
                 },
             }

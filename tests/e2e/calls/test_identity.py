@@ -19,6 +19,8 @@ def variables(desk: Desk, contact_ref: str) -> dict[str, str]:
     """Return the variables of the agent's channel whose call has this reference."""
     for line in desk.pbx.cli("core show channels concise").splitlines():
         name = line.partition("!")[0]
+        if not name.startswith("PJSIP/1000-"):  # the callee's channel has the reference too
+            continue
         text = desk.pbx.cli(f"core show channel {name}")
         found = dict(re.findall(r"^(C2D_\w+)=(.*)$", text, re.MULTILINE))
         if found.get("C2D_CONTACT_REF") == contact_ref:
