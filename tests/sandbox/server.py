@@ -66,6 +66,13 @@ class Server:
         """What `C2D_AGI` names."""
         return f"agi://{HOST}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Process id; RuntimeError while it is stopped."""
+        if self._process is None:
+            raise RuntimeError("the server is stopped")
+        return self._process.pid
+
     def write(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration file; the server reads it at its start and on SIGHUP."""
         self.config_path.write_text(yaml.safe_dump(dict(config)), "utf-8")
