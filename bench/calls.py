@@ -8,13 +8,12 @@ fails, twice in a row; the last rate before that counts.  `python -m bench.calls
 from __future__ import annotations
 
 import contextlib
-import os
 import statistics
 import sys
 from functools import partial
 from pathlib import Path
 
-from bench.yardstick import alternate
+from bench.yardstick import alternate, cpu_seconds
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.load import LoadResult, load
 from tests.sandbox.redis import LocalRedis
@@ -99,12 +98,6 @@ def print_costs(pbx: Asterisk, server: Server, agents: dict[str, str]) -> None:
     for name, runs in found.items():
         cells = [f"{statistics.median(one) * 1000:.1f} ms" for one in zip(*runs, strict=True)]
         print(f"| {name} | {' | '.join(cells)} |")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has had, in user and kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def highest(pbx: Asterisk, agent: str) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import resource
 import secrets
 import statistics
@@ -26,12 +25,12 @@ import yaml
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from bench.yardstick import cpu_seconds
 from tests.sandbox import ports
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.process import Process, until
 from tests.sandbox.tree import asterisk_tree
 
-TICKS = os.sysconf("SC_CLK_TCK")
 BATCH = 500  # round trips on one connection before the other has its turn
 
 
@@ -137,16 +136,16 @@ async def _latency(direct_url: str, edge_url: str, rounds: int) -> None:
 async def _idle(process: Process, url: str, phones: int, seconds: float) -> None:
     empty = _memory(process.pid)
     async with contextlib.AsyncExitStack() as stack:
-        began, used = time.perf_counter(), _cpu(process.pid)
+        began, used = time.perf_counter(), cpu_seconds(process.pid)
         for first in range(0, phones, 50):
             await asyncio.gather(
                 *(_register(stack, url, n) for n in range(first, min(first + 50, phones)))
             )
-        took, used = time.perf_counter() - began, _cpu(process.pid) - used
+        took, used = time.perf_counter() - began, cpu_seconds(process.pid) - used
         print(f"{phones} phones connected and registered in {took:.1f} s, {used:.2f} s of CPU")
-        idle = _cpu(process.pid)
+        idle = cpu_seconds(process.pid)
         await asyncio.sleep(seconds)
-        idle = _cpu(process.pid) - idle
+        idle = cpu_seconds(process.pid) - idle
         memory = _memory(process.pid)
     print(
         f"idle for {seconds:g} s, pings included: {100 * idle / seconds:.2f} % of one CPU\n"
@@ -169,12 +168,6 @@ def _memory(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     raise RuntimeError(f"process {pid} has ended")
-
-
-def _cpu(pid: int) -> float:
-    """Return the seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 if __name__ == "__main__":

@@ -75,10 +75,10 @@ def idle(stack: contextlib.ExitStack, where: Path, redis: LocalRedis) -> None:
             RUNS,
         )
     # On a machine that others use the rate says little; what a session costs the server says more.
-    assert server._process is not None
+    # Their starts, which are the same, included.
     cost = {
-        "without a journal": cpu_seconds(process.pid) / SESSIONS / RUNS,
-        "with the journal idle": cpu_seconds(server._process.pid) / SESSIONS / RUNS,
+        "without a journal": yardstick.cpu_seconds(process.pid) / SESSIONS / RUNS,
+        "with the journal idle": yardstick.cpu_seconds(server.pid) / SESSIONS / RUNS,
     }
     rate_base, cost_base = found["without a journal"], cost["without a journal"]
     print("\n| `ended`, push included | sessions/s | of without | CPU a session | of without |")
@@ -86,12 +86,6 @@ def idle(stack: contextlib.ExitStack, where: Path, redis: LocalRedis) -> None:
     for name, value in found.items():
         spent = f"{cost[name] * 1e6:.0f} us | {cost[name] / cost_base:.3f}"
         print(f"| {name} | {value:,.0f} | {value / rate_base:.2f} | {spent} |")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return what a process has used, its start included, which is the same for both."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def outage(where: Path, redis: LocalRedis) -> None:

@@ -75,6 +75,12 @@ def sessions_per_second(agiload: Path, port: int, script: str, sessions: int) ->
     return float(rate[2])
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has had, in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def alternate(
     measures: Sequence[tuple[str, Callable[[], float]]], runs: int = RUNS
 ) -> dict[str, float]:

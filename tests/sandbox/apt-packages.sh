@@ -27,6 +27,7 @@ log=$(mktemp)
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'rm -f "$policy"' EXIT
+	trap 'exit 1' HUP INT TERM # else sh would not come by the line above
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
 	chmod +x "$policy"
 fi
