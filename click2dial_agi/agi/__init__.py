@@ -5,6 +5,7 @@ Nothing in this package touches a socket, a clock or an event loop.  The server 
 """
 
 from click2dial_agi.agi.commands import (
+    Action,
     check_variables,
     read_variable,
     serialize,
@@ -16,6 +17,7 @@ from click2dial_agi.agi.replies import Reply
 
 __all__ = [
     "AGIConnection",
+    "Action",
     "Environment",
     "Event",
     "Hangup",

@@ -43,7 +43,7 @@ class AGIConnection:
 
     def __init__(self) -> None:
         self.state = State.ENVIRONMENT
-        self._buffer = bytearray()
+        self._buffer = b""
         self._events: deque[Event] = deque()
         self._usage: list[str] = []
 
@@ -61,7 +61,7 @@ class AGIConnection:
             if self.state is State.ENVIRONMENT:
                 self._read_environment(already_searched)
             # Reading the environment may have left replies behind it in the buffer.
-            if self.state is not State.ENVIRONMENT:
+            if self._buffer and self.state is not State.ENVIRONMENT:
                 self._read_lines()
         except ProtocolError:
             self._close()
@@ -92,7 +92,7 @@ class AGIConnection:
 
     def _close(self) -> None:
         self.state = State.CLOSED
-        self._buffer.clear()
+        self._buffer = b""
 
     def _read_environment(self, already_searched: int) -> None:
         end = self._buffer.find(b"\n\n", already_searched)
@@ -101,8 +101,7 @@ class AGIConnection:
             raise LimitExceeded("bytes of the AGI environment", limits.MAX_ENVIRONMENT)
         if end < 0:
             return
-        block = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
+        block, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
         self._events.append(Environment.parse(block))
         self.state = State.READY
 
@@ -110,9 +109,8 @@ class AGIConnection:
         while (end := self._buffer.find(b"\n")) >= 0:
             if end > limits.MAX_LINE:
                 raise LimitExceeded("bytes in a line", limits.MAX_LINE)
-            line = self._buffer[:end].decode("utf-8", "replace").rstrip("\r")
-            del self._buffer[: end + 1]
-            self._read_line(line)
+            line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+            self._read_line(line.decode("utf-8", "replace").rstrip("\r"))
         if len(self._buffer) > limits.MAX_LINE:
             raise LimitExceeded("bytes in a line", limits.MAX_LINE)
 

@@ -1,6 +1,6 @@
 """The block of ``agi_*`` lines with which Asterisk opens every session."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from click2dial_agi.agi import limits
 from click2dial_agi.exceptions import LimitExceeded, MalformedEnvironment
@@ -8,16 +8,22 @@ from click2dial_agi.exceptions import LimitExceeded, MalformedEnvironment
 __all__ = ["Environment"]
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """What Asterisk says of the channel and the script it asks for.
 
-    Only what stands ahead of anything that a phone has a say in is offered: the script with its
-    query, and the channel.  Caller, diversion and dialled number come behind (``setup_env`` in
-    res_agi.c), and a newline in one of them forges lines, or ends the block early.
+    Only what stands ahead of anything that a phone has a say in is offered.  Caller, diversion and
+    dialled number come behind (``setup_env`` in res_agi.c), and a newline in one of them forges
+    lines, or ends the block early.
     """
 
-    text: str
+    script: str
+    """The path asked for, without slashes at its start: ``outbound``."""
+
+    query: str
+    """What follows the question mark in the path asked for; the only arguments there are."""
+
+    channel: str
+    """The channel's name, such as ``PJSIP/1000-00000001``."""
 
     @classmethod
     def parse(cls, block: bytes) -> "Environment":
@@ -31,24 +37,15 @@ class Environment:
             raise MalformedEnvironment(f"not the start of a FastAGI environment: {start!r}")
         if block.count(b"\n") >= limits.MAX_ENVIRONMENT_LINES:
             raise LimitExceeded("lines of the AGI environment", limits.MAX_ENVIRONMENT_LINES)
-        return cls(block.decode("utf-8", "replace"))
+        script, _, query = _first(block, b"\nagi_network_script: ").partition("?")
+        return cls(script.lstrip("/"), query, _first(block, b"\nagi_channel: "))
 
-    @property
-    def script(self) -> str:
-        """The path asked for, without slashes at its start: ``outbound``."""
-        return self._first("agi_network_script").partition("?")[0].lstrip("/")
 
-    @property
-    def query(self) -> str:
-        """What follows the question mark in the path asked for; the only arguments there are."""
-        return self._first("agi_network_script").partition("?")[2]
-
-    @property
-    def channel(self) -> str:
-        """The channel's name, such as ``PJSIP/1000-00000001``."""
-        return self._first("agi_channel")
-
-    def _first(self, name: str) -> str:
-        """Return the value on the first line of that name, empty if there is none."""
-        _, found, rest = self.text.partition(f"\n{name}: ")
-        return rest.partition("\n")[0] if found else ""
+def _first(block: bytes, name: bytes) -> str:
+    """Return the value on the first line that begins so, empty if there is none."""
+    start = block.find(name)
+    if start < 0:
+        return ""
+    start += len(name)
+    end = block.find(b"\n", start)
+    return block[start : end if end >= 0 else None].decode("utf-8", "replace")

@@ -41,14 +41,18 @@ class Reply(NamedTuple):
     @classmethod
     def parse(cls, line: str) -> "Reply":
         """Read one reply line, or the joined lines of a usage text."""
+        if line.startswith("200 result="):  # as nearly every reply does
+            return cls(200, line[4:])
         match = _REPLY.fullmatch(line)
-        if match is None or (match[1] == "200" and not match[2].startswith("result=")):
+        if match is None or match[1] == "200":
             raise MalformedReply(line)
         return cls(int(match[1]), match[2])
 
     @property
     def items(self) -> dict[str, ResultItem]:
         """The ``name=value (data)`` pairs; data runs to the last parenthesis."""
+        if " " not in self.raw and self.raw.startswith("result="):  # as nearly every reply is
+            return {"result": ResultItem(self.raw[7:], "")}
         return {
             match[1]: ResultItem(match[2], match[3] or "") for match in _ITEM.finditer(self.raw)
         }

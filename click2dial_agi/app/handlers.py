@@ -7,15 +7,17 @@ another began.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
 from uuid import uuid4
 
-from click2dial_agi.agi import read_variable, set_variables
+from click2dial_agi.agi import Action, read_variable, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.notify import notify
 from click2dial_agi.domain import facts, variables
-from click2dial_agi.domain.calls import CallRequest, Decision, decide
+from click2dial_agi.domain.calls import Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.integrators import Integrator
@@ -23,7 +25,7 @@ from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.records import CallRecord, JoinedCall, read_call, read_request
 from click2dial_agi.domain.transfers import decide_transfer
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
-from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.agi_server import AGISession, Handler
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.refusals import Refusals
@@ -32,7 +34,8 @@ __all__ = ["CallHandlers"]
 
 log = logging.getLogger("click2dial_agi.calls")
 
-_SCRIPTS = {name: SESSIONS.labels(name) for name in ("outbound", "transfer", "joined", "ended")}
+_decisions = cache(DECISIONS.labels)
+_SESSIONS = {name: SESSIONS.labels(name) for name in ("outbound", "transfer", "joined", "ended")}
 
 
 class CallHandlers:
@@ -53,44 +56,47 @@ class CallHandlers:
         self.writers = writers
         self.refusals = refusals
         self.stores: Mapping[str, CallStore] = {}
+        self._handlers: Mapping[str, Handler] = {
+            "outbound": self.outbound,
+            "transfer": self.transfer,
+            "joined": self.joined,
+            "ended": self.ended,
+        }
 
-    async def __call__(self, session: AGISession) -> None:
-        """Serve the script that the dialplan asked for."""
+    def __call__(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
+        """Serve the script that the dialplan asked for; return what is to be waited for, if any."""
         script = session.environment.script
-        if script in _SCRIPTS:
-            _SCRIPTS[script].inc()
-        match script:
-            case "outbound":
-                await self.outbound(session)
-            case "transfer":
-                await self.transfer(session)
-            case "joined":
-                await self.joined(session)
-            case "ended":
-                await self.ended(session)
-            case _:
-                log.warning("no AGI script %r; there are %s", script[:80], ", ".join(_SCRIPTS))
+        handle = self._handlers.get(script)
+        if handle is None:
+            log.warning("no AGI script %r; there are %s", script[:80], ", ".join(self._handlers))
+            return None
+        _SESSIONS[script].inc()
+        return handle(session)
 
-    async def outbound(self, session: AGISession) -> None:
+    def outbound(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
         asked = facts.decode(session.environment.query)
         request = read_request(asked)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
-            request = _with_call_ref(request)
+            request = request._replace(call_ref=str(uuid4()))
         integrator = self.config.owner_of(request.agent)
         decision = decide(request, integrator)
+        answer = set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
         if decision.errors and self.refusals is not None:
-            # Before the answer: Asterisk refuses the call as soon as it has that.
-            names = read_headers(asked).error_headers
-            await _publish(self.refusals, session, names, decision.errors)
-        await session.execute(
-            set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
-        )
-        verdict = variables.VERDICT_REFUSE if decision.errors else variables.VERDICT_DIAL
-        DECISIONS.labels(decision.call.integrator, verdict).inc()
+            return self._refuse(session, answer, decision, read_headers(asked).error_headers)
+        session.finish(answer, partial(_log_decision, decision, session))
+        return None
+
+    async def _refuse(
+        self, session: AGISession, answer: Action, decision: Decision, names: Sequence[str]
+    ) -> None:
+        """Leave the errors with the edge before the answer: with that, Asterisk refuses at once."""
+        assert self.refusals is not None
+        await _publish(self.refusals, session, names, decision.errors)
+        await session.execute(answer)
         _log_decision(decision, session)
 
-    async def transfer(self, session: AGISession) -> None:
+    def transfer(self, session: AGISession) -> None:
         """Decide on where an agent sends the client; the call stays the one that it is."""
         asked = facts.decode(session.environment.query)
         call = read_call(asked, self.config)
@@ -99,14 +105,7 @@ class CallHandlers:
         answer = {variables.VERDICT: variables.VERDICT_REFUSE}
         if integrator is not None and not decision.errors:
             answer = variables.describe_transfer(decision, integrator)
-        await session.execute(set_variables(answer))
-        log.info(
-            "%s is transferred by %s: %s",
-            call.call_ref,
-            mask(decision.call.extension),
-            "; ".join(error.message for error in decision.errors)
-            or f"to {mask(decision.call.number)}",
-        )
+        session.finish(set_variables(answer), partial(_log_transfer, decision))
 
     async def ended(self, session: AGISession) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
@@ -159,6 +158,15 @@ class CallHandlers:
         return await notify(writer, event.notification(integrator), integrator)
 
 
+def _log_transfer(decision: Decision) -> None:
+    log.info(
+        "%s is transferred by %s: %s",
+        decision.call.call_ref,
+        mask(decision.call.extension),
+        "; ".join(error.message for error in decision.errors) or f"to {mask(decision.call.number)}",
+    )
+
+
 async def _publish(
     refusals: Refusals, session: AGISession, names: Sequence[str], errors: Sequence[FieldError]
 ) -> None:
@@ -183,12 +191,6 @@ async def _count_out(store: CallStore, call_ref: str) -> None:
         log.warning("%s still counts as live: %s", call_ref, error)
 
 
-def _with_call_ref(request: CallRequest) -> CallRequest:
-    return CallRequest(
-        str(uuid4()), request.agent, request.callee, request.outbound_id, request.contact_ref
-    )
-
-
 def _answer(decision: Decision, dialed_at: str, integrator: Integrator | None) -> dict[str, str]:
     """Return the channel variables that carry a decision; the verdict comes last."""
     call = decision.call
@@ -208,7 +210,10 @@ def _answer(decision: Decision, dialed_at: str, integrator: Integrator | None) -
 
 
 def _log_decision(decision: Decision, session: AGISession) -> None:
+    """Count and log what was decided, once Asterisk has heard it."""
     call = decision.call
+    verdict = variables.VERDICT_REFUSE if decision.errors else variables.VERDICT_DIAL
+    _decisions(call.integrator, verdict).inc()
     if decision.errors:
         errors = "; ".join(error.message for error in decision.errors)
         log.info("%s on %s refused: %s", call.call_ref, session.environment.channel, errors)

@@ -32,8 +32,12 @@ class _Formatter(logging.Formatter):
         return text
 
 
+# Under load a write to standard error costs as much as a call's rules; nobody reads faster.
+_FLUSH_AFTER = 0.02
+
+
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes what one turn of the event loop logs at once: under load, a write for many lines.
+    """Writes what was logged in the last 20 ms at once: under load, one write for many lines.
 
     A warning goes out at once, with all that came before it.
     """
@@ -41,6 +45,11 @@ class _Handler(logging.StreamHandler[TextIO]):
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[str] = []
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a line.  Appending one needs no lock, and there are no filters."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -54,7 +63,7 @@ class _Handler(logging.StreamHandler[TextIO]):
                 pass
             else:
                 if len(self._lines) == 1:
-                    loop.call_soon(self.flush)
+                    loop.call_later(_FLUSH_AFTER, self.flush)
                 return
         self.flush()
 

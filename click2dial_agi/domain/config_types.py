@@ -1,6 +1,7 @@
 """The kinds of value that the configuration holds, each with its check and its error text."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated
@@ -110,8 +111,10 @@ class Extensions:
     first: str
     last: str
 
-    def __contains__(self, extension: str) -> bool:
-        return len(extension) == len(self.first) and self.first <= extension <= self.last
+    def __iter__(self) -> Iterator[str]:
+        """Return each extension, with its leading zeros."""
+        for number in range(int(self.first), int(self.last) + 1):
+            yield f"{number:0{len(self.first)}}"
 
     def __str__(self) -> str:
         return self.first if self.first == self.last else f"{self.first}-{self.last}"

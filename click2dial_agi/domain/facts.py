@@ -7,7 +7,7 @@ the dialplan reads, and any bytes survive in it.
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from click2dial_agi.exceptions import MalformedFacts
 
@@ -46,7 +46,7 @@ def decode(text: str) -> dict[str, str]:
         raise MalformedFacts("facts", "each name once")
     for name, value in facts.items():
         if "%" in value:
-            facts[name] = unquote(value)
+            facts[name] = unquote_to_bytes(value).decode("utf-8", "replace")
     return facts
 
 

@@ -129,7 +129,11 @@ class Integrator(Section):
 
     def owns(self, extension: str) -> bool:
         """Tell whether ``extension`` is in one of this integrator's ranges."""
-        return any(extension in extensions for extensions in self.extensions)
+        return extension in self._all_extensions
+
+    @cached_property
+    def _all_extensions(self) -> frozenset[str]:
+        return frozenset(extension for one in self.extensions for extension in one)
 
     def takes(self, did: str) -> bool:
         """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, cast
 
-from click2dial_agi.agi import AGIConnection, Environment, Hangup, Reply
-from click2dial_agi.agi.commands import Action
+from click2dial_agi.agi import Action, AGIConnection, Environment, Hangup, Reply
 from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed, StartupError
@@ -27,6 +26,16 @@ _BACKLOG = 4096
 class AGISession(asyncio.Protocol):
     """One session as a handler sees it: its environment, and commands to execute."""
 
+    __slots__ = (
+        "_connection",
+        "_finish",
+        "_reply",
+        "_server",
+        "_task",
+        "_transport",
+        "environment",
+        "hung_up",
+    )
     environment: Environment
 
     def __init__(self, server: "AGIServer") -> None:
@@ -35,6 +44,7 @@ class AGISession(asyncio.Protocol):
         self._connection = AGIConnection()
         self._transport: asyncio.Transport
         self._reply: asyncio.Future[Reply] | None = None
+        self._finish: tuple[Action, Callable[[], None]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def execute(self, action: Action) -> Any:
@@ -43,13 +53,18 @@ class AGISession(asyncio.Protocol):
         Raises :exc:`CommandRejected` when Asterisk refuses it, and :exc:`SessionClosed` when the
         peer has gone.
         """
-        line = self._connection.send(action)
+        self._send(action)
         self._reply = self._server.loop.create_future()
-        log.debug("> %s", line)
-        self._transport.write(line)
-        reply = await self._reply
-        reply.raise_for_code()
-        return action.process_response(reply)
+        return _result(action, await self._reply)
+
+    def finish(self, action: Action, done: Callable[[], None]) -> None:
+        """Send the last command; the session ends with its reply, and ``done`` runs if that is yes.
+
+        For a handler that has nothing to wait for.  A task to wait in costs as much as all our
+        rules together.
+        """
+        self._send(action)
+        self._finish = action, done
 
     # What asyncio calls.
 
@@ -69,35 +84,76 @@ class AGISession(asyncio.Protocol):
         while (event := self._connection.next_event()) is not None:
             match event:
                 case Reply():
-                    if self._reply is not None and not self._reply.done():
-                        self._reply.set_result(event)
+                    self._take(event)
                 case Environment():
                     self.environment = event
-                    self._task = self._server.loop.create_task(self._run())
+                    self._begin()
                 case Hangup():
                     self.hung_up = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.receive_eof()
+        gone = SessionClosed("Asterisk closed the AGI session")
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(SessionClosed("Asterisk closed the AGI session"))
+            self._reply.set_exception(gone)
+        elif self._finish is not None:
+            self._end(gone)
         # A handler that is still at work goes on: a record on its way to Redis must arrive even
         # if Asterisk has just died.
         if self._task is None or self._task.done():
             self._server.forget(self)
 
-    async def _run(self) -> None:
+    # From the environment to the end.
+
+    def _begin(self) -> None:
         try:
-            await self._server.handler(self)
-        except Click2DialError as error:
-            log.warning(
-                "AGI %s on %s: %s", self.environment.script, self.environment.channel, error
-            )
-        except Exception:
-            log.exception("AGI %s on %s failed", self.environment.script, self.environment.channel)
+            work = self._server.handler(self)
+        except Exception as error:
+            self._end(error)
+            return
+        if work is not None:
+            self._task = self._server.loop.create_task(self._run(work))
+        elif self._finish is None:
+            self._end()
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        failure: Exception | None = None
+        try:
+            await work
+        except Exception as error:
+            failure = error
         finally:
-            self._transport.close()
-            self._server.forget(self)
+            self._end(failure)
+
+    def _send(self, action: Action) -> None:
+        line = self._connection.send(action)
+        log.debug("> %s", line)
+        self._transport.write(line)
+
+    def _take(self, reply: Reply) -> None:
+        if self._finish is not None:
+            action, done = self._finish
+            try:
+                _result(action, reply)
+                done()
+            except Exception as error:
+                self._end(error)
+            else:
+                self._end()
+        elif self._reply is not None and not self._reply.done():
+            self._reply.set_result(reply)
+
+    def _end(self, error: Exception | None = None) -> None:
+        """Close, and tell of what went wrong."""
+        self._finish = None
+        if isinstance(error, Click2DialError):
+            asked = self.environment
+            log.warning("AGI %s on %s: %s", asked.script, asked.channel, error)
+        elif error is not None:
+            asked = self.environment
+            log.error("AGI %s on %s failed", asked.script, asked.channel, exc_info=error)
+        self._transport.close()
+        self._server.forget(self)
 
     def drop(self) -> None:
         """End the session now, whatever its handler is waiting for."""
@@ -107,7 +163,13 @@ class AGISession(asyncio.Protocol):
         self._server.forget(self)
 
 
-Handler = Callable[[AGISession], Awaitable[None]]
+def _result(action: Action, reply: Reply) -> Any:
+    reply.raise_for_code()
+    return action.process_response(reply)
+
+
+# Returns what is left to be waited for; None after ``finish``, or if there is nothing to be said.
+Handler = Callable[[AGISession], Coroutine[Any, Any, None] | None]
 
 
 class AGIServer:

@@ -91,7 +91,7 @@ class Ending:
         session = cast(AGISession, SimpleNamespace(environment=environment, execute=self.execute))
         {"step": _kill_at_step, "statement": _kill_at_statement}.get(how, lambda _: None)(point)
         try:
-            await CallHandlers(config, deliveries.by_name)(session)
+            await cast(Any, CallHandlers(config, deliveries.by_name)(session))
         except NotificationError:
             return
         await deliveries.close()

@@ -176,3 +176,60 @@ def test_a_handler_that_fails_closes_its_session_and_is_logged(
     run(scenario())
     logged = [(record.levelno, record.message) for record in caplog.records]
     assert logged.count((level, line)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "done", "line"),
+    [
+        ("200 result=0", ["done"], None),
+        (
+            "511 Command Not Permitted on a dead channel or intercept routine",
+            [],
+            "AGI x on PJSIP/1000-00000001: 511 Command Not Permitted on a dead channel or "
+            "intercept routine",
+        ),
+        (None, [], "AGI x on PJSIP/1000-00000001: Asterisk closed the AGI session"),
+    ],
+)
+def test_a_handler_may_finish_without_waiting(
+    run: Run,
+    reply: str | None,
+    done: list[str],
+    line: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """``done`` runs only if Asterisk says yes; the session ends whatever it says."""
+    ran: list[str] = []
+
+    def handler(session: AGISession) -> None:
+        session.finish(core.Noop(), lambda: ran.append("done"))
+
+    async def scenario() -> None:
+        async with serving(handler) as server:
+            async with FakeAsterisk(server.port) as asterisk:
+                await asterisk.ask("x")
+                assert await asterisk.command() == "NOOP"
+                if reply is not None:
+                    await asterisk.reply(reply)
+                    assert await asterisk.rest() == b""
+            await eventually(lambda: server.sessions == 0)
+
+    run(scenario())
+    assert ran == done
+    assert [record.message for record in caplog.records] == ([line] if line else [])
+
+
+def test_a_handler_that_fails_before_it_waits_is_logged(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(session: AGISession) -> None:
+        raise KeyError("oops")
+
+    async def scenario() -> None:
+        async with serving(handler) as server, FakeAsterisk(server.port) as asterisk:
+            await asterisk.ask("x")
+            assert await asterisk.rest() == b""
+            await eventually(lambda: server.sessions == 0)
+
+    run(scenario())
+    assert [record.message for record in caplog.records] == ["AGI x on PJSIP/1000-00000001 failed"]
