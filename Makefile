@@ -10,7 +10,7 @@ LIBRARIES = tests/browser/node_modules/.package-lock.json
 .PHONY: demo test chaos lint bench sandbox softphone browser redis clean help
 
 help:
-	@echo "make demo     a real call through a private Asterisk, and its record from Redis"
+	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make lint     ruff and mypy"

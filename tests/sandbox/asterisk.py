@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import httpx
+
 from tests.sandbox import astconf, ports
 from tests.sandbox.process import Process, require, tail, until
 from tests.sandbox.rawsip import answers_options
@@ -142,6 +144,15 @@ class Asterisk:
         if done.returncode:
             raise RuntimeError(f"asterisk -rx {command!r}: {text}{done.stderr.decode()}")
         return text
+
+    def is_registered(self, extension: str) -> bool:
+        """Say whether an agent's phone can be rung, a moment after its REGISTER was answered."""
+        answer = httpx.get(
+            f"{self.ari_url}/endpoints/PJSIP/{extension}",
+            auth=(self.ari_username, self.ari_password),
+            trust_env=False,
+        )
+        return bool(answer.json()["state"] == "online")
 
     def start(self) -> None:
         """Start it and return when it takes calls; the ports and files are the same as before."""

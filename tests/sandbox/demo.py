@@ -1,10 +1,9 @@
-"""`make demo`: two real calls through a private Asterisk, and what the CRM gets to know of them."""
+"""`make demo`: real calls through a private Asterisk, and what the CRM gets to know of them."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import signal
 import socket
 import threading
@@ -12,20 +11,19 @@ import time
 from pathlib import Path
 
 import redis
-from rich.console import Console
 
 from tests.sandbox import ports
 from tests.sandbox.astconf import agent_password
 from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import HangUp, call
+from tests.sandbox.demo_calls import AGENT, CDR_LIST, bad_call, console, created_call, good_call
+from tests.sandbox.phone import Phone
+from tests.sandbox.process import until
 from tests.sandbox.redis import LocalRedis
-from tests.sandbox.result import CallResult
 from tests.sandbox.server import Server
 from tests.sandbox.tree import asterisk_tree
 from tests.sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
-AGENT = "1000"
 SOFTPHONE_AGENT = "1200"
 ECHO = "0820000191"
 
@@ -37,9 +35,6 @@ WORLD = f"""
     exten => {ECHO},1,Answer()
      same => n,Echo()
     """
-CDR_LIST = "enigma:notifications:cdr"
-
-console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -48,7 +43,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     keep = parser.parse_args().keep
     # SIGTERM ends the `with` blocks below as Ctrl-C does, so nothing is left behind.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         started = time.monotonic()
         store = LocalRedis()
@@ -66,26 +61,31 @@ def main() -> None:
                 extra_extensions=WORLD,
             )
         )
-        softphone = add_softphone(server, pbx)
+        http = add_http(server, pbx)
         stack.enter_context(server)
-        console.print(f"[green]✓[/] click2dial-agi   {server.agi_url}")
+        until(lambda: not ports.is_free(http), 10, "the server's HTTP")
+        url = f"http://127.0.0.1:{http}"
+        console.print(f"[green]✓[/] click2dial-agi   {server.agi_url}, {url}")
         version = pbx.cli("core show version").split(" built")[0]
         console.print(f"[green]✓[/] {version}, SIP on 127.0.0.1:{pbx.sip_port}")
+        phone = stack.enter_context(Phone(pbx, AGENT, mode="answer-late"))
+        until(lambda: pbx.is_registered(AGENT), 10, f"the registration of {AGENT}")
         console.print(f"[green]✓[/] phones           agent {AGENT}, and the world behind a trunk")
         crm = redis.Redis.from_url(store.url, decode_responses=True)
         stack.callback(crm.close)
         good_call(pbx, trunk, crm)
         bad_call(pbx, crm)
+        created_call(url, phone, trunk, crm)
         console.print(f"\nAll of it took {time.monotonic() - started:.1f} s.")
-        explain(pbx, server, store.url, softphone)
+        explain(pbx, server, store.url, url)
         if keep:
             console.print("\nRunning until Ctrl-C.")
             threading.Event().wait()
 
 
-def add_softphone(server: Server, pbx: Asterisk) -> str:
-    """Configure the edge, the HTTP port and the softphone; return the softphone's address."""
-    http, edge = (f"127.0.0.1:{ports.free_port()}" for _ in range(2))
+def add_http(server: Server, pbx: Asterisk) -> int:
+    """Configure the API, the edge and the softphone; return the port of API and softphone."""
+    http, edge = ports.free_port(), ports.free_port()
     (integrator,) = server.config["integrators"]
     server.config |= {
         "asterisk": {
@@ -93,11 +93,11 @@ def add_softphone(server: Server, pbx: Asterisk) -> str:
             "ari_username": pbx.ari_username,
             "ari_password": pbx.ari_password,
         },
-        "edge": {"listen": edge, "upstream": pbx.ws_url},
+        "edge": {"listen": f"127.0.0.1:{edge}", "upstream": pbx.ws_url},
         "integrators": [
             integrator
             | {
-                "http": http,
+                "http": f"127.0.0.1:{http}",
                 "allow_from": ["127.0.0.0/8"],
                 "softphone": True,
                 "trunk_dial": "Local/{number}@world",
@@ -105,61 +105,23 @@ def add_softphone(server: Server, pbx: Asterisk) -> str:
         ],
     }
     server.write(server.config)
-    return f"http://{http}/softphone"
+    return http
 
 
-def good_call(pbx: Asterisk, trunk: Trunk, crm: redis.Redis) -> None:
-    """Agent dials, callee answers, agent hangs up after a second."""
-    console.rule("[bold]A call[/]: the agent's phone dials 082 000 0100, showing 27 82 000 1234")
-    show_call(
-        pbx,
-        "0820000100",
-        [("X-Teleforge-Outbound-ID", "27820001234"), ("X-Teleforge-Contact-Ref", "client-4711")],
-    )
-    invite = trunk.wait_invite("0820000100", timeout=5)
-    console.print(f"  the callee's phone showed [cyan]{invite.from_user}[/]")
-    show_record(crm)
-
-
-def bad_call(pbx: Asterisk, crm: redis.Redis) -> None:
-    """Agent dials what is no number; nobody is rung."""
-    console.rule("[bold]A mistake[/]: the same agent dials 08200, which is no number")
-    show_call(pbx, "08200", [("X-Teleforge-Outbound-ID", "27820001234")])
-    show_record(crm)
-
-
-def show_call(pbx: Asterisk, callee: str, headers: list[tuple[str, str]]) -> CallResult:
-    """Place a call and print what went over the wire."""
-    console.print(f"  > INVITE sip:{callee}@pbx")
-    for name, value in headers:
-        console.print(f"    {name}: {value}")
-    result = call(pbx, agent=AGENT, callee=callee, headers=headers, then=HangUp(1.0))
-    for response in result.responses:
-        reason = response.header("Reason")
-        console.print(
-            f"  < {response.status} {response.phrase}{f'   Reason: {reason}' if reason else ''}"
-        )
-    if result.status == 200:
-        console.print("  > BYE, one second later")
-    return result
-
-
-def show_record(crm: redis.Redis) -> None:
-    """Pop one notification as a CRM does, and print it."""
-    popped = crm.brpop([CDR_LIST], timeout=10)
-    assert isinstance(popped, tuple | list), "no record within 10 s"
-    console.print(f"\n  BRPOP {CDR_LIST}")
-    console.print_json(str(popped[1]), indent=2)
-    assert json.loads(popped[1])["type"] == "cdr"
-
-
-def explain(pbx: Asterisk, server: Server, redis_url: str, softphone: str) -> None:
+def explain(pbx: Asterisk, server: Server, redis_url: str, url: str) -> None:
     """Say how to go on from here."""
-    ports_used = (softphone.split(":")[2].split("/")[0], server.config["edge"]["listen"][10:])
-    forward = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports_used)
+    addresses = (url.removeprefix("http://"), server.config["edge"]["listen"])
+    forward = " ".join(f"-L {address.split(':')[1]}:{address}" for address in addresses)
+    console.rule("[bold]Calls that you create[/] (with make demo KEEP=1)")
+    console.print(
+        f"  The phone of agent {AGENT} stays, and this machine needs no key: send the curl above\n"
+        "  yourself. Both answer and talk until you hang up, with the Location of your call:\n"
+        f"    curl -X DELETE {url}/click2dial/calls/...\n"
+        f"  Or in your browser: {url}/docs"
+    )
     console.rule("[bold]A softphone in your browser[/] (with make demo KEEP=1)")
     console.print(
-        f"  {softphone}\n"
+        f"  {url}/softphone\n"
         f"  extension {SOFTPHONE_AGENT}, password {agent_password(SOFTPHONE_AGENT)}; caller ID"
         " random, or as above.\n"
         f"  Dial {ECHO} and hear yourself, or 12345 and see what is wrong with it.\n"

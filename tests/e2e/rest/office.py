@@ -136,15 +136,8 @@ class Office:
         """Put a registered phone on the desk."""
         with Phone(self.pbx, extension, password=f"secret-{extension}", mode=mode) as phone:
             # Asterisk answers the REGISTER a moment before the endpoint counts as there.
-            until(lambda: self._is_there(extension), 10, f"the registration of {extension}")
+            until(lambda: self.pbx.is_registered(extension), 10, f"the registration of {extension}")
             yield phone
-
-    def _is_there(self, extension: str) -> bool:
-        answer = httpx.get(
-            f"{self.pbx.ari_url}/endpoints/PJSIP/{extension}",
-            auth=(self.pbx.ari_username, self.pbx.ari_password),
-        )
-        return bool(answer.json()["state"] == "online")
 
     def reap(self) -> None:
         """Look for lost calls at once, as the server does every few seconds."""
