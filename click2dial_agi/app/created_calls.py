@@ -5,9 +5,11 @@ the call_ref as its id from the first ring to the end.  Its hangup handler is se
 and every way in which it can end makes the record, whether this server still lives or not.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Set
+from itertools import compress
 from typing import Any
 
 from click2dial_agi.app.call_states import CallState, from_live, from_record
@@ -121,13 +123,9 @@ class CreatedCalls:
         if live is None:
             return None
         channel_id = _channel_of(call_ref, live)
+        # In this order: a channel that has gone meanwhile has ended, and does not ring again.
+        joined = await self._was_joined(channel_id)
         channel = await self._ari.channel(channel_id)
-        # Asterisk sets BRIDGEPEER when the channel is joined with another, and not before.
-        joined = (
-            channel is not None
-            and channel.get("state") == "Up"
-            and await self._ari.variable(channel_id, "BRIDGEPEER") != ""
-        )
         return from_live(live, CallState.of(channel, joined=joined))
 
     async def adopt(self, call_ref: str) -> dict[str, Any] | None:
@@ -145,9 +143,13 @@ class CreatedCalls:
         calls = await self.store.live()
         if not calls:
             return []
-        channels = await self._ari.channels()
-        joined = await self._ari.bridged_channels()
         ids = {call_ref: _channel_of(call_ref, live) for call_ref, live in calls.items()}
+        # In this order, as for one call.
+        joined = await self._ari.bridged_channels()
+        apart = [channel_id for channel_id in ids.values() if channel_id not in joined]
+        were_joined = await asyncio.gather(*map(self._was_joined, apart))
+        joined.update(compress(apart, were_joined))
+        channels = await self._ari.channels()
         return [
             from_live(live, CallState.of(channels[ids[call_ref]], joined=ids[call_ref] in joined))
             for call_ref, live in calls.items()
@@ -208,6 +210,17 @@ class CreatedCalls:
             if call_ref in call_refs:
                 found.setdefault(call_ref, channel_id)
         return found
+
+    async def _was_joined(self, channel_id: str) -> bool:
+        """Tell whether a channel has been joined with another, as far as it still tells.
+
+        The channel that dialled keeps the name of its peer.  BRIDGEPEER, which is empty again as
+        soon as they part, is what a client's channel has after a transfer.
+        """
+        for name in ("DIALEDPEERNAME", "BRIDGEPEER"):
+            if await self._ari.variable(channel_id, name):
+                return True
+        return False
 
     async def _admit(
         self, decision: Decision, known: Mapping[str, str], now: int

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.rest.office import OUTBOUND_ID, RING_TIMEOUT, Office, ended
+from tests.e2e.rest.office import CALLS, OUTBOUND_ID, RING_TIMEOUT, Office, ended
 
 
 def test_a_call_from_the_first_ring_to_the_record(office: Office) -> None:
@@ -53,6 +53,22 @@ def test_a_call_from_the_first_ring_to_the_record(office: Office) -> None:
     assert office.get(call_ref)["record"] == cdr
     assert office.listed() == {}
     assert office.delete(call_ref) == 204  # it has ended already
+
+
+def test_states_only_move_forward(office: Office) -> None:
+    """Whoever asks all the time never sees a phone ring again that was answered."""
+    seen: list[str] = []
+    listed: list[str] = []
+    with office.phone("answer"), office.client() as client:
+        call_ref = office.create(office.trunk.number("hang-up"))
+        while seen[-1:] != ["ended"]:
+            seen.append(client.get(f"{CALLS}/{call_ref}").json()["state"])
+            listed += [call["state"] for call in client.get(CALLS).json()["calls"]]
+        office.crm.pop()
+    order = ["ringing-agent", "ringing-callee", "up", "ended"]
+    assert "up" in seen
+    for states in (seen, listed):
+        assert states == sorted(states, key=order.index)
 
 
 @pytest.mark.parametrize(
