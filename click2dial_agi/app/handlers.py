@@ -204,7 +204,7 @@ def _answer(decision: Decision, dialed_at: str, integrator: Integrator | None) -
             variables.FACTS: facts.encode(known),
             variables.VERDICT: variables.VERDICT_REFUSE,
         }
-    answer = variables.describe_call(decision, facts.encode(known), integrator)
+    answer = variables.describe_call(decision, known, integrator)
     answer[variables.VERDICT] = variables.VERDICT_DIAL
     return answer
 

@@ -32,14 +32,11 @@ class _Formatter(logging.Formatter):
         return text
 
 
-# Under load a write to standard error costs as much as a call's rules; nobody reads faster.
-_FLUSH_AFTER = 0.02
-
-
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes what was logged in the last 20 ms at once: under load, one write for many lines.
+    """Writes what one turn of the event loop logs at once: under load, a write for many lines.
 
-    A warning goes out at once, with all that came before it.
+    A warning goes out at once, with all that came before it.  Nothing waits for longer than a turn:
+    what a server did before it was killed should be in its log.
     """
 
     def __init__(self) -> None:
@@ -63,7 +60,7 @@ class _Handler(logging.StreamHandler[TextIO]):
                 pass
             else:
                 if len(self._lines) == 1:
-                    loop.call_later(_FLUSH_AFTER, self.flush)
+                    loop.call_soon(self.flush)
                 return
         self.flush()
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from click2dial_agi.agi import check_variables
-from click2dial_agi.domain import facts, variables
+from click2dial_agi.domain import variables
 from click2dial_agi.domain.calls import CallDirection, Decision
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_extension
@@ -27,7 +27,7 @@ def agent_channel(
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
     call = decision.call
-    channel_variables = variables.describe_call(decision, facts.encode(known), integrator)
+    channel_variables = variables.describe_call(decision, known, integrator)
     check_variables(channel_variables)
     # An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be
     # shown a number that the trunk lets through.

@@ -1,5 +1,8 @@
 """The channel variables that the server and ``dialplan/click2dial.conf`` share."""
 
+from collections.abc import Mapping
+
+from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import Decision
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_extension
@@ -25,7 +28,8 @@ __all__ = [
     "describe_transfer",
 ]
 
-# Set by the dialplan before it asks a server, so that asking a second server is the same call.
+# Set by /outbound, or with the channel that the REST API creates.  For a call from a phone the
+# dialplan made it, in FACTS, before it asked a server: asking a second one is the same call.
 CALL_REF = "C2D_CALL_REF"
 
 # What is known of the call (click2dial_agi.domain.facts): at first what the phone asked for, as the
@@ -64,15 +68,19 @@ VERDICT_REFUSE = "refuse"
 RECEIPT = "C2D_RECEIPT"
 
 
-def describe_call(decision: Decision, known: str, integrator: Integrator) -> dict[str, str]:
+def describe_call(
+    decision: Decision, known: Mapping[str, str], integrator: Integrator
+) -> dict[str, str]:
     """Return the variables that tell the dialplan of a call to be dialled.
 
-    ``known`` is the text for FACTS.
+    ``known`` is what FACTS is to say.
     """
+    if integrator.record:
+        known = {**known, "record": "1"}
     described = {
         CALL_REF: decision.call.call_ref,
         CONTACT_REF: decision.call.contact_ref,
-        FACTS: known,
+        FACTS: facts.encode(known),
         DIAL: decision.dial,
         DIAL_NUMBER: decision.call.dial_number,
         RING_TIMEOUT: str(integrator.ring_timeout),
