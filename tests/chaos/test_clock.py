@@ -47,7 +47,7 @@ def test_the_clock_is_stepped_by_an_hour(
         clock.write_text(next(steps))
         pause(placing, 0.5)
         redis.resume()
-        pause(placing, 1.0)
+        pause(placing, 0.5)
 
     chaos(redis, only).run(step)
     hours = {line[11:13] for line in only.log().splitlines() if line[:2] == "20"}

@@ -1,24 +1,24 @@
 """Free ports on 127.0.0.1.
 
 They are drawn below the kernel's ephemeral range (32768 and up): a port that a stopped server wants
-back at its next start must not have become the source port of somebody's client meanwhile. The draw
-is random, so that two test runs on one machine rarely meet.
+back at its next start must not have become the source port of somebody's client meanwhile. For the
+same reason each process draws from a block of its own: tests run in several at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import socket
-from collections import deque
+from collections.abc import Iterator
+from itertools import cycle
 
-SINGLES = range(10_000, 15_000)
-RTP = range(15_000, 32_000)
+SINGLES = range(10_000, 20_000)
+BLOCK = 1_000  # far more than the tests of one process hold at a time
+RTP = range(20_000, 32_000)
 # One call holds four ports (RTP and RTCP on both legs): enough for 1000 calls at a time.
 RTP_SPAN = 4_000
-
-# A port that was given out may not be bound yet. Older ones are, or are free again.
-_recent: deque[int] = deque(maxlen=len(SINGLES) // 4)
 
 
 def is_free(port: int) -> bool:
@@ -33,13 +33,28 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that is free for TCP and UDP and was not given out lately."""
-    for _ in SINGLES:
-        port = random.choice(SINGLES)
-        if port not in _recent and is_free(port):
-            _recent.append(port)
+    """Return a port that is free for TCP and UDP and was not given out lately.
+
+    What was given out may not be bound yet, so all others of the block come first.
+    """
+    block = _block()
+    for _ in range(BLOCK):
+        if is_free(port := next(block)):
             return port
-    raise RuntimeError(f"no free port in {SINGLES}")
+    raise RuntimeError("no free port in our block")
+
+
+@functools.cache
+def _block() -> Iterator[int]:
+    """Return the ports of a block that no other process has, over and over."""
+    claim = socket.socket(socket.AF_UNIX)  # its name says whose the block is
+    firsts = range(SINGLES.start, SINGLES.stop, BLOCK)
+    for first in random.sample(firsts, len(firsts)):
+        with contextlib.suppress(OSError):
+            claim.bind(f"\0click2dial-ports-{first}")
+            claim.detach()  # open until this process ends
+            return cycle(range(first, first + BLOCK))
+    raise RuntimeError(f"{len(firsts)} processes have all ports in {SINGLES}")
 
 
 def rtp_range() -> tuple[int, int]:

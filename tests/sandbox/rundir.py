@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.sandbox import astconf
+from tests.sandbox.tree import locked
 
 HOME = "srv/c2d"
 
@@ -26,9 +27,10 @@ class RunDirectory:
 
     def make(self, files: Mapping[str, str], include: Path | None) -> None:
         """Make the directory and its configuration, all owned by the tree's asterisk user."""
-        self._sweep()
-        self._lock = self.path.with_suffix(".lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with locked("run-directories"):  # or two would sweep at once, or one the other's new lock
+            self._sweep()
+            self._lock = self.path.with_suffix(".lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         for name in ("click2dial", "lib/keys", "log", "run", "spool"):
             (self.path / name).mkdir(parents=True)
         etc = self.path / "etc"
