@@ -197,7 +197,8 @@ def _disposition(facts: Mapping[str, str], integrator: Integrator | None) -> Dis
 def _recording_url(facts: Mapping[str, str]) -> str:
     """Return the reference of a call's recording, which begins when the call is answered."""
     answered = "joined_at" in facts or facts.get("dialstatus") == "ANSWER"
-    return facts["call_ref"] if facts.get("record") == "1" and answered else ""
+    recorded = "1" in (facts.get("record"), facts.get("recorded"))
+    return facts["call_ref"] if recorded and answered else ""
 
 
 def _decided_call(facts: Mapping[str, str]) -> Call:

@@ -76,7 +76,8 @@ def describe_call(
     ``known`` is what FACTS is to say.
     """
     if integrator.record:
-        known = {**known, "record": "1"}
+        # Not `record`, which the dialplan before 0.1.1 adds by itself: no name may come twice.
+        known = {**known, "recorded": "1"}
     described = {
         CALL_REF: decision.call.call_ref,
         CONTACT_REF: decision.call.contact_ref,

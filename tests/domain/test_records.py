@@ -250,6 +250,7 @@ def test_any_facts_make_a_record_or_are_malformed(
     [
         ({}, ""),
         ({"record": "1"}, CALL_REF),
+        ({"recorded": "1"}, CALL_REF),
         ({"record": "yes"}, ""),
         ({"record": "1", "dialstatus": "BUSY", "hangup_cause": "17"}, ""),
         ({"record": "1", "dialstatus": "", "joined_at": "1700000005"}, CALL_REF),

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.routing import Route
 
 from click2dial_agi import __version__
 from click2dial_agi.app.created_calls import CreatedCalls, Refused
@@ -76,6 +77,10 @@ def create_application(
             # Handled here it costs half of what it does on its way through FastAPI.
             return refusal(refused)
         return JSONResponse(answer, 201, {"Location": f"{CALLS_PATH}/{answer['call_ref']}"})
+
+    # Ahead of the route above, which is there for its description: FastAPI has nothing to do for a
+    # request, and a third of the time goes with it.
+    app.router.routes.insert(0, Route(CALLS_PATH, create, methods=["POST"]))
 
     @app.get(
         CALLS_PATH,

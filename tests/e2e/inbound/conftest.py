@@ -77,6 +77,11 @@ PJSIP = f"""
     context = from-trunk
     aors =
 
+    [carrier](common)
+    context = from-trunk
+    aors =
+    trust_id_inbound = yes
+
     [2000](agent)
     aors = 2000
     [2000](aor)

@@ -285,6 +285,19 @@ def test_a_caller_without_number(switchboard: Asterisk, records: CRM, answers: C
     expect(records.pop(), result, number="")
 
 
+def test_a_parenthesis_in_the_callers_number_hides_nothing(
+    switchboard: Asterisk, records: CRM, answers: CRM
+) -> None:
+    identity = ("P-Asserted-Identity", "<sip:(27@127.0.0.1>")
+    with Phone(switchboard, "1001") as phone:
+        result = call(switchboard, agent="carrier", callee=ONE_AGENT, headers=[identity])
+        invite = phone.wait_invite()
+    assert pop_answer(answers)["number"] == ""
+    record = records.pop()
+    expect(record, result, number="")
+    assert invite.header_all("X-Teleforge-Call-Ref") == [record["call_ref"]]
+
+
 def test_an_agent_of_nobody_is_not_named(switchboard: Asterisk, records: CRM, answers: CRM) -> None:
     with Phone(switchboard, "2000"):
         result = call(switchboard, agent=CALLER, callee=FOREIGN)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.e2e.inbound.conftest import answers, inbound_server, records, switchboard
+from tests.e2e.inbound.conftest import answers, inbound_server, joined, records, switchboard
 
-__all__ = ["answers", "inbound_server", "records", "switchboard"]
+__all__ = ["answers", "inbound_server", "joined", "records", "switchboard"]

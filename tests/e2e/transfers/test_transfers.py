@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
 
 import pytest
 
+from click2dial_agi.domain import facts
 from tests.e2e.calls.desk import OUTBOUND_ID, servers
 from tests.e2e.inbound.conftest import CALLER, ONE_AGENT, QUEUE
 from tests.e2e.records import CRM
@@ -99,6 +101,30 @@ class TestBlind:
             agent.result()
             expect(records.pop(), number, extension="1001")
         trunk.wait_ended(trunk.wait_invite(number).call_id)
+
+    def test_no_server_took_the_end_of_a_call_whose_answer_one_took(
+        self, switchboard: Asterisk, trunk: Trunk, redis: RedisServer, joined: CRM
+    ) -> None:
+        """The receipt of the one is not taken for the other's."""
+        number, spool = trunk.number(), switchboard.spool_file
+        with (
+            Server(redis.url, integrator={"joined_notifications": True}) as server,
+            servers(switchboard, server.agi_url),
+            Phone(switchboard, "1001", mode="hang-up") as phone,
+            outbound(switchboard, number) as agent,
+        ):
+            agent.wait_status(200)
+            agent.transfer(to(switchboard, "1001"))
+            phone.wait_invite()
+            server.kill()
+            agent.result()
+            line = until(
+                lambda: spool.read_text("ascii") if spool.exists() else "", 10, "the spool"
+            )
+        spool.unlink()
+        told = json.loads(joined.pop_text())["payload"]
+        kept = facts.decode(line.strip())
+        assert (kept["call_ref"], kept["dialstatus"]) == (told["call_ref"], "ANSWER")
 
     @pytest.mark.parametrize("mode", ["busy", "decline", "unavailable"])
     def test_the_second_agent_does_not_answer(
