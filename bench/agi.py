@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from bench import yardstick
-from tests.sandbox import ports
-from tests.sandbox.process import Process, until
 from tests.sandbox.redis import LocalRedis
 from tests.sandbox.server import Server
 
@@ -43,24 +41,12 @@ def main() -> None:
         redis.start()
         server = stack.enter_context(Server(redis.url))
 
-        def peer(name: str, *argv: str) -> int:
-            port = ports.free_port()
-            command = [arg.format(port=port) for arg in argv]
-            process = Process(command, output=where / f"{name}.log")
-            stack.callback(process.kill)
-            until(partial(_listens, port, process), 15, f"{name}'s start")
-            return port
-
         rate = partial(yardstick.sessions_per_second, agiload)
-        limit = peer("limit-1", str(noop), "{port}", "1")
-        limit4 = peer("limit-4", str(noop), "{port}", "4")
-        pystrix = peer(
-            "pystrix", sys.executable, str(yardstick.FOLDER / "peer_pystrix.py"), "{port}"
-        )
-        panoramisk = peer(
-            "panoramisk",
-            *(sys.executable, str(yardstick.FOLDER / "peer_panoramisk.py"), "{port}", "uv"),
-        )
+        start = partial(yardstick.start_peer, stack, where)
+        limit = start(noop, "{port}", "1")
+        limit4 = start(noop, "{port}", "4")
+        pystrix = start(sys.executable, yardstick.FOLDER / "peer_pystrix.py", "{port}")
+        panoramisk = start(sys.executable, yardstick.FOLDER / "peer_panoramisk.py", "{port}", "uv")
         found = yardstick.alternate(
             [
                 ("limit, 1 command", lambda: rate(limit, "outbound", SESSIONS)),
@@ -81,16 +67,6 @@ def main() -> None:
     print("\n| server | sessions/s | of the limit | times pystrix's server |\n|---|---:|---:|---:|")
     for name, value in found.items():
         print(f"| {name} | {value:,.0f} | {value / base:.2f} | {value / peer_rate:.1f} |")
-
-
-def _listens(port: int, process: Process) -> bool:
-    """Look without connecting: a peer that reads on after the end of file would never stop."""
-    process.check_alive()
-    sockets = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return any(
-        fields[1].endswith(f":{port:04X}") and fields[3] == "0A"  # LISTEN
-        for fields in (line.split() for line in sockets)
-    )
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ They are not part of this project: `$C2D_YARDSTICK` names their folder, else ../
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from tests.sandbox.process import require
+from tests.sandbox import ports
+from tests.sandbox.process import Process, require, until
 
 FOLDER = Path(os.environ.get("C2D_YARDSTICK") or Path(__file__).parents[2] / "shared" / "bench")
 CONCURRENCY = 32
@@ -59,6 +62,26 @@ def build(where: Path) -> tuple[Path, Path]:
     subprocess.run([compiler, *flags, "-o", agiload, where / "agiload.c"], check=True)
     subprocess.run([compiler, "-O2", "-w", "-o", noop, folder() / "noop.c"], check=True)
     return agiload, noop
+
+
+def start_peer(stack: contextlib.ExitStack, where: Path, *command: str | Path) -> int:
+    """Run a server until the stack is left, and return the port that replaced ``{port}``."""
+    port = ports.free_port()
+    argv = [str(arg).format(port=port) for arg in command]
+    process = Process(argv, output=where / f"{port}.log")
+    stack.callback(process.kill)
+    until(partial(_listens, port, process), 15, f"the start of {argv[0]}")
+    return port
+
+
+def _listens(port: int, process: Process) -> bool:
+    """Look without connecting: a peer that reads on after the end of file would never stop."""
+    process.check_alive()
+    sockets = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(
+        fields[1].endswith(f":{port:04X}") and fields[3] == "0A"  # LISTEN
+        for fields in (line.split() for line in sockets)
+    )
 
 
 def sessions_per_second(agiload: Path, port: int, script: str, sessions: int) -> float:
