@@ -20,7 +20,6 @@ from tests.domain.examples import ACME
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import run
 from tests.sandbox import ports
-from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.server import Server
 
@@ -56,7 +55,6 @@ def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: P
     metrics = {"listen": f"127.0.0.1:{port}"}
     ended = facts.encode({**ASKED, **ENDED, "hangup_cause": "42"})
     with Server(redis.url, metrics=metrics, spool_dir=str(tmp_path)) as server:
-        until(lambda: not ports.is_free(port), 5, "the metrics")
 
         async def calls() -> None:
             await session(server.port, "outbound", facts.encode(ASKED))
@@ -90,7 +88,6 @@ def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: P
 def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
     port = ports.free_port()
     with Server(redis.url, metrics={"listen": f"127.0.0.1:{port}"}):
-        until(lambda: not ports.is_free(port), 5, "the metrics")
         url = f"http://127.0.0.1:{port}{path}"
         assert httpx.get(url, trust_env=False).status_code == 404
 

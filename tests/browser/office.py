@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.e2e.records import CRM
 from tests.sandbox import ports
 from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.server import Server
 from tests.sandbox.trunk import Trunk
@@ -124,5 +123,4 @@ def office(
     server.config = config
     server.write(config)
     with pbx, server, CRM(redis.url) as crm:
-        until(lambda: not ports.is_free(http_port), TIMEOUT, "the HTTP listener")
         yield Office(pbx, server, trunk, crm, http_port, edge_port, "https" if tls else "http")

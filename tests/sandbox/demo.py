@@ -63,7 +63,6 @@ def main() -> None:
         )
         http = add_http(server, pbx)
         stack.enter_context(server)
-        until(lambda: not ports.is_free(http), 10, "the server's HTTP")
         url = f"http://127.0.0.1:{http}"
         console.print(f"[green]✓[/] click2dial-agi   {server.agi_url}, {url}")
         version = pbx.cli("core show version").split(" built")[0]

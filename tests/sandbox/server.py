@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -41,7 +40,6 @@ class Server:
         *,
         integrator: Mapping[str, Any] | None = None,
         agi: Mapping[str, Any] | None = None,
-        log_level: str = "INFO",
         env: Mapping[str, str] | None = None,
         **sections: Any,
     ) -> None:
@@ -57,7 +55,6 @@ class Server:
             **sections,
         }
         self.write(self.config)
-        self._log_level = log_level
         self._env = env
         self._process: Process | None = None
 
@@ -78,25 +75,22 @@ class Server:
         self.config_path.write_text(yaml.safe_dump(dict(config)), "utf-8")
 
     def start(self) -> None:
-        """Start it and return when it accepts connections."""
+        """Start it and return when all its listeners accept connections, which its log says."""
+        before = len(self.log())
         process = self._process = Process(
             [
                 *(sys.executable, "-m", "click2dial_agi", "serve"),
-                *("--config", str(self.config_path), "--log-level", self._log_level),
+                *("--config", str(self.config_path), "--log-level", "INFO"),
             ],
             output=self.log_path,
             env=self._env,
         )
 
-        def listening() -> bool:
+        def serves() -> bool:
             process.check_alive()
-            try:
-                with socket.create_connection((HOST, self.port), 1):
-                    return True
-            except OSError:
-                return False
+            return " INFO FastAGI on " in self.log()[before:]
 
-        until(listening, START_TIMEOUT, "the server's start")
+        until(serves, START_TIMEOUT, "the server's start")
 
     def stop(self) -> int:
         """SIGTERM; return the exit status."""

@@ -13,10 +13,9 @@ from redis import Redis
 
 from tests.e2e.records import CRM
 from tests.e2e.rest.conftest import DIALPLAN
-from tests.e2e.rest.office import KEY, connect, product, running
+from tests.e2e.rest.office import KEY, connect, product
 from tests.sandbox import ports
 from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.server import Server
 from tests.sandbox.trunk import Trunk
@@ -93,11 +92,10 @@ def whole_house(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[House]
             extra_extensions=EXTENSIONS,
             extra_pjsip=PJSIP,
         ) as pbx,
-        running(connect(server, pbx)),
+        connect(server, pbx),
         CRM(redis.url) as acme_crm,
         CRM(other["redis"], "other:cdr") as other_crm,
     ):
-        until(lambda: not ports.is_free(port), 5, "the other's port")
         yield House(server, pbx, trunk, acme_crm, other_crm)
 
 

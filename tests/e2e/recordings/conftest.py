@@ -9,10 +9,9 @@ import pytest
 
 from tests.e2e.records import CRM
 from tests.e2e.rest.conftest import DIALPLAN
-from tests.e2e.rest.office import Office, connect, product, running
+from tests.e2e.rest.office import Office, connect, product
 from tests.sandbox import ports
 from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.trunk import Trunk
 
@@ -60,8 +59,7 @@ def studio(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[Office]:
         extra_pjsip=PJSIP,
     ) as pbx:
         server.config["recordings_dir"] = str(pbx.spool / "recordings")
-        with running(connect(server, pbx)), CRM(redis.url) as crm:
-            until(lambda: not ports.is_free(port), 5, "the other port")
+        with connect(server, pbx), CRM(redis.url) as crm:
             yield Office(server, pbx, trunk, crm, redis)
 
 

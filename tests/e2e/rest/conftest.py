@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from tests.e2e.records import CRM
-from tests.e2e.rest.office import Office, connect, product, running
+from tests.e2e.rest.office import Office, connect, product
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
@@ -36,7 +36,7 @@ def pbx(tree: Path, trunk: Trunk, unconnected: Server) -> Iterator[Asterisk]:
 @pytest.fixture(scope="session")
 def server(unconnected: Server, pbx: Asterisk) -> Iterator[Server]:
     """The server, started."""
-    with running(connect(unconnected, pbx)) as server:
+    with connect(unconnected, pbx) as server:
         yield server
 
 

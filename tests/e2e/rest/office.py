@@ -42,26 +42,6 @@ def product(redis: RedisServer, **integrator: Any) -> Server:
     )
 
 
-@contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """Run a server until the end of the block."""
-    with server:
-        wait_ready(server)
-        yield server
-
-
-def wait_ready(server: Server) -> None:
-    """Return when it answers HTTP, which is after FastAGI."""
-    address = server.config["integrators"][0]["http"]
-
-    def answers() -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"http://{address}/healthz", trust_env=False).is_success
-        return False
-
-    until(answers, 10, "the server's HTTP")
-
-
 def connect(server: Server, pbx: Asterisk, **changes: str) -> Server:
     """Tell a server how to reach a PBX."""
     login = {"ari_username": pbx.ari_username, "ari_password": pbx.ari_password}

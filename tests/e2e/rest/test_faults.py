@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.e2e.rest.office import Office, connect, ended, product, running, wait_ready
+from tests.e2e.rest.office import Office, connect, ended, product
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.process import until
 from tests.sandbox.redis import RedisServer
@@ -20,7 +20,6 @@ def test_the_server_is_killed_while_the_agents_phone_rings(office: Office) -> No
         # Nobody is needed for it: the dialplan dials the callee.
         office.trunk.wait_invite(callee)
         office.server.start()
-        wait_ready(office.server)
         office.wait_state(call_ref, "up")
         assert office.delete(call_ref) == 204
         cdr = office.crm.pop()
@@ -39,7 +38,6 @@ def test_the_server_is_away_until_the_call_has_ended(office: Office) -> None:
         assert office.crm.waiting() == 0
         assert call_ref in office.pbx.spool_file.read_text()
         office.server.start()
-        wait_ready(office.server)
         office.reap()
         assert office.crm.pop()["call_ref"] == call_ref
         office.reap()
@@ -90,14 +88,14 @@ def test_asterisk_hangs_while_the_call_is_created(office: Office) -> None:
 def test_asterisk_refuses(
     redis: RedisServer, pbx: Asterisk, office: Office, agent_dial: str, status: int, code: int
 ) -> None:
-    with running(connect(product(redis, agent_dial=agent_dial), pbx)) as server:
+    with connect(product(redis, agent_dial=agent_dial), pbx) as server:
         other = Office(server, pbx, office.trunk, office.crm, redis)
         assert other.post(office.trunk.number()).status_code == status
         assert ended(office.crm.pop()) == ("error", code)
 
 
 def test_a_wrong_ari_password(redis: RedisServer, pbx: Asterisk, office: Office) -> None:
-    with running(connect(product(redis), pbx, ari_password="not-it")) as server:
+    with connect(product(redis), pbx, ari_password="not-it") as server:
         other = Office(server, pbx, office.trunk, office.crm, redis)
         assert other.post(office.trunk.number()).status_code == 503
         assert ended(office.crm.pop()) == ("failed", 42)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.e2e.rest.office import CALLS, OUTBOUND_ID, Office, connect, product, running
+from tests.e2e.rest.office import CALLS, OUTBOUND_ID, Office, connect, product
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.redis import RedisServer
 from tests.sandbox.server import Server
@@ -17,7 +17,7 @@ from tests.sandbox.server import Server
 @pytest.fixture(scope="module")
 def second(redis: RedisServer, pbx: Asterisk) -> Iterator[Server]:
     """Another server of the same integrator, on the same Redis."""
-    with running(connect(product(redis), pbx)) as server:
+    with connect(product(redis), pbx) as server:
         yield server
 
 
