@@ -14,8 +14,8 @@ LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 
 def test_the_dialplan_knows_no_variable_that_nobody_sets() -> None:
     named = {value for name, value in vars(variables).items() if name.isupper()}
-    # Set(NAME=, MSet(…,NAME=, with two underscores or as SHARED(NAME,channel)=
-    set_there = set(re.findall(r"[(,](?:SHARED\()?_*(C2D_\w+)(?:,[^)]*)?\)?=", CODE))
+    # Set(NAME=, MSet(…,NAME=, with two underscores or as SHARED(NAME,channel)=, Set(${IF(…:NAME)}=
+    set_there = set(re.findall(r"[(,:](?:SHARED\()?_*(C2D_\w+)(?:,[^)]*)?(?:\)\}?)?=", CODE))
     globals_ = set(re.findall(r"^(C2D_\w+) *=>?", CODE, re.MULTILINE))
     inbound = {"C2D_AGENTS", "C2D_QUEUE", "C2D_QUEUE_TIMEOUT", "C2D_NEXT"}
     operators = {"C2D_EXTENSION"} | inbound
