@@ -83,6 +83,11 @@ class Call:
 
     def transfer(self, target: str) -> None:
         """Send REFER, so that the PBX connects the other side with a SIP URI."""
+        # The phone listens to its remote control once it has sent its ACK.
+        cseq = (self.wait_status(200).header("CSeq") or "").replace("INVITE", "ACK")
+        self._sipp.wait_message(
+            lambda m: m.sent and m.header("CSeq") == cseq, 5.0, f"the ACK of call {self.call_id}"
+        )
         self._sipp.control(self.call_id, "REFER", f"Refer-To: <{target}>\r\n")
 
     def result(self, timeout: float | None = None) -> CallResult:
