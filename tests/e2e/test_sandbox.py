@@ -35,6 +35,10 @@ class NoPbx:
 
     sip_port: int
 
+    def cli(self, command: str) -> str:
+        """Know of no channels."""
+        return ""
+
 
 @pytest.mark.parametrize(
     ("outcome", "status", "reason"),

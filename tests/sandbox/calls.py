@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tests.sandbox import uac
-from tests.sandbox.process import tail
+from tests.sandbox.process import tail, until
 from tests.sandbox.result import CallResult
 from tests.sandbox.sip import Message
 from tests.sandbox.sipp import LOCAL, Sipp
@@ -22,6 +22,8 @@ class Pbx(Protocol):
 
     @property
     def sip_port(self) -> int: ...
+
+    def cli(self, command: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ Then = HangUp | AwaitBye | Cancel
 class Call:
     """A call in progress."""
 
-    def __init__(self, sipp: Sipp, call_id: str, deadline: float) -> None:
+    def __init__(self, sipp: Sipp, call_id: str, deadline: float, pbx: Pbx, agent: str) -> None:
         self._sipp = sipp
+        self._pbx = pbx
+        self._agent = agent
         self.call_id = call_id
         self._deadline = deadline
 
@@ -88,7 +92,17 @@ class Call:
         self._sipp.wait_message(
             lambda m: m.sent and m.header("CSeq") == cseq, 5.0, f"the ACK of call {self.call_id}"
         )
+        # The PBX says 200 before it has joined the two, which it must have to transfer one of them.
+        until(self._is_joined, 5.0, f"{self._agent} joined")
         self._sipp.control(self.call_id, "REFER", f"Refer-To: <{target}>\r\n")
+
+    def _is_joined(self) -> bool:
+        """Say whether all channels of the agent are in a bridge."""
+        lines = self._pbx.cli("core show channels concise").splitlines()
+        bridges = [
+            line.split("!")[12] for line in lines if line.startswith(f"PJSIP/{self._agent}-")
+        ]
+        return bool(bridges) and all(bridges)
 
     def result(self, timeout: float | None = None) -> CallResult:
         """Wait for the end of the call; TimeoutError shows the messages so far and ends it."""
@@ -158,7 +172,7 @@ def place_call(
     target = f"{LOCAL}:{pbx.sip_port}"
     files = {uac.SPEECH: uac.SPEECH_TEXT} if speaks else None
     sipp = Sipp(uac.scenario(plan), [target, "-m", "1", "-cid_str", call_id], files=files)
-    return Call(sipp, call_id, timeout)
+    return Call(sipp, call_id, timeout, pbx, agent)
 
 
 def call(
