@@ -86,7 +86,7 @@ class Call:
         self._sipp.control(self.call_id, "MESSAGE")
 
     def transfer(self, target: str) -> None:
-        """Send REFER, so that the PBX connects the other side with a SIP URI."""
+        """Transfer the other side to a SIP URI, as soon as that can be done."""
         # The phone listens to its remote control once it has sent its ACK.
         cseq = (self.wait_status(200).header("CSeq") or "").replace("INVITE", "ACK")
         self._sipp.wait_message(
@@ -94,6 +94,10 @@ class Call:
         )
         # The PBX says 200 before it has joined the two, which it must have to transfer one of them.
         until(self._is_joined, 5.0, f"{self._agent} joined")
+        self.refer(target)
+
+    def refer(self, target: str) -> None:
+        """Send REFER now, whether there is still somebody to transfer or not."""
         self._sipp.control(self.call_id, "REFER", f"Refer-To: <{target}>\r\n")
 
     def _is_joined(self) -> bool:

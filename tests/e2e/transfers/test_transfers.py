@@ -368,7 +368,7 @@ def test_transfers_and_ends_at_the_same_time(
             with outbound(switchboard, number) as agent:
                 answered = agent.wait_status(200).at
                 time.sleep(max(answered + 0.99 - time.time(), 0))
-                agent.transfer(to(switchboard, "1001"))
+                agent.refer(to(switchboard, "1001"))
                 agent.result()
             numbers.append(number)
     assert [records.pop()["number"] for _ in numbers] == numbers
