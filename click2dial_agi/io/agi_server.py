@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 # busy.  The kernel cuts this to net.core.somaxconn (4096 by default).
 _BACKLOG = 4096
 
+_GONE = "Asterisk closed the AGI session"
+
 
 class AGISession(asyncio.Protocol):
     """One session as a handler sees it: its environment, and commands to execute."""
@@ -93,11 +95,10 @@ class AGISession(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.receive_eof()
-        gone = SessionClosed("Asterisk closed the AGI session")
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(gone)
+            self._reply.set_exception(SessionClosed(_GONE))
         elif self._finish is not None:
-            self._end(gone)
+            self._end(SessionClosed(_GONE))
         # A handler that is still at work goes on: a record on its way to Redis must arrive even
         # if Asterisk has just died.
         if self._task is None or self._task.done():
@@ -146,11 +147,10 @@ class AGISession(asyncio.Protocol):
     def _end(self, error: Exception | None = None) -> None:
         """Close, and tell of what went wrong."""
         self._finish = None
+        asked = self.environment
         if isinstance(error, Click2DialError):
-            asked = self.environment
             log.warning("AGI %s on %s: %s", asked.script, asked.channel, error)
         elif error is not None:
-            asked = self.environment
             log.error("AGI %s on %s failed", asked.script, asked.channel, exc_info=error)
         self._transport.close()
         self._server.forget(self)
