@@ -7,11 +7,16 @@ STAMP = .venv/.installed
 SOFTPHONE = click2dial_agi/softphone
 LIBRARIES = tests/browser/node_modules/.package-lock.json
 
-.PHONY: demo test chaos lint bench sandbox softphone browser redis clean help
+# The package as `pip install .` leaves it, in a folder that goes before the sources.
+COMPILED = build/compiled
+AS_INSTALLED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
+
+.PHONY: demo test test-compiled compiled chaos lint bench sandbox softphone browser redis clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
+	@echo "make test-compiled  the same tests on the package as pip installs it"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
@@ -27,6 +32,10 @@ demo: sandbox softphone
 test: sandbox redis softphone browser
 	$(BIN)/python -m pytest --cov -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+test-compiled: sandbox redis softphone browser compiled
+	C2D_TEST_COMPILED=1 $(AS_INSTALLED) $(BIN)/python -m pytest -o pythonpath= \
+		-n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
 chaos: sandbox redis
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
 
@@ -35,9 +44,20 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: sandbox redis
+bench: sandbox redis compiled
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
-	$(BIN)/python -m bench $(ARGS)
+	$(AS_INSTALLED) $(BIN)/python -m bench $(ARGS)
+
+compiled: $(COMPILED)/.installed
+
+$(COMPILED)/.installed: $(STAMP) setup.py $(SOFTPHONE)/dist/softphone.js $(shell find click2dial_agi -name '*.py')
+	@sh tests/sandbox/apt-packages.sh gcc
+	@echo "Compiling"
+	@rm -rf $(COMPILED)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(COMPILED) .
+	@ls $(COMPILED)/click2dial_agi__mypyc.*.so >/dev/null || \
+		(echo "Not compiled: that takes gcc and Python's headers (python3-dev)" >&2; exit 1)
+	@touch $@
 
 sandbox: $(STAMP)
 	@sh tests/sandbox/apt-packages.sh

@@ -58,7 +58,7 @@ class FieldError:
 
 def is_extension(value: str) -> bool:
     """Tell whether ``value`` is an internal extension: 3-4 digits."""
-    return _EXTENSION.fullmatch(value) is not None
+    return len(value) <= 4 and _EXTENSION.fullmatch(value) is not None
 
 
 def is_number(value: str) -> bool:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,9 +24,9 @@ from click2dial_agi.app.drain import Drain
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
-from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.agi_server import AGIServer, AGISession
 from click2dial_agi.io.config_file import load_config
+from tests.agi.wire import environment
 from tests.app.serving import ASKED, ENDED
 
 #: More than there are: a call ends the loop by coming to its end unharmed.
@@ -76,25 +75,45 @@ class Ending:
         except BlockingIOError:
             return False
 
-    async def execute(self, _: object) -> None:
-        """Take the receipt as Asterisk does, which may come before or after the end."""
-        await asyncio.sleep(0)
-        os.write(self.pipe[1], b"1")
-        await asyncio.sleep(0)
-
     async def end(self, config: Config, how: str = "", point: int = 0) -> None:
         deliveries = Deliveries(config)
         deliveries.use(config)
-        environment = SimpleNamespace(
-            script="ended", query=self.facts, argument=lambda _: self.facts, channel="PJSIP/1000-1"
-        )
-        session = cast(AGISession, SimpleNamespace(environment=environment, execute=self.execute))
+        server = AGIServer(CallHandlers(config, deliveries.by_name), config.agi)
+        server.loop = asyncio.get_running_loop()
+        session = AGISession(server)
+        asterisk = Asterisk(session, self.pipe[1])
+        handles = cast(Any, asyncio.Handle)
+        run = handles._run
         {"step": _kill_at_step, "statement": _kill_at_statement}.get(how, lambda _: None)(point)
-        try:
-            await cast(Any, CallHandlers(config, deliveries.by_name)(session))
-        except NotificationError:
-            return
-        await deliveries.close()
+        session.connection_made(asterisk)
+        session.data_received(environment(f"ended?{self.facts}"))
+        await asterisk.closed.wait()
+        handles._run = run  # what is left to do belongs to the calls before
+        if asterisk.was_asked:
+            await deliveries.close()
+
+
+class Asterisk(asyncio.Transport):
+    """Asterisk as a session sees it; a receipt goes into a pipe."""
+
+    def __init__(self, session: AGISession, receipts: int) -> None:
+        super().__init__()
+        self.closed = asyncio.Event()
+        self.was_asked = False
+        self._session = session
+        self._receipts = receipts
+        self._loop = asyncio.get_running_loop()
+
+    def write(self, _: object) -> None:
+        self.was_asked = True
+        self._loop.call_soon(self._take_receipt)
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def _take_receipt(self) -> None:
+        os.write(self._receipts, b"1")
+        self._session.data_received(b"200 result=0\n")
 
 
 def _kill_at_step(point: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from click2dial_agi import __version__
 from click2dial_agi.app.service import Service
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
@@ -181,6 +182,7 @@ def test_the_start_tells_what_is_served(caplog: pytest.LogCaptureFixture) -> Non
             await eventually(lambda: "integrators.acme" in caplog.text)
 
     run(scenario())
+    assert f"click2dial-agi {__version__}, " in caplog.text
     assert f"FastAGI on 127.0.0.1:{port}" in caplog.text
     assert f"integrator acme: extensions 1000-1999, 300, notifications on {LIST}" in caplog.text
     assert "integrators.acme.caller_ids.owned is empty" in caplog.text

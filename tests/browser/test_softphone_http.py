@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 
-from tests.browser.office import API_KEY, HOST, ROOT, Office
+import click2dial_agi
+from tests.browser.office import API_KEY, HOST, Office
 from tests.sandbox.redis import RedisServer
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -66,7 +68,7 @@ def test_files_are_sent_once(http: httpx.Client) -> None:
 
 
 def test_a_page_that_was_not_built(http: httpx.Client) -> None:
-    script = ROOT / "click2dial_agi/softphone/dist/softphone.js"
+    script = Path(click2dial_agi.__file__).parent / "softphone/dist/softphone.js"
     aside = script.rename(script.with_suffix(".aside"))
     try:
         answer = http.get("/softphone")

@@ -1,11 +1,16 @@
 #!/bin/sh
-# Debian packages that the private Asterisk and its phones need, or, when named, a program of the
-# same package name (npm, chromium, redis-server).  Quick when they are there.
+# Debian packages that the private Asterisk and its phones need, or, when named, those of a program
+# (npm, chromium, redis-server, gcc).  Quick when they are there.
 set -eu
 missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 if [ $# -gt 0 ]; then
-	for program; do need "$program" "$program"; done
+	for program; do
+		case $program in
+		gcc) need gcc "gcc libc6-dev python3-dev" ;;
+		*) need "$program" "$program" ;;
+		esac
+	done
 else
 	need debootstrap debootstrap
 	need sipp sip-tester
