@@ -49,7 +49,11 @@ def extensions() -> list[Any]:
     from mypyc.build import mypycify
 
     sources = [f"click2dial_agi/{module}.py" for module in MODULES.split()]
-    return mypycify([*MYPY, *sources], opt_level="3", group_name="click2dial_agi")
+    try:
+        return mypycify([*MYPY, *sources], opt_level="3", group_name="click2dial_agi")
+    except SystemExit:  # a mypy to come may find fault with types that are good today
+        print("not compiled, but as good otherwise: see mypy's errors", file=sys.stderr)
+        return []
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNothing})

@@ -46,6 +46,8 @@ def decode(text: str) -> dict[str, str]:
         raise MalformedFacts("facts", "each name once")
     for name, value in facts.items():
         if "%" in value:
+            # The only one in a call's good facts is in the channel's name, and this is quicker.
+            value = value.replace("%2F", "/")
             facts[name] = unquote_to_bytes(value).decode("utf-8", "replace")
     return facts
 

@@ -19,11 +19,13 @@ def logger() -> Iterator[logging.Logger]:
     """Put logging back as it was for the tests that follow."""
     logger = logging.getLogger("click2dial_agi")
     before = (logger.handlers, logger.propagate, logger.level)
+    factory = logging.getLogRecordFactory()
     switches = {name: vars(logging)[name] for name in SWITCHES}
     yield logger
     logger.handlers, logger.propagate = before[:2]
     logger.setLevel(before[2])
     vars(logging).update(switches)
+    logging.setLogRecordFactory(factory)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,12 @@ def test_an_event_is_one_line_with_its_time(capfd: pytest.CaptureFixture[str]) -
     configure_logging("INFO")
     log = logging.getLogger("click2dial_agi.calls")
     log.info("%s ended", "call")
+    log.info("%(who)s called", {"who": "1000"})
     log.debug("unseen")
-    line = capfd.readouterr().err
+    first, second = capfd.readouterr().err.splitlines()
     time = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{4}"
-    assert re.fullmatch(rf"{time} INFO call ended\n", line)
+    assert re.fullmatch(rf"{time} INFO call ended", first)
+    assert re.fullmatch(rf"{time} INFO 1000 called", second)
 
 
 def test_an_exception_comes_with_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
