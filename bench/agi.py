@@ -15,8 +15,8 @@ from bench import yardstick
 from tests.sandbox.redis import LocalRedis
 from tests.sandbox.server import Server
 
-SESSIONS = 20_000
-PEER_SESSIONS = 4_000
+SESSIONS = 40_000
+PEER_SESSIONS = 8_000
 
 _REF = "?call_ref=00000000-0000-4000-8000-000000000000&dialed_at=1795444038"
 OUTBOUND = (
