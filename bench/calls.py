@@ -3,7 +3,8 @@
 Between them the least that a FastAGI server can cost which is asked before a call and told after
 it: the yardstick's no-op server, in a dialplan that does nothing else.
 
-First at one rate: what a call waits for its 200, and what it costs Asterisk and the server in CPU.
+First at one rate: what a call waits for its 200, and what it costs Asterisk, the server, and all
+together (SIPp and Redis, too) in CPU, by which the machine takes more calls or fewer.
 Then the rate is raised until the slowest twentieth of the calls waits more than 20 ms, or a call
 fails, twice in a row; the highest rate below that counts.  `python -m bench.calls`
 """
@@ -17,7 +18,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from bench.yardstick import alternate, build, cpu_seconds, start_peer
+from bench.yardstick import all_cpu_seconds, alternate, build, cpu_seconds, start_peer
 from tests.sandbox.asterisk import Asterisk
 from tests.sandbox.load import LoadResult, load
 from tests.sandbox.redis import LocalRedis
@@ -103,17 +104,28 @@ def print_costs(pbx: Asterisk, server: Server, agents: dict[str, str]) -> None:
     for run in range(RUNS + 1):
         print(f"run {run} of {RUNS}" if run else "warming up", file=sys.stderr)
         for name, agent in agents.items():
-            before = cpu_seconds(pbx.pid), cpu_seconds(server.pid)
+            before = costs_so_far(pbx, server)
             result = place(pbx, agent, STEADY)
-            after = cpu_seconds(pbx.pid), cpu_seconds(server.pid)
+            after = costs_so_far(pbx, server)
             costs = [(b - a) / len(result.calls) for a, b in zip(before, after, strict=True)]
             if run:
                 found[name].append((result.p50, result.p95, *costs))
-    print(f"\n| calls, {STEADY}/s | p50 | p95 | CPU: Asterisk | CPU: server |")
-    print("|---|---:|---:|---:|---:|")
-    for name, runs in found.items():
-        cells = [f"{statistics.median(one) * 1000:.1f} ms" for one in zip(*runs, strict=True)]
-        print(f"| {name} | {' | '.join(cells)} |")
+    print(
+        f"\n| calls, {STEADY}/s | p50 | p95 | CPU: Asterisk | CPU: server | CPU: all | of plain |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    medians = {
+        name: [statistics.median(one) for one in zip(*runs, strict=True)]
+        for name, runs in found.items()
+    }
+    for name, values in medians.items():
+        cells = [f"{value * 1000:.1f} ms" for value in values]
+        print(f"| {name} | {' | '.join(cells)} | {medians['plain Dial()'][-1] / values[-1]:.2f} |")
+
+
+def costs_so_far(pbx: Asterisk, server: Server) -> tuple[float, float, float]:
+    """Return the CPU seconds that Asterisk, the server, and all processes have had."""
+    return cpu_seconds(pbx.pid), cpu_seconds(server.pid), all_cpu_seconds()
 
 
 def highest(pbx: Asterisk, agent: str) -> float:
