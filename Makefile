@@ -7,9 +7,15 @@ STAMP = .venv/.installed
 SOFTPHONE = click2dial_agi/softphone
 LIBRARIES = tests/browser/node_modules/.package-lock.json
 
+PIP = $(BIN)/pip install -qq --disable-pip-version-check
+
 # The package as `pip install .` leaves it, in a folder that goes before the sources.
 COMPILED = build/compiled
 AS_INSTALLED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
+
+# The tests wait more than they compute: three processes keep two cores busy, each with a PBX of its
+# own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
+PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-compiled compiled chaos lint bench sandbox softphone browser redis clean help
 
@@ -27,14 +33,11 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m tests.sandbox.demo $(if $(KEEP),--keep)
 
-# The tests wait more than they compute: three processes keep two cores busy, each with a PBX of its
-# own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 test: sandbox redis softphone browser
-	$(BIN)/python -m pytest --cov -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
 
 test-compiled: sandbox redis softphone browser compiled
-	C2D_TEST_COMPILED=1 $(AS_INSTALLED) $(BIN)/python -m pytest -o pythonpath= \
-		-n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	C2D_TEST_COMPILED=1 $(AS_INSTALLED) $(BIN)/python -m pytest -o pythonpath= $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
@@ -45,7 +48,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: sandbox redis compiled
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(PIP) -e '.[bench]'
 	$(AS_INSTALLED) $(BIN)/python -m bench $(ARGS)
 
 compiled: $(COMPILED)/.installed
@@ -54,7 +57,7 @@ $(COMPILED)/.installed: $(STAMP) setup.py $(SOFTPHONE)/dist/softphone.js $(shell
 	@sh tests/sandbox/apt-packages.sh gcc
 	@echo "Compiling"
 	@rm -rf $(COMPILED)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(COMPILED) .
+	@$(PIP) --no-deps --target $(COMPILED) .
 	@ls $(COMPILED)/click2dial_agi__mypyc.*.so >/dev/null || \
 		(echo "Not compiled: that takes gcc and Python's headers (python3-dev)" >&2; exit 1)
 	@touch $@
@@ -87,7 +90,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@echo "Installing Python packages into .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		(apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,demo]'
+	@$(PIP) -e '.[test,demo]'
 	@touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""Compiles, with mypyc, what every AGI session runs through.  All else is said in setup.cfg.
+"""Compiles, with mypyc, the protocol, the rules and the call handlers.  All else is in setup.cfg.
 
 A wheel is compiled, and so is what `pip install .` installs.  An editable install is not: there the
 sources run as they stand.  A machine without a C compiler or Python's headers gets a wheel of

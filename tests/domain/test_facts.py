@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,13 @@ def test_encoded_facts_hold_nothing_that_the_dialplan_reads(facts: dict[str, str
 def test_any_bytes_of_a_phone_survive_or_become_the_replacement_character(data: bytes) -> None:
     assert decode(f"callee={quote_from_bytes(data, safe='')}") == {
         "callee": data.decode("utf-8", "replace")
+    }
+
+
+@given(st.text(st.sampled_from("%2F5fa/"), max_size=40))
+def test_a_slash_read_ahead_of_the_other_escapes_makes_no_difference(value: str) -> None:
+    assert decode(f"channel={value}") == {
+        "channel": unquote_to_bytes(value).decode("utf-8", "replace")
     }
 
 
