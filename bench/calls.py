@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from bench.yardstick import all_cpu_seconds, alternate, build, cpu_seconds, start_peer
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.load import LoadResult, load
-from tests.sandbox.redis import LocalRedis
-from tests.sandbox.server import Server
-from tests.sandbox.tree import asterisk_tree
-from tests.sandbox.trunk import Trunk
+from sandbox.asterisk import Asterisk
+from sandbox.load import LoadResult, load
+from sandbox.redis import LocalRedis
+from sandbox.server import Server
+from sandbox.tree import asterisk_tree
+from sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
 LATE = 0.020  # seconds, at the 95th percentile

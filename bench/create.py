@@ -19,13 +19,13 @@ import httpx
 
 from bench.http_load import Target, latencies, posts_per_second
 from bench.yardstick import alternate
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import Process, until
-from tests.sandbox.redis import LocalRedis
-from tests.sandbox.server import Server
-from tests.sandbox.tree import asterisk_tree
-from tests.sandbox.trunk import Trunk
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.process import Process, until
+from sandbox.redis import LocalRedis
+from sandbox.server import Server
+from sandbox.tree import asterisk_tree
+from sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
 KEY = "key-of-bench"

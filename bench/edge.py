@@ -26,10 +26,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from bench.yardstick import cpu_seconds
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import Process, until
-from tests.sandbox.tree import asterisk_tree
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.process import Process, until
+from sandbox.tree import asterisk_tree
 
 BATCH = 500  # round trips on one connection before the other has its turn
 

@@ -28,9 +28,9 @@ from click2dial_agi.domain.records import Notification
 from click2dial_agi.io.config_file import load_config
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_writer import RedisWriter
-from tests.sandbox.process import Process, until
-from tests.sandbox.redis import LocalRedis
-from tests.sandbox.server import Server
+from sandbox.process import Process, until
+from sandbox.redis import LocalRedis
+from sandbox.server import Server
 
 SESSIONS = 6_000
 RUNS = 9

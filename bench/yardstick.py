@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from tests.sandbox import ports
-from tests.sandbox.process import Process, require, until
+from sandbox import ports
+from sandbox.process import Process, require, until
 
 FOLDER = Path(os.environ.get("C2D_YARDSTICK") or Path(__file__).parents[2] / "shared" / "bench")
 CONCURRENCY = 32

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from redis import Redis
 
-from tests.sandbox.redis import RedisServer, redis_server
+from sandbox.redis import RedisServer, redis_server
 
 # No deadline for one example: the machine may be busy.
 settings.register_profile("tests", deadline=None, max_examples=60)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.sandbox.process import require, until
-from tests.sandbox.redis import RedisServer
+from sandbox.process import require, until
+from sandbox.redis import RedisServer
 
 DOCS = Path(__file__).parents[1] / "docs/consumers.md"
 LIST = "enigma:notifications:cdr"

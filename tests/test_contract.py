@@ -12,11 +12,11 @@ import pytest
 from click2dial_agi.domain.calls import decide
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.records import read_event
+from sandbox.redis import RedisServer
 from tests.domain.examples import ACME, request
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import CALLS, serve
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 DOCS = Path(__file__).parents[1] / "docs" / "contract.md"
 EXAMPLES = dict(re.findall(r"<!-- (.+?) -->\n```\w+\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL))

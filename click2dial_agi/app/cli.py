@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from click2dial_agi.app.version import describe_build
+from click2dial_agi import __version__
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
 from click2dial_agi.io.config_file import load_config
@@ -202,8 +202,8 @@ def drain(
 
 @app.command()
 def version() -> None:
-    """Print the version, and whether it is compiled: the same, but faster."""
-    print(describe_build())
+    """Print the version."""
+    print(__version__)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Callable
 
+from click2dial_agi import __version__
 from click2dial_agi.app.delivery import Deliveries
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
@@ -13,7 +14,6 @@ from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.metrics import create_metrics
 from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.retention import sweep_forever
-from click2dial_agi.app.version import describe_build
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
@@ -134,7 +134,7 @@ class Service:
         log.info("metrics on http://%s/metrics", self._config.metrics.listen)
 
     def _announce(self) -> None:
-        log.info("click2dial-agi %s", describe_build())
+        log.info("click2dial-agi %s", __version__)
         log.info("FastAGI on %s:%d", self._config.agi.listen.host, self._agi.port)
         if self._edge is not None:
             self._edge.announce()

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from redis import Redis
 
+from sandbox.redis import RedisServer
 from tests.app.test_drain import refs
 from tests.domain.examples import ACME
-from tests.sandbox.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,10 +18,10 @@ from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.domain.examples import ACME
 from tests.io.running import eventually, run
 from tests.io.test_journal import LIST, note
-from tests.sandbox.redis import RedisServer
 
 TIMEOUT = 0.2
 

@@ -17,9 +17,9 @@ from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, config
 from tests.io.running import eventually, run
-from tests.sandbox.redis import RedisServer
 
 LIST = "enigma:notifications:cdr"
 

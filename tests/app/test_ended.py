@@ -13,11 +13,11 @@ from click2dial_agi.domain import facts
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, RECEIPT, config, serving
 from tests.domain.examples import CALL_REF
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 LIST = "enigma:notifications:cdr"
 

@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.domain import facts
+from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, RECEIPT, config, serving
 from tests.domain.examples import CALL_REF
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 ANSWERED = facts.encode(
     {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from click2dial_agi.app.logs import configure_logging, mask
-
-SWITCHES = ("logThreads", "logProcesses", "logMultiprocessing", "_srcfile")
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +17,9 @@ def logger() -> Iterator[logging.Logger]:
     """Put logging back as it was for the tests that follow."""
     logger = logging.getLogger("click2dial_agi")
     before = (logger.handlers, logger.propagate, logger.level)
-    factory = logging.getLogRecordFactory()
-    switches = {name: vars(logging)[name] for name in SWITCHES}
     yield logger
     logger.handlers, logger.propagate = before[:2]
     logger.setLevel(before[2])
-    vars(logging).update(switches)
-    logging.setLogRecordFactory(factory)
 
 
 @pytest.mark.parametrize(
@@ -67,28 +61,35 @@ def test_an_exception_comes_with_its_traceback(capfd: pytest.CaptureFixture[str]
     assert lines[-1] == "KeyError: 'oops'"
 
 
-def test_one_turn_of_the_loop_is_written_at_once_and_in_order(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+@pytest.mark.case("K1")
+def test_no_line_is_lost_between_threads(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("INFO")
     log = logging.getLogger("click2dial_agi")
-    written = []
 
-    async def scenario() -> None:
-        log.info("one")
-        log.info("two")
-        written.append(capfd.readouterr().err)
-        await asyncio.sleep(0)
-        written.append(capfd.readouterr().err)
-        log.info("three")
-        log.warning("four")  # does not wait, nor does what came before it
-        written.append(capfd.readouterr().err)
-        log.info("five")
+    def write() -> None:
+        for _ in range(4000):
+            log.info("line")
 
-    asyncio.run(scenario())
-    written.append(capfd.readouterr().err)
-    messages = [[line.split()[-1] for line in text.splitlines()] for text in written]
-    assert messages == [[], ["one", "two"], ["three", "four"], ["five"]]
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert capfd.readouterr().err.count("INFO line\n") == 8000
+
+
+@pytest.mark.case("K1")
+def test_others_loggers_and_formatters_are_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO")
+    theirs = logging.getLogger("somebody.else")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(threadName)s %(process)d %(module)s %(message)s"))
+    theirs.addHandler(handler)
+    try:
+        theirs.warning("heard")
+    finally:
+        theirs.removeHandler(handler)
+    assert re.fullmatch(r"MainThread [0-9]+ test_logs heard\n", capfd.readouterr().err)
 
 
 def test_configuring_twice_does_not_log_twice(capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,13 @@ from click2dial_agi.app.service import Service
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import parse_config
 from click2dial_agi.exceptions import StartupError
+from sandbox import ports
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.app.serving import ASKED, ENDED
 from tests.domain.examples import ACME
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import run
-from tests.sandbox import ports
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 Samples = dict[tuple[str, ...], float]
 

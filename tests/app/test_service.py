@@ -17,13 +17,13 @@ from click2dial_agi.app.service import Service
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
+from sandbox import ports
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.app import serving
 from tests.app.serving import ASKED, ENDED, RECEIPT, mset
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import eventually, run
-from tests.sandbox import ports
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 LIST = "enigma:notifications:cdr"
 
@@ -182,7 +182,7 @@ def test_the_start_tells_what_is_served(caplog: pytest.LogCaptureFixture) -> Non
             await eventually(lambda: "integrators.acme" in caplog.text)
 
     run(scenario())
-    assert f"click2dial-agi {__version__}, " in caplog.text
+    assert f"click2dial-agi {__version__}" in caplog.text
     assert f"FastAGI on 127.0.0.1:{port}" in caplog.text
     assert f"integrator acme: extensions 1000-1999, 300, notifications on {LIST}" in caplog.text
     assert "integrators.acme.caller_ids.owned is empty" in caplog.text

@@ -17,13 +17,13 @@ from click2dial_agi.app.cli import app
 from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.app.test_drain import line, ref, refs
 from tests.domain.examples import ACME
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 ETC = Path(__file__).parents[2] / "etc"
 AWAY = "redis://127.0.0.1:1/0"

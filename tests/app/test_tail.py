@@ -16,10 +16,10 @@ from click2dial_agi.app.tail import describe, follow
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, config
 from tests.domain.examples import CALL_REF
 from tests.io.running import eventually, run
-from tests.sandbox.redis import RedisServer
 
 LIST = "enigma:notifications:cdr"
 RECORD = {

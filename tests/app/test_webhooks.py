@@ -22,10 +22,10 @@ from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.webhooks import gives_up, pause, sign
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import read_waiting
+from sandbox.redis import RedisServer
 from tests.domain.examples import ACME
 from tests.io.running import eventually, run
 from tests.io.test_journal import note
-from tests.sandbox.redis import RedisServer
 
 SECRET = "a-secret-of-the-crm"
 DOCS = Path(__file__).parents[2] / "docs" / "webhooks.md"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from sandbox.astconf import agent_password
 from tests.browser.chromium import audio, await_audio
 from tests.browser.office import API_KEY, Office
-from tests.sandbox.astconf import agent_password
 
 #: Where `picture` leaves its screenshots; nowhere if this is not set.
 SCREENSHOTS = os.environ.get("C2D_SCREENSHOTS", "")

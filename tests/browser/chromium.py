@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.sandbox.process import until
+from sandbox.process import until
 
 TIMEOUT = 10.0
 

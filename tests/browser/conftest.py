@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from sandbox.redis import RedisServer, redis_server
+from sandbox.trunk import Trunk
 from tests.browser.chromium import chromium, chromium_path, new_page
 from tests.browser.office import ROOT, Office, office
 from tests.e2e.conftest import _unable as unable
 from tests.e2e.conftest import pytest_runtest_makereport, tree, trunk
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.trunk import Trunk
 
 __all__ = ["pytest_runtest_makereport", "tree", "trunk"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from sandbox.astconf import agent_password
 from tests.browser.office import HOST, ROOT
-from tests.sandbox.astconf import agent_password
 
 DOCS = ROOT / "docs" / "softphone.md"
 MODULES = ROOT / "tests" / "browser" / "node_modules"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from sandbox.process import until
 from tests.browser.chromium import TIMEOUT, await_audio
 from tests.browser.examples import Example, Site, open_example, read_example
 from tests.browser.office import ECHO, HANGS_UP, Office
-from tests.sandbox.process import until
 
 LIBRARIES = ("sip.js-0.7", "sip.js", "jssip")
 FAMILIES = ("Teleforge", "Platforma")

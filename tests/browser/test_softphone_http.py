@@ -14,8 +14,8 @@ import pytest
 from redis import Redis
 
 import click2dial_agi
+from sandbox.redis import RedisServer
 from tests.browser.office import API_KEY, HOST, Office
-from tests.sandbox.redis import RedisServer
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 

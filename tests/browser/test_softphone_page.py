@@ -9,13 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from sandbox.process import require, until
+from sandbox.redis import RedisServer
+from sandbox.trunk import Trunk
 from tests.browser.agent import Agent
 from tests.browser.chromium import chromium, new_page
 from tests.browser.examples import MODULES
 from tests.browser.office import ECHO, Office, office
-from tests.sandbox.process import require, until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.trunk import Trunk
 
 AXE = MODULES / "axe-core" / "axe.min.js"
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.chaos.ledger import Chaos, connect
 from tests.e2e.conftest import tree, trunk
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 __all__ = ["tree", "trunk"]
 

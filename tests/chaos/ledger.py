@@ -21,12 +21,12 @@ from redis.retry import Retry
 
 from click2dial_agi.io.journal import read_waiting
 from click2dial_agi.io.spool import Spool
+from sandbox.asterisk import Asterisk
+from sandbox.load import LoadCall, LoadResult, load
+from sandbox.process import until
+from sandbox.trunk import Trunk
 from tests.e2e.calls.desk import OUTBOUND_ID
 from tests.e2e.records import CDR_LIST, Payload, read_cdr
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.load import LoadCall, LoadResult, load
-from tests.sandbox.process import until
-from tests.sandbox.trunk import Trunk
 
 CALLS = int(os.environ.get("C2D_CHAOS_CALLS", "100"))
 RATE = 20

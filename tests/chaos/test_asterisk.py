@@ -6,13 +6,13 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
+from sandbox.asterisk import Asterisk
+from sandbox.load import LoadResult
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.chaos.conftest import DIALPLAN
 from tests.chaos.ledger import Chaos, connect, pause
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.load import LoadResult
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 
 def test_asterisk_is_killed(tree: Path, trunk: Trunk, redis: RedisServer) -> None:

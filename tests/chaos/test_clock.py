@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from itertools import cycle
 from pathlib import Path
 
+from sandbox.load import LoadResult
+from sandbox.process import MissingToolError
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.chaos.ledger import Chaos, pause
-from tests.sandbox.load import LoadResult
-from tests.sandbox.process import MissingToolError
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 
 def libfaketime() -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.load import LoadResult
+from sandbox.redis import redis_server
+from sandbox.server import Server
 from tests.chaos.ledger import Chaos, pause
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.load import LoadResult
-from tests.sandbox.redis import redis_server
-from tests.sandbox.server import Server
 
 #: For the journal, and soon too little.
 ROOM = 200_000

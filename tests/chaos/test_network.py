@@ -6,12 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from itertools import cycle
 
+from sandbox.load import LoadResult
+from sandbox.proxy import Network, Proxy
+from sandbox.redis import RedisServer
+from sandbox.redis_groups import HOST, watched
+from sandbox.server import Server
 from tests.chaos.ledger import Chaos, connect, pause
-from tests.sandbox.load import LoadResult
-from tests.sandbox.proxy import Network, Proxy
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.redis_groups import HOST, watched
-from tests.sandbox.server import Server
 
 
 def test_the_network_drops_refuses_and_cuts_off_answers(

@@ -8,12 +8,12 @@ from concurrent.futures import Future
 import pytest
 from redis import Redis
 
+from sandbox.load import LoadResult
+from sandbox.process import until
+from sandbox.redis import RedisServer, redis_server
+from sandbox.server import Server
 from tests.chaos.ledger import Chaos, connect, pause
 from tests.e2e.records import CDR_LIST
-from tests.sandbox.load import LoadResult
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.server import Server
 
 
 @pytest.fixture

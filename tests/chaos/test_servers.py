@@ -6,10 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from itertools import cycle
 
+from sandbox.load import LoadResult
+from sandbox.redis import RedisServer, redis_server
+from sandbox.server import Server
 from tests.chaos.ledger import CALLS, Chaos, pause
-from tests.sandbox.load import LoadResult
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.server import Server
 
 #: Seconds: a minute in `make chaos`.
 AWAY = 60.0 if CALLS >= 1000 else 3.0

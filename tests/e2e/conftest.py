@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import MissingToolError, require
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.tree import asterisk_tree
-from tests.sandbox.trunk import Trunk
+from sandbox.asterisk import Asterisk
+from sandbox.process import MissingToolError, require
+from sandbox.redis import RedisServer, redis_server
+from sandbox.tree import asterisk_tree
+from sandbox.trunk import Trunk
 
 # Every number of four digits is a phone, all others go to the trunk.
 PLAIN_DIALPLAN = """

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from tests.sandbox.result import CallResult
+from sandbox.result import CallResult
 
 CDR_LIST = "enigma:notifications:cdr"
 

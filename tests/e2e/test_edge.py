@@ -12,13 +12,13 @@ import pytest
 import yaml
 from websockets.exceptions import ConnectionClosed
 
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.process import Process, until
+from sandbox.redis import RedisServer, redis_server
+from sandbox.server import ACME, Server
+from sandbox.trunk import Trunk
 from tests.e2e.webphone import WebPhone, web_phone
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import Process, until
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.server import ACME, Server
-from tests.sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[2] / "dialplan/click2dial.conf"
 

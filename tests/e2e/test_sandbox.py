@@ -16,15 +16,15 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from tests.sandbox import image
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import AwaitBye, Cancel, HangUp, call, place_call
-from tests.sandbox.load import load
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.rawsip import raw_invite
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.trunk import OUTCOMES, Trunk
+from sandbox import image
+from sandbox.asterisk import Asterisk
+from sandbox.calls import AwaitBye, Cancel, HangUp, call, place_call
+from sandbox.load import load
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.rawsip import raw_invite
+from sandbox.redis import RedisServer, redis_server
+from sandbox.trunk import OUTCOMES, Trunk
 
 from .conftest import PLAIN_DIALPLAN
 
@@ -245,7 +245,7 @@ def test_clean_log(asterisk: Asterisk, tree: Path) -> None:
 _ORPHAN = """
 import sys, time
 from pathlib import Path
-from tests.sandbox.asterisk import Asterisk
+from sandbox.asterisk import Asterisk
 pbx = Asterisk(Path(sys.argv[1])).__enter__()
 print(pbx.pid, pbx.directory, flush=True)
 time.sleep(60)

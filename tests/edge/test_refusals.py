@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.io.refusals import Refusals
+from sandbox.redis import RedisServer
 from tests.edge.rig import LONG, pair, run, soon
 from tests.edge.test_sip_errors import HEADERS, LINES, REFUSAL
-from tests.sandbox.redis import RedisServer
 
 CALL_ID = "3bb1c2a5@phone.example"
 KEY = f"c2d:errors:{hashlib.sha256(CALL_ID.encode()).hexdigest()}"

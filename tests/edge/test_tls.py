@@ -15,8 +15,8 @@ from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.refusals import Refusals
+from sandbox.process import require
 from tests.edge.rig import SIP, FakeAsterisk, run, running_edge, soon
-from tests.sandbox.process import require
 
 
 def _certificate(directory: Path, name: str) -> dict[str, str]:

@@ -17,10 +17,10 @@ from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox import ports
+from sandbox.redis import RedisServer
+from sandbox.server import ACME
 from tests.http.fake_ari import FakeARI
-from tests.sandbox import ports
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import ACME
 
 KEY = "key-of-acme"
 CALLS = "/click2dial/calls"

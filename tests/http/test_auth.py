@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from click2dial_agi.app.http.auth import hash_key
+from sandbox import ports
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, CALLS, KEY, errors, exchange, serve, wire
 from tests.io.running import run
-from tests.sandbox import ports
-from tests.sandbox.redis import RedisServer
 
 ANY_CALL = f"{CALLS}/bde674e2-eeaf-4355-b32c-664a82256e11"
 WRONG = [

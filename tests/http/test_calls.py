@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import CALLS, errors, serve
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 UNKNOWN = f"{CALLS}/bde674e2-eeaf-4355-b32c-664a82256e11"
 

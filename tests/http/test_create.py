@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import (
     CLOSE,
     DONE_THEN_CLOSE,
@@ -20,7 +21,6 @@ from tests.http.fake_ari import (
 )
 from tests.http.rig import BODY, CALLS, errors, serve, wire
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 
 def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServer) -> None:

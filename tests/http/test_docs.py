@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import CALLS, serve
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 
 async def openapi(redis: RedisServer) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import GARBAGE, HANG, FakeARI
 from tests.http.rig import API, serve
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 FINE = {"redis": "ok", "ari": "ok", "agi": "ok"}
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import BODY, CALLS, KEY, exchange, serve, wire
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 GOOD = json.dumps(BODY).encode()
 CLOSE = "Connection: close"

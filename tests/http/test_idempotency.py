@@ -9,10 +9,10 @@ import pytest
 
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.times import Times
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG, FakeARI
 from tests.http.rig import BODY, CALLS, errors, exchange, serve, wire
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 
 def test_the_same_key_fifty_times_at_once_on_two_instances_rings_once(redis: RedisServer) -> None:

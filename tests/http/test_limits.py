@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, errors, serve
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 
 async def posts(*apis: API, agents: range) -> list[int]:

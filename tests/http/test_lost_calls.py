@@ -12,10 +12,10 @@ from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.times import Times
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import BODY, CALLS, exchange, serve, wire
 from tests.io.running import eventually, run
-from tests.sandbox.redis import RedisServer
 
 SOON = Times(ari=0.3, lost_after=0.0, reap_every=0.05)
 

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sandbox import ports
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import KEY
-from tests.sandbox import ports
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 # All data that the schema allows must be accepted, unless an agent has a call or the PBX says no.
 CONFIG = f"""

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from click2dial_agi.app.http import protocol
+from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import BODY, CALLS, QUICK, exchange, serve, wire
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 GOOD = json.dumps(BODY).encode()
 CLOSE = "Connection: close"

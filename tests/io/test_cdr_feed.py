@@ -10,8 +10,8 @@ from redis import Redis
 
 from click2dial_agi.io import cdr_feed
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
+from sandbox.redis import RedisServer
 from tests.io.running import run
-from tests.sandbox.redis import RedisServer
 
 LIST = "enigma:notifications:cdr"
 LIVE, AWAY = Event("state", "live"), Event("state", "away")

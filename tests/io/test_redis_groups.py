@@ -17,9 +17,9 @@ from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_client import connect
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis_groups import Node, cluster, watched
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
-from tests.sandbox.redis_groups import Node, cluster, watched
 
 
 async def push_once(url: str) -> None:

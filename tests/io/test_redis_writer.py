@@ -17,8 +17,8 @@ from redis.crc import key_slot
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox.redis import RedisServer
 from tests.io.running import eventually, run
-from tests.sandbox.redis import RedisServer
 
 LIST = "enigma:notifications:cdr"
 OTHER = "other:cdr"

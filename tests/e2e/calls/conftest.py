@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.calls.desk import Desk
 from tests.e2e.records import CRM
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[3] / "dialplan/click2dial.conf"
 

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sandbox.asterisk import Asterisk
+from sandbox.calls import Call, HangUp, Header, Then, call, place_call
+from sandbox.result import CallResult
+from sandbox.trunk import Trunk
 from tests.e2e.records import CRM, Payload
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import Call, HangUp, Header, Then, call, place_call
-from tests.sandbox.result import CallResult
-from tests.sandbox.trunk import Trunk
 
 OUTBOUND_ID = ("X-Teleforge-Outbound-ID", "27820001234")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from tests.sandbox.ports import free_port
+from sandbox.ports import free_port
 
 TIMEOUT = 5.0
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.rawsip import raw_invite
+from sandbox.server import Server
+from sandbox.sip import Message
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk
 from tests.e2e.records import expect
-from tests.sandbox.rawsip import raw_invite
-from tests.sandbox.server import Server
-from tests.sandbox.sip import Message
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -9,14 +9,14 @@ import pytest
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import parse_config
 from click2dial_agi.domain.records import CallRecord
+from sandbox.asterisk import Asterisk
+from sandbox.calls import AwaitBye, Header, call
+from sandbox.process import until
+from sandbox.redis import RedisServer, redis_server
+from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk, servers
 from tests.e2e.calls.standins import broken_server, nobody, server_behind_a_cut
 from tests.e2e.records import CRM, Payload, expect, read_cdr
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import AwaitBye, Header, call
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer, redis_server
-from tests.sandbox.server import Server
 
 CONTACT_REF = ("X-Teleforge-Contact-Ref", "person-1")
 

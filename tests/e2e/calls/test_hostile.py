@@ -7,11 +7,11 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
+from sandbox.rawsip import raw_invite
+from sandbox.result import CallResult
+from sandbox.server import Server
 from tests.e2e.calls.desk import Desk
 from tests.e2e.records import expect
-from tests.sandbox.rawsip import raw_invite
-from tests.sandbox.result import CallResult
-from tests.sandbox.server import Server
 
 DIALLED = "0820000100"
 OUTBOUND_LINE = b"X-Teleforge-Outbound-ID: 27820001234\r\n"

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from sandbox.calls import AwaitBye
+from sandbox.process import until
+from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk
-from tests.sandbox.calls import AwaitBye
-from tests.sandbox.process import until
-from tests.sandbox.server import Server
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

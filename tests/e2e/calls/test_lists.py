@@ -9,11 +9,11 @@ from typing import cast
 
 from redis import Redis
 
+from sandbox.calls import call
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.e2e.calls.desk import BRIEF, OUTBOUND_ID, Desk, servers
-from tests.sandbox.calls import call
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 INTEGRATOR = {
     "key_prefix": "acme:calls",

@@ -8,12 +8,12 @@ from itertools import cycle
 
 import pytest
 
+from sandbox.load import LoadResult, load
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk, servers
 from tests.e2e.records import CRM
-from tests.sandbox.load import LoadResult, load
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 AGENTS = [f"100{n}" for n in range(10)]
 REFUSED = "12345"

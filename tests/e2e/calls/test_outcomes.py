@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.calls import AwaitBye, Cancel, Then
+from sandbox.phone import Phone
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.calls.conftest import DIALPLAN
 from tests.e2e.calls.desk import BRIEF, OUTBOUND_ID, Desk, servers
 from tests.e2e.records import CRM, expect
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import AwaitBye, Cancel, Then
-from tests.sandbox.phone import Phone
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.calls import call
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.result import CallResult
+from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk, servers
 from tests.e2e.records import Payload, expect
-from tests.sandbox.calls import call
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.result import CallResult
-from tests.sandbox.server import Server
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

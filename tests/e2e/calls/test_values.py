@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk, servers
 from tests.e2e.records import CDR_V3, CRM, expect
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.calls.conftest import DIALPLAN
 from tests.e2e.records import CRM
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 CALLER = "27820007777"
 ONE_AGENT, TWO_AGENTS, QUEUE, SHORT_QUEUE, EMPTY_QUEUE, KNOWN, FOREIGN, VOICEMAIL = (

@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.calls import AwaitBye, Cancel, HangUp, call
+from sandbox.phone import Phone
+from sandbox.redis import RedisServer
+from sandbox.result import CallResult
+from sandbox.server import Server
 from tests.e2e.calls.desk import servers
 from tests.e2e.inbound.conftest import (
     ASKED,
@@ -22,12 +28,6 @@ from tests.e2e.inbound.conftest import (
     VOICEMAIL,
 )
 from tests.e2e.records import CRM, SLACK
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import AwaitBye, Cancel, HangUp, call
-from tests.sandbox.phone import Phone
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.result import CallResult
-from tests.sandbox.server import Server
 
 
 def pop_answer(answers: CRM) -> dict[str, Any]:

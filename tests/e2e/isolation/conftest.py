@@ -11,14 +11,14 @@ import httpx
 import pytest
 from redis import Redis
 
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.records import CRM
 from tests.e2e.rest.conftest import DIALPLAN
 from tests.e2e.rest.office import KEY, connect, product
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 OTHER_KEY = "key-of-other"
 ACME_DID, OTHER_DID = "27215550100", "27215550200"

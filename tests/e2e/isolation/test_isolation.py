@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.calls import AwaitBye, HangUp, call, place_call
+from sandbox.phone import Phone
 from tests.e2e.calls.desk import OUTBOUND_ID
 from tests.e2e.isolation.conftest import ACME_DID, CLIENT, KEY, OTHER_DID, OTHER_KEY, House
-from tests.sandbox.calls import AwaitBye, HangUp, call, place_call
-from tests.sandbox.phone import Phone
 
 CALLS = "/click2dial/calls"
 BODY = {"agent": "1100", "callee": "0820000100", "outbound_id": "27820001234"}

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.trunk import Trunk
 from tests.e2e.records import CRM
 from tests.e2e.rest.conftest import DIALPLAN
 from tests.e2e.rest.office import Office, connect, product
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.trunk import Trunk
 
 OTHER_KEY = "key-of-other"
 DID = "27215550100"

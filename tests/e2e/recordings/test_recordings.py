@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.calls import AwaitBye, Cancel, HangUp, call, place_call
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.sipp import LOCAL
 from tests.e2e.calls.desk import OUTBOUND_ID
 from tests.e2e.recordings.conftest import DID, OTHER_KEY, TONE
 from tests.e2e.rest.office import KEY, Office
-from tests.sandbox.calls import AwaitBye, Cancel, HangUp, call, place_call
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.sipp import LOCAL
 
 RECORDINGS = "/click2dial/recordings"
 

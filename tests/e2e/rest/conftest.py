@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from sandbox.asterisk import Asterisk
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.records import CRM
 from tests.e2e.rest.office import Office, connect, product
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 DIALPLAN = Path(__file__).parents[3] / "dialplan/click2dial.conf"
 

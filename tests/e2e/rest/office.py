@@ -17,14 +17,14 @@ from click2dial_agi.domain.config import parse_config
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_writer import RedisWriter
+from sandbox import ports
+from sandbox.asterisk import Asterisk
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.trunk import Trunk
 from tests.e2e.records import CRM, Payload
-from tests.sandbox import ports
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.trunk import Trunk
 
 CALLS = "/click2dial/calls"
 KEY = "key-of-acme"

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.process import until
+from sandbox.redis import RedisServer
 from tests.e2e.rest.office import Office, connect, ended, product
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
 
 
 def test_the_server_is_killed_while_the_agents_phone_rings(office: Office) -> None:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from sandbox.asterisk import Asterisk
+from sandbox.redis import RedisServer
+from sandbox.server import Server
 from tests.e2e.rest.office import CALLS, OUTBOUND_ID, Office, connect, product
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox.process import until
 from tests.e2e.rest.office import Office, ended
-from tests.sandbox.process import until
 
 
 def test_a_created_call_is_transferred(office: Office) -> None:

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from click2dial_agi.domain import facts
+from sandbox.asterisk import Asterisk
+from sandbox.calls import AwaitBye, Call, place_call
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.server import Server
+from sandbox.sip import Message
+from sandbox.trunk import Trunk
 from tests.e2e.calls.desk import OUTBOUND_ID, servers
 from tests.e2e.inbound.conftest import CALLER, ONE_AGENT, QUEUE
 from tests.e2e.records import CRM
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import AwaitBye, Call, place_call
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.redis import RedisServer
-from tests.sandbox.server import Server
-from tests.sandbox.sip import Message
-from tests.sandbox.trunk import Trunk
 
 HEADERS = [OUTBOUND_ID, ("X-Teleforge-Contact-Ref", "client-4711")]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from tests.sandbox.calls import Pbx
-from tests.sandbox.sipp import LOCAL, Sipp
-from tests.sandbox.trunk import OUTCOMES, CalledParty
+from sandbox.calls import Pbx
+from sandbox.sipp import LOCAL, Sipp
+from sandbox.trunk import OUTCOMES, CalledParty
 
 _REGISTER = """\
   <send retrans="500"><![CDATA[

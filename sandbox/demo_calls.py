@@ -11,12 +11,12 @@ import httpx
 import redis
 from rich.console import Console
 
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.calls import HangUp, call
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.result import CallResult
-from tests.sandbox.trunk import Trunk
+from sandbox.asterisk import Asterisk
+from sandbox.calls import HangUp, call
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.result import CallResult
+from sandbox.trunk import Trunk
 
 AGENT = "1000"
 CDR_LIST = "enigma:notifications:cdr"

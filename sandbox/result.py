@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from tests.sandbox.sip import Message
+from sandbox.sip import Message
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.sandbox import uac
-from tests.sandbox.process import tail, until
-from tests.sandbox.result import CallResult
-from tests.sandbox.sip import Message
-from tests.sandbox.sipp import LOCAL, Sipp
+from sandbox import uac
+from sandbox.process import tail, until
+from sandbox.result import CallResult
+from sandbox.sip import Message
+from sandbox.sipp import LOCAL, Sipp
 
 Header = tuple[str, str | bytes]
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
-from tests.sandbox import uac
-from tests.sandbox.calls import Pbx
-from tests.sandbox.sipp import LOCAL, Sipp
+from sandbox import uac
+from sandbox.calls import Pbx
+from sandbox.sipp import LOCAL, Sipp
 
 
 @dataclass

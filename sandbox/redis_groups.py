@@ -14,8 +14,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.sandbox.ports import free_port
-from tests.sandbox.process import Process, require, until
+from sandbox.ports import free_port
+from sandbox.process import Process, require, until
 
 HOST = "127.0.0.1"
 SERVICE = "mymaster"

@@ -6,9 +6,9 @@ import secrets
 import socket
 import time
 
-from tests.sandbox.calls import Pbx
-from tests.sandbox.result import CallResult
-from tests.sandbox.sip import Message
+from sandbox.calls import Pbx
+from sandbox.result import CallResult
+from sandbox.sip import Message
 
 
 def answers_options(port: int, timeout: float = 1.0) -> bool:

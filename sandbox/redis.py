@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from tests.sandbox import image, ports
-from tests.sandbox.process import Process, require, until
+from sandbox import image, ports
+from sandbox.process import Process, require, until
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 10.0

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from tests.sandbox import ports
-from tests.sandbox.process import Process, require, until
-from tests.sandbox.sip import Message, read_trace
+from sandbox import ports
+from sandbox.process import Process, require, until
+from sandbox.sip import Message, read_trace
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 LOCAL = "127.0.0.1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import secrets
 
-from tests.sandbox.sip import Message
-from tests.sandbox.sipp import SCENARIOS, Sipp
+from sandbox.sip import Message
+from sandbox.sipp import SCENARIOS, Sipp
 
 #: What the last two digits of a dialled number ask of the trunk and of a phone; scenarios/uas.xml.
 OUTCOMES = {

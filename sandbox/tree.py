@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.sandbox.process import require
+from sandbox.process import require
 
 RECIPE = "1"  # raise it when what is inside a tree changes: older trees are then left alone
 PROGRESS_EVERY = 3.0  # seconds between lines, so that a CI log shows life and stays short

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from tests.sandbox import astconf
-from tests.sandbox.tree import locked
+from sandbox import astconf
+from sandbox.tree import locked
 
 HOME = "srv/c2d"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from tests.sandbox import ports
-from tests.sandbox.process import Process, tail, until
+from sandbox import ports
+from sandbox.process import Process, tail, until
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 15.0

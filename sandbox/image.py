@@ -6,8 +6,8 @@ import functools
 import shutil
 import subprocess
 
-from tests.sandbox import tree
-from tests.sandbox.process import require
+from sandbox import tree
+from sandbox.process import require
 
 REDIS_COMMAND = "redis-server --bind 0.0.0.0 --protected-mode no"
 REDIS_IMAGE = f"click2dial-test-redis:{tree.RECIPE}"

@@ -16,10 +16,10 @@ from types import TracebackType
 
 import httpx
 
-from tests.sandbox import astconf, ports
-from tests.sandbox.process import Process, require, tail, until
-from tests.sandbox.rawsip import answers_options
-from tests.sandbox.rundir import RunDirectory
+from sandbox import astconf, ports
+from sandbox.process import Process, require, tail, until
+from sandbox.rawsip import answers_options
+from sandbox.rundir import RunDirectory
 
 START_TIMEOUT = 60.0  # under 1 s measured; a cold disk and a busy CI machine need more
 STOP_TIMEOUT = 15.0

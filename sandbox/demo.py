@@ -12,18 +12,18 @@ from pathlib import Path
 
 import redis
 
-from tests.sandbox import ports
-from tests.sandbox.astconf import agent_password
-from tests.sandbox.asterisk import Asterisk
-from tests.sandbox.demo_calls import AGENT, CDR_LIST, bad_call, console, created_call, good_call
-from tests.sandbox.phone import Phone
-from tests.sandbox.process import until
-from tests.sandbox.redis import LocalRedis
-from tests.sandbox.server import Server
-from tests.sandbox.tree import asterisk_tree
-from tests.sandbox.trunk import Trunk
+from sandbox import ports
+from sandbox.astconf import agent_password
+from sandbox.asterisk import Asterisk
+from sandbox.demo_calls import AGENT, CDR_LIST, bad_call, console, created_call, good_call
+from sandbox.phone import Phone
+from sandbox.process import until
+from sandbox.redis import LocalRedis
+from sandbox.server import Server
+from sandbox.tree import asterisk_tree
+from sandbox.trunk import Trunk
 
-DIALPLAN = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
+DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
 SOFTPHONE_AGENT = "1200"
 ECHO = "0820000191"
 
@@ -39,7 +39,7 @@ WORLD = f"""
 
 def main() -> None:
     """Start everything on free ports, place the calls, stop everything."""
-    parser = argparse.ArgumentParser(prog="python -m tests.sandbox.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     keep = parser.parse_args().keep
     # SIGTERM ends the `with` blocks below as Ctrl-C does, so nothing is left behind.
