@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import cycle
 
 SINGLES = range(10_000, 20_000)
-BLOCK = 1_000  # far more than the tests of one process hold at a time
+BLOCK = 400  # far more than the tests of one process hold at a time
 RTP = range(20_000, 32_000)
 # One call holds four ports (RTP and RTCP on both legs): enough for 1000 calls at a time.
 RTP_SPAN = 4_000
