@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from click2dial_agi.domain.live_calls import LiveCall
+
 __all__ = ["CallState", "from_live", "from_record"]
 
 
@@ -15,22 +17,18 @@ class CallState(StrEnum):
     UP = "up"
     ENDED = "ended"
 
-    @classmethod
-    def of(cls, channel: Mapping[str, Any] | None, *, joined: bool) -> "CallState":
-        """Tell it from the agent's channel, as ARI describes it, and whether it is joined."""
-        if channel is None:
-            return cls.ENDED
-        if channel.get("state") != "Up":
-            return cls.RINGING_AGENT
-        return cls.UP if joined else cls.RINGING_CALLEE
 
-
-def from_live(live: Mapping[str, Any], state: CallState) -> dict[str, Any]:
+def from_live(live: LiveCall, state: CallState) -> dict[str, Any]:
     """Describe a call that was counted in and has no record yet."""
-    shown = {
-        key: live[key] for key in ("call_ref", "contact_ref", "agent", "callee", "dial_number")
+    return {
+        "call_ref": live.call_ref,
+        "contact_ref": live.contact_ref,
+        "agent": live.agent,
+        "callee": live.callee,
+        "dial_number": live.dial_number,
+        "state": state.value,
+        "record": None,
     }
-    return {**shown, "state": state.value, "record": None}
 
 
 def from_record(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,32 +1,34 @@
 """Calls that the REST API creates: one integrator's, from the request to the record.
 
-The agent's phone is rung with ``POST /ari/channels/<call_ref>``, so the agent's own channel carries
-the call_ref as its id from the first ring to the end.  Its hangup handler is set before it rings,
-and every way in which it can end makes the record, whether this server still lives or not.
+A Local channel whose id is the call_ref rings the agent's phone; from the answer on the agent's own
+channel carries the call, and after a transfer the client's (:mod:`click2dial_agi.app.whereabouts`).
+Their hangup handlers are set before anything rings, and every way in which the call can end makes
+the record, whether this server still lives or not.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Set
-from itertools import compress
+from collections.abc import Mapping
 from typing import Any
 
-from click2dial_agi.app.call_states import CallState, from_live, from_record
+from click2dial_agi.app.call_states import from_live, from_record
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.notify import notify
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
-from click2dial_agi.domain import facts, variables
+from click2dial_agi.app.whereabouts import Whereabouts
+from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.numbers import FieldError, is_extension
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.ari import ARI, Created
-from click2dial_agi.io.call_store import Admission, CallStore
+from click2dial_agi.io.call_store import Admission, CallStore, Mark
 from click2dial_agi.io.redis_writer import Pusher
 
 __all__ = ["CreatedCalls", "Refused"]
@@ -34,6 +36,11 @@ __all__ = ["CreatedCalls", "Refused"]
 log = logging.getLogger("click2dial_agi.calls")
 
 _RETRY_SOON = 5
+
+# How often a call is looked for and hung up, and the seconds between: an agent who answers at this
+# moment goes on with a channel of his own, and a call that is being transferred with another one.
+_HANGUPS = 20
+_HANGUP_PAUSE = 0.02
 
 _NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
 _NOT_REACHABLE = FieldError("agent", "an agent whose phone is reachable")
@@ -71,6 +78,7 @@ class CreatedCalls:
         self.integrator = integrator
         self.store = store
         self._ari = ari
+        self._where = Whereabouts(ari)
         self._writer = writer
         self.times = times
 
@@ -86,7 +94,7 @@ class CreatedCalls:
         call, now = decision.call, int(time.time())
         known = {**call.facts(), "dialed_at": str(now), "created": "1"}
         # Before anything is asked of Asterisk, which the limits protect.
-        live = await self._admit(decision, known, now)
+        await self._admit(decision, known, now)
         try:
             error = await self._agent_error(call.extension)
             if error is None:
@@ -94,7 +102,7 @@ class CreatedCalls:
                 if await self._ari.originate(call.call_ref, channel) is Created.REFUSED:
                     error = _NOT_REACHABLE
         except PBXUnanswered:
-            await self._settle(call.call_ref, live)
+            await self._settle(call.call_ref)
             raise
         except PBXUnreachable:
             await self._end(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
@@ -122,20 +130,14 @@ class CreatedCalls:
             return from_record(record)
         if live is None:
             return None
-        channel_id = _channel_of(call_ref, live)
-        # In this order: a channel that has gone meanwhile has ended, and does not ring again.
-        joined = await self._was_joined(channel_id)
-        channel = await self._ari.channel(channel_id)
-        return from_live(live, CallState.of(channel, joined=joined))
+        return from_live(live, await self._where.state(await self._where.of(call_ref)))
 
     async def adopt(self, call_ref: str) -> dict[str, Any] | None:
         """Return a call as ``state`` does if it has reached Asterisk, and let it go on."""
-        live = await self.store.live_call(call_ref)
         if await self.store.record(call_ref) is None:
-            if await self._ari.channel(call_ref) is None:
+            if not await self._where.of(call_ref):
                 return None
-            if live is not None and live.get("abandoned"):
-                await self.store.change(call_ref, live, abandoned=False)
+            await self.store.take_mark(call_ref, Mark.ABANDONED)
         return await self.state(call_ref)
 
     async def live(self) -> list[dict[str, Any]]:
@@ -143,104 +145,71 @@ class CreatedCalls:
         calls = await self.store.live()
         if not calls:
             return []
-        ids = {call_ref: _channel_of(call_ref, live) for call_ref, live in calls.items()}
-        # In this order, as for one call.
-        joined = await self._ari.bridged_channels()
-        apart = [channel_id for channel_id in ids.values() if channel_id not in joined]
-        were_joined = await asyncio.gather(*map(self._was_joined, apart))
-        joined.update(compress(apart, were_joined))
-        channels = await self._ari.channels()
-        return [
-            from_live(live, CallState.of(channels[ids[call_ref]], joined=ids[call_ref] in joined))
-            for call_ref, live in calls.items()
-            if ids[call_ref] in channels
-        ]
+        channels = await self._where.of_all(calls)
+        states = await asyncio.gather(*map(self._where.state, channels.values()))
+        found = dict(zip(channels, states, strict=True))
+        return [from_live(live, found[ref]) for ref, live in calls.items() if ref in found]
 
     async def hang_up(self, call_ref: str) -> bool:
         """End a call; False if this integrator has no such call.  One that has ended stays so."""
         live = await self.store.live_call(call_ref)
         if live is None:
             return await self.store.record(call_ref) is not None
-        if not await self._ari.hang_up(_channel_of(call_ref, live)):
-            transferred = await self._transferred({call_ref}, await self._ari.channels())
-            for channel_id in transferred.values():
-                await self._ari.hang_up(channel_id)
+        for _ in range(_HANGUPS):
+            channels = await self._where.of(call_ref)
+            if not channels:
+                break
+            # With the agent goes the client.
+            for channel in self._where.agents(channels) or channels:
+                await self._ari.hang_up(channel["id"])
+            await asyncio.sleep(_HANGUP_PAUSE)
         return True
 
     async def reap(self) -> None:
         """Record the calls that nobody else will: their Asterisk or their creator died.
 
-        Also end those that ring although their creator had to say that they do not.
+        Also end those that ring although their creator had to say that they do not, and free the
+        agents whose clients go on without them.
         """
         calls = await self.store.live()
         if not calls:
             return
         # In this order: a channel stays until its hangup handler is through with the record.
-        channels = await self._ari.channels()
+        channels = await self._where.of_all(calls)
         before = time.time() - self.times.lost_after
-        unknown = {}
         for call_ref, live in calls.items():
-            if _channel_of(call_ref, live) in channels:
-                if live.get("abandoned") and await self.store.change(call_ref, live):
-                    await self._ari.hang_up(call_ref)
-            elif live.get("at", 0) <= before:
-                unknown[call_ref] = live
-        if unknown:
-            await self._reap_unknown(unknown, channels)
+            if call_ref not in channels:
+                if live.at <= before:
+                    await self._reap_unknown(live)
+            elif await self.store.take_mark(call_ref, Mark.ABANDONED):
+                await self.hang_up(call_ref)
+            elif not self._where.agents(channels[call_ref]):
+                await self.store.free_agent(live)
 
-    async def _reap_unknown(
-        self, calls: Mapping[str, Mapping[str, Any]], channels: Iterable[str]
-    ) -> None:
-        """See to calls whose agent's channel is gone: transferred, just recorded, or lost."""
-        transferred = await self._transferred(set(calls), channels)
-        for call_ref, live in calls.items():
-            if await self.store.record(call_ref) is not None:
-                await self.store.release(call_ref)
-            elif call_ref in transferred:
-                await self.store.hand_over(call_ref, live, transferred[call_ref])
-            elif await self.store.change(call_ref, live, lost=True):
-                log.warning("%s has neither channel nor record; recorded as failed", call_ref)
-                await self._end_lost(call_ref, live)
+    async def _reap_unknown(self, live: LiveCall) -> None:
+        """See to a call that is nowhere: just recorded, or lost."""
+        if await self.store.record(live.call_ref) is not None:
+            await self.store.release(live.call_ref)
+            return
+        if await self.store.mark(live.call_ref, Mark.LOST):
+            log.warning("%s has neither channel nor record; recorded as failed", live.call_ref)
+        # Also if another server has marked it: it may have died since, and a list takes each once.
+        await self._end_lost(live)
 
-    async def _transferred(self, call_refs: Set[str], channels: Iterable[str]) -> dict[str, str]:
-        """Return the channels with which calls go on after their agents left, by call_ref."""
-        found: dict[str, str] = {}
-        for channel_id in channels:
-            call_ref = await self._ari.variable(channel_id, variables.CALL_REF)
-            if call_ref in call_refs:
-                found.setdefault(call_ref, channel_id)
-        return found
-
-    async def _was_joined(self, channel_id: str) -> bool:
-        """Tell whether a channel has been joined with another, as far as it still tells.
-
-        The channel that dialled keeps the name of its peer.  BRIDGEPEER, which is empty again as
-        soon as they part, is what a client's channel has after a transfer.
-        """
-        for name in ("DIALEDPEERNAME", "BRIDGEPEER"):
-            if await self._ari.variable(channel_id, name):
-                return True
-        return False
-
-    async def _admit(
-        self, decision: Decision, known: Mapping[str, str], now: int
-    ) -> Mapping[str, Any]:
-        """Count a call in and return it as the store keeps it."""
+    async def _admit(self, decision: Decision, known: Mapping[str, str], now: int) -> None:
+        """Count a call in, or raise :exc:`Refused`."""
         call = decision.call
-        live = {
-            "agent": call.extension,
-            "callee": call.number,
-            "dial_number": call.dial_number,
-            "contact_ref": call.contact_ref,
-            "call_ref": call.call_ref,
-            "at": time.time(),
-            "facts": facts.encode(known),
-        }
-        limits = self.integrator.limits
-        admission = await self.store.admit(
-            call.call_ref, call.extension, live, limits, minute=now // 60
+        live = LiveCall(
+            call_ref=call.call_ref,
+            agent=call.extension,
+            callee=call.number,
+            dial_number=call.dial_number,
+            contact_ref=call.contact_ref,
+            at=time.time(),
+            facts=facts.encode(known),
         )
-        match admission:
+        limits = self.integrator.limits
+        match await self.store.admit(live, limits, minute=now // 60):
             case Admission.AGENT_BUSY:
                 error = FieldError("agent", "one created call at a time")
                 raise Refused(429, (error,), _RETRY_SOON)
@@ -250,28 +219,30 @@ class CreatedCalls:
             case Admission.PER_MINUTE:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
                 raise Refused(429, (error,), 60 - now % 60)
-        return live
 
     async def _agent_error(self, agent: str) -> FieldError | None:
         """Return what is wrong with an agent's phone, as far as Asterisk can tell."""
         if not is_extension(agent):
             return None
         technology, _, resource = agent_endpoint(agent, self.integrator).partition("/")
-        if technology != "PJSIP" or "@" in resource or "/" in resource:
+        if technology != "PJSIP":
             return None
+        _, behind, endpoint = resource.rpartition("@")
         try:
-            state = await self._ari.endpoint_state(technology, resource)
+            state = await self._ari.endpoint_state(technology, endpoint)
         except PBXUnanswered as error:  # but nothing was asked for that could ring anybody
             raise PBXUnreachable(str(error)) from error
+        if behind:  # another PBX's phone: of that only the way to it is known here
+            return _NOT_REACHABLE if state is None else None
         return _NOT_REGISTERED if state in (None, "offline") else None
 
-    async def _settle(self, call_ref: str, live: Mapping[str, Any]) -> None:
+    async def _settle(self, call_ref: str) -> None:
         """See to a call of which Asterisk told nothing.
 
         If it rings, hanging it up makes its record.  If not, it still may: an Asterisk that wakes
         up does what it was asked long ago.  The place is held until :meth:`reap` can tell.
         """
-        await self.store.change(call_ref, live, abandoned=True)
+        await self.store.mark(call_ref, Mark.ABANDONED)
         try:
             known = await self._ari.hang_up(call_ref)
         except PBXUnreachable:
@@ -279,14 +250,14 @@ class CreatedCalls:
         if not known:
             log.warning("%s: Asterisk was asked and did not answer; it may ring yet", call_ref)
 
-    async def _end_lost(self, call_ref: str, live: Mapping[str, Any]) -> None:
+    async def _end_lost(self, live: LiveCall) -> None:
         try:
-            known = facts.decode(live["facts"])
+            known = facts.decode(live.facts)
             await self._end(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
-        except (KeyError, TypeError, MalformedFacts) as error:
+        except MalformedFacts as error:
             # Not as we write it.  It must not hold its agent, or the search, for ever.
-            log.error("%s cannot be recorded, only counted out: %r", call_ref, error)
-            await self.store.release(call_ref)
+            log.error("%s cannot be recorded, only counted out: %r", live.call_ref, error)
+            await self.store.release(live.call_ref)
 
     async def _end(self, known: Mapping[str, str], dialstatus: str, cause: Q850) -> None:
         """Record a call that did not come about, and count it out."""
@@ -295,8 +266,3 @@ class CreatedCalls:
         record = CallRecord.from_facts(ended, self.config)
         await notify(self._writer, record.notification(self.integrator), self.integrator)
         await self.store.release(record.call.call_ref)
-
-
-def _channel_of(call_ref: str, live: Mapping[str, Any]) -> str:
-    """Return the id of the channel that a call lives with: the agent's, until it is transferred."""
-    return str(live.get("channel", call_ref))

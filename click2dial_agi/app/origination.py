@@ -24,25 +24,26 @@ def agent_channel(
 ) -> dict[str, Any]:
     """Return the body of ``POST /ari/channels/<call_ref>``.
 
+    What is asked for is a Local channel whose dialplan rings the agent (``click2dial-create``):
+    Dial() can be told not to follow a phone that answers 302, ARI cannot.  Its variables go on to
+    the agent's channel, which the underscores say.
+
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
     call = decision.call
     channel_variables = variables.describe_call(decision, known, integrator)
-    check_variables(channel_variables)
+    channel_variables[variables.AGENT_DIAL] = agent_endpoint(call.extension, integrator)
     # An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be
     # shown a number that the trunk lets through.
     external = call.call_dir is CallDirection.EXTERNAL
+    channel_variables[variables.TO_SHOW] = call.dial_number if external else call.number
+    check_variables(channel_variables)
     return {
-        "endpoint": agent_endpoint(call.extension, integrator),
-        "callerId": call.dial_number if external else call.number,
+        "endpoint": "Local/ring@click2dial-create/n",
         "context": "click2dial-create",
-        "extension": "answered",
+        "extension": "over",
         "priority": 1,
-        "timeout": integrator.ring_timeout,
-        "variables": {
-            **channel_variables,
-            # Set like a variable, so that it is there before the phone rings: a call that nobody
-            # answers never enters the dialplan.
-            "CHANNEL(hangup_handler_push)": "click2dial-end,s,1",
-        },
+        # The dialplan gives up first: its hangup handler makes the record.
+        "timeout": integrator.ring_timeout + 5,
+        "variables": {f"__{name}": value for name, value in channel_variables.items()},
     }

@@ -8,7 +8,9 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_extension
 
 __all__ = [
+    "AGENT_DIAL",
     "CALL_REF",
+    "CARRIES",
     "CONTACT_REF",
     "DIAL",
     "DIAL_NUMBER",
@@ -17,9 +19,12 @@ __all__ = [
     "RECEIPT",
     "RECORD",
     "RING_TIMEOUT",
+    "ROLE_AGENT",
+    "ROLE_CLIENT",
     "SIP_CALL_ID",
     "STEREO",
     "TO_AGENT",
+    "TO_SHOW",
     "TRANSFERS",
     "VERDICT",
     "VERDICT_DIAL",
@@ -47,7 +52,11 @@ DIAL = "C2D_DIAL"
 DIAL_NUMBER = "C2D_DIAL_NUMBER"
 RING_TIMEOUT = "C2D_RING_TIMEOUT"
 
-# Set likewise, to 1: where the integrator wants to hear of the answer, and where a client is
+# Set with a created call: what to dial to ring the agent, and the number that its phone shows.
+AGENT_DIAL = "C2D_AGENT_DIAL"
+TO_SHOW = "C2D_TO_SHOW"
+
+# Set like DIAL, to 1: where the integrator wants to hear of the answer, and where a client is
 # followed through transfers.
 JOINED = "C2D_JOINED"
 TRANSFERS = "C2D_TRANSFERS"
@@ -58,6 +67,13 @@ STEREO = "C2D_STEREO"
 
 # Set by /transfer: 1 if it is a colleague who is rung.
 TO_AGENT = "C2D_TO_AGENT"
+
+# C2D_<uniqueid of the channel>: which call the channel carries, behind the channel's role in it.  A
+# channel keeps its uniqueid, and so the name of this one, through every transfer, while other
+# variables come from either side.
+CARRIES = "C2D_{uniqueid}"
+ROLE_AGENT = "a"
+ROLE_CLIENT = "c"
 
 # Set by /outbound, after all others: without it the server did not finish its work.
 VERDICT = "C2D_VERDICT"

@@ -73,17 +73,6 @@ class ARI:
         """Return all channels by id."""
         return _by_id(self._expect(await self._send("GET", "/channels"), 200))
 
-    async def bridged_channels(self) -> set[str]:
-        """Return the ids of all channels that are joined with another."""
-        bridges = _by_id(self._expect(await self._send("GET", "/bridges"), 200))
-        joined = [bridge.get("channels", []) for bridge in bridges.values()]
-        return {
-            channel_id
-            for channel_ids in joined
-            if len(channel_ids) > 1
-            for channel_id in channel_ids
-        }
-
     async def channel(self, channel_id: str) -> dict[str, Any] | None:
         """Return one channel, None if there is none of that id."""
         response = await self._send("GET", f"/channels/{channel_id}")

@@ -4,18 +4,18 @@ All keys of an integrator carry its prefix in braces, so a script's keys share o
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from click2dial_agi.domain.integrators import Limits
+from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 from click2dial_agi.io.redis_writer import pushed_key
 
-__all__ = ["Admission", "CallStore", "FirstAnswer"]
+__all__ = ["Admission", "CallStore", "FirstAnswer", "Mark"]
 
 # The whole of a POST waits for these: one round trip each.
 _TIMEOUT = 2.0
@@ -28,14 +28,14 @@ _REMEMBER = 24 * 60 * 60
 _REMEMBER_FAILURE = 4
 _LASTING = (201, 504)
 
-# KEYS: live calls, agents in a call, posts in this minute.
-# ARGV: call_ref, agent, the call as JSON, calls_per_minute, concurrent_calls.
+# KEYS: live calls, agents in a call, posts in this minute, marks.
+# ARGV: call_ref, agent, the call as JSON, calls_per_minute, concurrent_calls, the mark of a loss.
 # A call that is counted in already was begun by a server that died before it answered; whoever
 # takes it over holds its place.
 _ADMIT = """
 local holder = redis.call('HGET', KEYS[2], ARGV[2])
 if holder == ARGV[1] then
-  if cjson.decode(redis.call('HGET', KEYS[1], ARGV[1]))['lost'] then return 'agent' end
+  if redis.call('HEXISTS', KEYS[4], ARGV[6]) == 1 then return 'agent' end
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
   return 'yes'
 end
@@ -49,33 +49,18 @@ redis.call('HSET', KEYS[2], ARGV[2], ARGV[1])
 return 'yes'
 """
 
-# KEYS: live calls, agents in a call.  ARGV: call_refs.
+# KEYS: agents in a call.  ARGV: agent, call_ref.
+_FREE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+"""
+
+# KEYS: live calls, agents in a call, marks.  ARGV: call_ref, its marks.
 _RELEASE = """
-for _, call_ref in ipairs(ARGV) do
-  local call = redis.call('HGET', KEYS[1], call_ref)
-  if call then
-    local agent = cjson.decode(call)['agent'] or ''
-    if redis.call('HGET', KEYS[2], agent) == call_ref then redis.call('HDEL', KEYS[2], agent) end
-    redis.call('HDEL', KEYS[1], call_ref)
-  end
-end
-"""
-
-
-# KEYS: live calls.  ARGV: call_ref, the call as it was found, what it is to be.
-_CHANGE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-"""
-
-# KEYS: live calls, agents in a call.  ARGV: call_ref, the call as it was found, what it is to be.
-_HAND_OVER = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-local agent = cjson.decode(ARGV[2])['agent'] or ''
+local read, call = pcall(cjson.decode, redis.call('HGET', KEYS[1], ARGV[1]) or '{}')
+local agent = read and type(call) == 'table' and call['agent'] or ''
 if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
-return 1
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[3], unpack(ARGV, 2))
 """
 
 # KEYS: an Idempotency-Key.  ARGV: what is to be known of it if nothing is, its lifetime.
@@ -95,6 +80,13 @@ return 1
 """
 
 
+class Mark(StrEnum):
+    """What servers must agree on about a live call; whoever sets or takes a mark acts on it."""
+
+    ABANDONED = "abandoned"  # its creator had to say that it does not ring
+    LOST = "lost"  # it is being recorded as failed, and nobody takes it over
+
+
 class Admission(StrEnum):
     """Whether a call may be created, and if not, which limit says so."""
 
@@ -109,7 +101,8 @@ class FirstAnswer:
     """What is known of an Idempotency-Key: the call and body it came with, and the answer.
 
     ``status`` is 0 while there is no answer, and 504 where nobody could tell whether the call was
-    placed.  ``attempt`` counts those who took the key over from a server that died.
+    placed.  ``attempt`` counts those who took the key over from a server that died.  ``stored`` is
+    the text in Redis that it was read from.
     """
 
     call_ref: str
@@ -118,10 +111,19 @@ class FirstAnswer:
     body: Any = None
     retry_after: int | None = None
     attempt: int = 0
+    stored: str = field(default="", compare=False)
 
     def text(self) -> str:
-        """Return it as Redis keeps it."""
-        return json.dumps([getattr(self, name) for name in self.__slots__])
+        """Return it as Redis keeps it: a list, to which later versions may only append."""
+        return json.dumps([getattr(self, one.name) for one in fields(self)[:_STORED_FIELDS]])
+
+    @classmethod
+    def parse(cls, text: str) -> "FirstAnswer":
+        """Read what this version or a later one has written."""
+        return replace(cls(*json.loads(text)[:_STORED_FIELDS]), stored=text)
+
+
+_STORED_FIELDS = 6
 
 
 class CallStore:
@@ -132,11 +134,11 @@ class CallStore:
         self._base = f"{{{key_prefix}}}"
         self._live = f"{self._base}:live"
         self._agents = f"{self._base}:agents"
+        self._marks = f"{self._base}:marks"
         self._cdr_list = cdr_list
         self._admit = self._redis.register_script(_ADMIT)
         self._release = self._redis.register_script(_RELEASE)
-        self._change = self._redis.register_script(_CHANGE)
-        self._hand_over = self._redis.register_script(_HAND_OVER)
+        self._free = self._redis.register_script(_FREE)
         self._claim = self._redis.register_script(_CLAIM)
         self._retake = self._redis.register_script(_RETAKE)
 
@@ -148,51 +150,42 @@ class CallStore:
         """Ask for an answer."""
         await self._do(self._redis.ping())
 
-    async def admit(
-        self, call_ref: str, agent: str, call: Mapping[str, Any], limits: Limits, minute: int
-    ) -> Admission:
+    async def admit(self, call: LiveCall, limits: Limits, minute: int) -> Admission:
         """Count a call in if no limit forbids it; ``minute`` is Unix time in whole minutes."""
-        return Admission(
-            await self._do(
-                self._admit(
-                    [self._live, self._agents, f"{self._base}:minute:{minute}"],
-                    [
-                        call_ref,
-                        agent,
-                        json.dumps(call),
-                        limits.calls_per_minute,
-                        limits.concurrent_calls,
-                    ],
-                )
-            )
-        )
+        keys = [self._live, self._agents, f"{self._base}:minute:{minute}", self._marks]
+        values: list[str | int] = [
+            *(call.call_ref, call.agent, call.text()),
+            *(limits.calls_per_minute, limits.concurrent_calls),
+            _field(call.call_ref, Mark.LOST),
+        ]
+        return Admission(await self._do(self._admit(keys, values)))
 
-    async def release(self, *call_refs: str) -> None:
-        """Count calls out; those that were not in do no harm."""
-        await self._do(self._release([self._live, self._agents], list(call_refs)))
+    async def release(self, call_ref: str) -> None:
+        """Count a call out; one that was not in does no harm."""
+        values = [call_ref, *(_field(call_ref, mark) for mark in Mark)]
+        await self._do(self._release([self._live, self._agents, self._marks], values))
 
-    async def change(self, call_ref: str, call: Mapping[str, Any], **changes: Any) -> bool:
-        """Change a call that was counted in; False if it is not as it was seen.
+    async def free_agent(self, call: LiveCall) -> None:
+        """Let the agent of a call that goes on without him have the next one."""
+        await self._do(self._free([self._agents], [call.agent, call.call_ref]))
 
-        ``lost`` keeps it from being taken over.
-        """
-        arguments = [call_ref, json.dumps(call), json.dumps({**call, **changes})]
-        return bool(await self._do(self._change([self._live], arguments)))
+    async def mark(self, call_ref: str, mark: Mark) -> bool:
+        """Set a mark; False if it was set before."""
+        return bool(await self._do(self._redis.hsetnx(self._marks, _field(call_ref, mark), "1")))
 
-    async def hand_over(self, call_ref: str, call: Mapping[str, Any], channel: str) -> bool:
-        """Free the agent of a call that goes on with another channel; False as ``change``."""
-        arguments = [call_ref, json.dumps(call), json.dumps({**call, "channel": channel})]
-        return bool(await self._do(self._hand_over([self._live, self._agents], arguments)))
+    async def take_mark(self, call_ref: str, mark: Mark) -> bool:
+        """Take a mark away; False if it was not there, so that one alone acts on it."""
+        return bool(await self._do(self._redis.hdel(self._marks, _field(call_ref, mark))))
 
-    async def live(self) -> dict[str, dict[str, Any]]:
+    async def live(self) -> dict[str, LiveCall]:
         """Return the calls that were counted in, by call_ref."""
         calls = await self._do(self._redis.hgetall(self._live))
-        return {call_ref: json.loads(call) for call_ref, call in calls.items()}
+        return {call_ref: LiveCall.parse(call_ref, text) for call_ref, text in calls.items()}
 
-    async def live_call(self, call_ref: str) -> dict[str, Any] | None:
+    async def live_call(self, call_ref: str) -> LiveCall | None:
         """Return one call that was counted in."""
-        call = await self._do(self._redis.hget(self._live, call_ref))
-        return json.loads(call) if call else None
+        text = await self._do(self._redis.hget(self._live, call_ref))
+        return LiveCall.parse(call_ref, text) if text else None
 
     async def record(self, call_ref: str) -> dict[str, Any] | None:
         """Return the cdr payload of a call that ended within 24 hours."""
@@ -205,14 +198,14 @@ class CallStore:
     async def claim(self, key: str, mine: FirstAnswer) -> FirstAnswer | None:
         """Take an Idempotency-Key; return None, or what is known of it if it was taken before."""
         theirs = await self._do(self._claim([self._idempotency_key(key)], [mine.text(), _REMEMBER]))
-        return None if theirs is None else FirstAnswer(*json.loads(theirs))
+        return None if theirs is None else FirstAnswer.parse(theirs)
 
     async def retake(self, key: str, seen: FirstAnswer) -> FirstAnswer | None:
         """Take over a key that was left without an answer; None if it is not as it was seen."""
         mine = replace(seen, status=0, attempt=seen.attempt + 1)
-        arguments: list[str | int] = [seen.text(), mine.text(), _REMEMBER]
+        arguments: list[str | int] = [seen.stored, mine.text(), _REMEMBER]
         taken = await self._do(self._retake([self._idempotency_key(key)], arguments))
-        return mine if taken else None
+        return replace(mine, stored=mine.text()) if taken else None
 
     async def answer(self, key: str, answer: FirstAnswer) -> None:
         """Keep the answer for an Idempotency-Key that was claimed."""
@@ -231,3 +224,8 @@ class CallStore:
             return await command
         except REDIS_ERRORS as error:
             raise NotificationError(f"Redis: {error or type(error).__name__}") from error
+
+
+def _field(call_ref: str, mark: Mark) -> str:
+    """Return under which field of the marks a call has one."""
+    return f"{call_ref}:{mark}"

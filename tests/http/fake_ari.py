@@ -40,8 +40,6 @@ class Request:
                 return "originate"
             case ["GET", "channels"]:
                 return "channels"
-            case ["GET", "bridges"]:
-                return "bridges"
             case ["GET", "channels", _]:
                 return "channel"
             case ["GET", "channels", _, "variable"]:
@@ -56,14 +54,12 @@ class FakeARI:
     """Listens on a port of the running loop; use it as an async context manager.
 
     `trouble` names operations that go wrong: by one of the words above or by a status.  `channels`
-    holds the state of each channel by its id; `joined` the ids of those in a bridge; `variables`
-    channel variables by id and name.
+    holds the state of each channel by its id; `variables` channel variables by id and name.
     """
 
     endpoint: str | None = "online"
     trouble: dict[str, str | int] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
-    joined: set[str] = field(default_factory=set)
     variables: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
@@ -160,8 +156,6 @@ class FakeARI:
                 return 200, {"id": channel_id[0]}
             case "channels":
                 return 200, [{"id": one, "state": state} for one, state in self.channels.items()]
-            case "bridges":
-                return 200, [{"id": "b", "channels": [*self.joined, "callee"]}]
         if channel_id[0] not in self.channels:
             return 404, {"message": "Channel not found"}
         match request.operation:
@@ -169,10 +163,7 @@ class FakeARI:
                 return 200, {"id": channel_id[0], "state": self.channels[channel_id[0]]}
             case "variable":
                 name = request.path.partition("variable=")[2]
-                known = dict(self.variables)
-                if channel_id[0] in self.joined:
-                    known[channel_id[0], "BRIDGEPEER"] = "PJSIP/x"
-                value = known.get((channel_id[0], name))
+                value = self.variables.get((channel_id[0], name))
                 return (404, {"message": "not found"}) if value is None else (200, {"value": value})
             case _:
                 del self.channels[channel_id[0]]

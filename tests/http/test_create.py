@@ -39,23 +39,23 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
                 "dial_number": "27820001234",
             }
             [request] = ari.asked("originate")
-            facts = request.body["variables"].pop("C2D_FACTS")
+            facts = request.body["variables"].pop("__C2D_FACTS")
             assert request.path == f"/ari/channels/{call_ref}"
             assert request.body == {
-                "endpoint": "PJSIP/1000",
-                "callerId": "0820000100",
+                "endpoint": "Local/ring@click2dial-create/n",
                 "context": "click2dial-create",
-                "extension": "answered",
+                "extension": "over",
                 "priority": 1,
-                "timeout": 7,
+                "timeout": 12,
                 "variables": {
-                    "C2D_CALL_REF": call_ref,
-                    "C2D_CONTACT_REF": "client-4711",
-                    "C2D_DIAL": "PJSIP/0820000100@trunk",
-                    "C2D_DIAL_NUMBER": "27820001234",
-                    "C2D_RING_TIMEOUT": "7",
-                    "C2D_TRANSFERS": "1",
-                    "CHANNEL(hangup_handler_push)": "click2dial-end,s,1",
+                    "__C2D_AGENT_DIAL": "PJSIP/1000",
+                    "__C2D_TO_SHOW": "0820000100",
+                    "__C2D_CALL_REF": call_ref,
+                    "__C2D_CONTACT_REF": "client-4711",
+                    "__C2D_DIAL": "PJSIP/0820000100@trunk",
+                    "__C2D_DIAL_NUMBER": "27820001234",
+                    "__C2D_RING_TIMEOUT": "7",
+                    "__C2D_TRANSFERS": "1",
                 },
             }
             assert f"call_ref={call_ref}" in facts.split("&")
@@ -73,8 +73,8 @@ def test_a_phone_behind_the_trunk_is_shown_a_number_that_the_trunk_lets_through(
             assert (await api.post(agent="0825550000")).status_code == 201
             assert ari.asked("endpoint") == []
             [request] = ari.asked("originate")
-            assert request.body["endpoint"] == "PJSIP/0825550000@trunk"
-            assert request.body["callerId"] == "27820001234"
+            assert request.body["variables"]["__C2D_AGENT_DIAL"] == "PJSIP/0825550000@trunk"
+            assert request.body["variables"]["__C2D_TO_SHOW"] == "27820001234"
 
     run(test())
 

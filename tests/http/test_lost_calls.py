@@ -94,8 +94,7 @@ def test_a_transferred_call_frees_its_agent_and_goes_on(redis: RedisServer) -> N
             call_ref = (await api.post()).json()["call_ref"]
             ari.channels.clear()
             ari.channels |= {"other": "Up", "client": "Up"}
-            ari.variables[("client", "C2D_CALL_REF")] = call_ref
-            ari.joined.add("client")
+            ari.variables["client", "C2D_client"] = f"ccall_ref={call_ref}"
             await api.reap()
             assert (api.held(), api.cdrs()) == ({}, [])
             where = f"{CALLS}/{call_ref}"
@@ -116,7 +115,7 @@ def test_a_transferred_call_can_be_hung_up_before_it_was_looked_for(redis: Redis
             call_ref = (await api.post()).json()["call_ref"]
             ari.channels.clear()
             ari.channels["client"] = "Up"
-            ari.variables[("client", "C2D_CALL_REF")] = call_ref
+            ari.variables["client", "C2D_client"] = f"ccall_ref={call_ref}"
             assert (await api.client.delete(f"{CALLS}/{call_ref}")).status_code == 204
             assert ari.channels == {}
 

@@ -11,6 +11,7 @@ import pytest
 
 from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.domain.integrators import Limits
+from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 from click2dial_agi.io.call_store import Admission, CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
@@ -46,9 +47,9 @@ async def every_user_of_redis(url: str, repeated: Sequence[str] = ()) -> None:
     """Use a Redis in every way; `repeated` is what was published before and may come once more."""
     store = CallStore(url, "enigma:notifications", LIST)
     await store.ping()
-    limits = Limits(calls_per_minute=1)
-    assert await store.admit("call", "1000", {"agent": "1000"}, limits, 0) is Admission.YES
-    assert await store.live() == {"call": {"agent": "1000"}}
+    limits, call = Limits(calls_per_minute=1), LiveCall("call", agent="1000")
+    assert await store.admit(call, limits, 0) is Admission.YES
+    assert await store.live() == {"call": call}
     await store.release("call")
     assert await store.live() == {}
     await store.close()

@@ -82,7 +82,7 @@ def test_asterisk_hangs_while_the_call_is_created(office: Office) -> None:
     [
         ("PJSIP/no-{extension}", 409, 20),
         ("PJSIP/{extension}@nowhere", 409, 20),
-        ("Nonsense/{extension}", 409, 20),
+        ("Nonsense/{extension}", 201, 66),
     ],
 )
 def test_asterisk_refuses(

@@ -1,0 +1,50 @@
+"""A created call that has not ended, as all servers know it through Redis."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+__all__ = ["LiveCall"]
+
+# Raised when what is written means something else, never for a field more: readers leave out what
+# they do not know, and take what is missing as empty.
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """Who calls whom, from when the call was counted in (``at``, Unix seconds, by our clock).
+
+    ``agent``, ``callee``, ``dial_number`` and ``contact_ref`` are those of the request, checked;
+    ``facts`` is what the record will be made of, as text (:mod:`click2dial_agi.domain.facts`).
+    """
+
+    call_ref: str
+    agent: str = ""
+    callee: str = ""
+    dial_number: str = ""
+    contact_ref: str = ""
+    at: float = 0.0
+    facts: str = ""
+
+    def text(self) -> str:
+        """Return it as Redis keeps it: a JSON object, with the version of its form."""
+        return json.dumps({**asdict(self), "version": _VERSION})
+
+    @classmethod
+    def parse(cls, call_ref: str, text: str) -> "LiveCall":
+        """Read what any version has written, or anything else: what is wrong is empty."""
+        try:
+            known = json.loads(text)
+        except ValueError:
+            known = {}
+        return cls(call_ref, **(_known(known) if isinstance(known, Mapping) else {}))
+
+
+def _known(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        one.name: entry[one.name]
+        for one in fields(LiveCall)[1:]
+        if isinstance(entry.get(one.name), (int, float) if one.name == "at" else str)
+    }
