@@ -1,0 +1,212 @@
+"""A scripted SIP phone, or the telephone network: one UDP socket and any number of calls.
+
+It runs in an event loop of the test's process. What it does with a call that it gets is a rule: a
+coroutine that has the call. `answer()`, `refuse(486)`, `ring()` and `forward(...)` make the usual
+ones; for the network a rule for each number stands in `plan`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+
+from sandbox.dialog import Dialog, Headers
+from sandbox.sip import Message
+from sandbox.waiting import patience
+from sandbox.wire import Wire
+
+Rule = Callable[[Dialog], Awaitable[None]]
+
+
+def answer(after: float = 0.05, headers: Headers = ()) -> Rule:
+    """Ring, and answer after so many seconds."""
+
+    async def rule(call: Dialog) -> None:
+        call.ring()
+        await asyncio.sleep(after)
+        if not call.final_status:
+            call.answer(headers)
+
+    return rule
+
+
+def refuse(
+    status: int = 486, phrase: str = "Busy Here", headers: Headers = (), *, after: float = 0.0
+) -> Rule:
+    """Refuse with any status, at once or when it has rung for so many seconds."""
+
+    async def rule(call: Dialog) -> None:
+        if after:
+            call.ring()
+            await asyncio.sleep(after)
+        if not call.final_status:
+            call.reply(status, phrase, headers)
+
+    return rule
+
+
+def ring() -> Rule:
+    """Ring for ever."""
+
+    async def rule(call: Dialog) -> None:
+        call.ring()
+
+    return rule
+
+
+def silent() -> Rule:
+    """Say nothing at all."""
+
+    async def rule(call: Dialog) -> None:
+        del call
+
+    return rule
+
+
+def forward(*contacts: str, headers: Headers = (), status: int = 302) -> Rule:
+    """Redirect the call to what the Contact headers say, whatever that is."""
+    lines = [("Contact", contact) for contact in contacts]
+    return refuse(status, "Moved Temporarily", [*lines, *headers])
+
+
+class UA:
+    """A phone of this name; `open` it before use, and `close` it."""
+
+    def __init__(
+        self, name: str, pbx_port: int, rule: Rule | None = None, *, network: bool = False
+    ) -> None:
+        self.name = name
+        self.pbx_port = pbx_port
+        #: The telephone network is many parties: each says the number that was dialled.
+        self.network = network
+        self.rule = rule or answer()
+        #: What to do with a call for a number; the rule is for all others.
+        self.plan: dict[str, Rule] = {}
+        #: Calls received, in their order.
+        self.incoming: list[Dialog] = []
+        self.wire = Wire(("127.0.0.1", pbx_port), self._receive)
+        self._dialogs: dict[str, Dialog] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._arrived = asyncio.Condition()
+        #: What went wrong in rules; a test looks here at its end.
+        self.errors: list[Exception] = []
+        self._registrations = 0
+        self._token = secrets.token_hex(6)
+
+    async def open(self, port: int = 0) -> None:
+        await self.wire.open(port)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for dialog in self._dialogs.values():
+            dialog.media.close()
+        self.wire.close()
+        await asyncio.sleep(0)  # transports close in the loop's next round
+
+    def uri(self, user: str) -> str:
+        """Return the address of a user at the PBX."""
+        return f"sip:{user}@127.0.0.1:{self.pbx_port}"
+
+    async def register(self, contact: str | None = None, expires: int = 3600) -> Message:
+        """Register this contact, or our own, and return the answer, whatever it is."""
+        self._registrations += 1
+        dialog = Dialog(self, f"register-{self._token}-{self._registrations}")
+        self._dialogs[dialog.call_id] = dialog
+        dialog.target = f"sip:127.0.0.1:{self.pbx_port}"
+        dialog.remote = f"<{self.uri(self.name)}>"
+        dialog.local = f"{dialog.remote};tag={dialog.tag}"
+        where = contact or f"<sip:{self.name}@127.0.0.1:{self.wire.port}>"
+        try:
+            return await dialog.request("REGISTER", [("Contact", where), ("Expires", str(expires))])
+        finally:
+            del self._dialogs[dialog.call_id]
+
+    async def call(
+        self,
+        callee: str,
+        headers: Headers = (),
+        *,
+        caller: str = "",
+        display: str = "",
+        mark: str = "",
+    ) -> Dialog:
+        """Send an INVITE and return the call, which then rings, we hope.
+
+        `caller` and `display` are From's user and name; `mark` is what the call's audio says.
+        """
+        dialog = Dialog(self, f"{self._token}-{secrets.token_hex(8)}")
+        await dialog.media.open()
+        dialog.media.mark = mark or self.name
+        self._dialogs[dialog.call_id] = dialog
+        dialog.invite_now(self.uri(callee), caller or self.name, display, headers)
+        return dialog
+
+    async def next_call(
+        self, after: int = 0, number: str | None = None, timeout: float = 5.0
+    ) -> Dialog:
+        """Return the first call received behind the first `after` ones, of a number if given."""
+
+        def found() -> Dialog | None:
+            calls = self.incoming[after:]
+            return next((call for call in calls if number in (None, call.number)), None)
+
+        async def arrived() -> Dialog:
+            async with self._arrived:
+                while not (call := found()):
+                    await self._arrived.wait()
+                return call
+
+        try:
+            return await asyncio.wait_for(arrived(), patience(timeout))
+        except TimeoutError:
+            calls = [call.number for call in self.incoming]
+            raise TimeoutError(f"no call for {number or self.name}, but {calls}") from None
+
+    def calls_up(self) -> list[Dialog]:
+        """Return the calls that are not over."""
+        return [dialog for dialog in self._dialogs.values() if not dialog.ended.is_set()]
+
+    def forget(self) -> None:
+        """Drop what is over."""
+        over = [key for key, dialog in self._dialogs.items() if dialog.ended.is_set()]
+        for key in over:
+            del self._dialogs[key]
+        self.incoming.clear()
+
+    def _receive(self, message: Message) -> None:
+        dialog = self._dialogs.get(message.call_id)
+        if dialog is not None:
+            dialog.receive(message)
+        elif message.method == "INVITE" and ";tag=" not in (message.header("To") or ""):
+            self._start(self._take_call(message))
+        elif message.method not in ("", "ACK"):
+            status = 200 if message.method == "OPTIONS" else 481
+            Dialog(self, message.call_id, message).respond(message, status)
+
+    async def _take_call(self, invite: Message) -> None:
+        dialog = Dialog(self, invite.call_id, invite)
+        self._dialogs[invite.call_id] = dialog
+        dialog.messages.append(invite)
+        dialog.reply(100, "Trying")
+        await dialog.media.open()
+        rule = self.plan.get(invite.uri_user, self.rule)
+        if self.network:
+            dialog.media.mark = invite.uri_user
+        self.incoming.append(dialog)
+        async with self._arrived:
+            self._arrived.notify_all()
+        await rule(dialog)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                self.errors.append(error)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

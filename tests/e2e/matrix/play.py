@@ -1,0 +1,94 @@
+"""Play cells, many at a time, and say what was wrong with each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+
+from sandbox.notifications import Payload
+from sandbox.office import Office
+from sandbox.waiting import patience
+from tests.e2e.matrix.cells import Cell
+from tests.e2e.matrix.expected import brief, compare
+from tests.e2e.matrix.moves import MOVES
+from tests.e2e.matrix.scene import Scene
+
+#: Cells at a time. They wait more than they compute: so many keep one of two cores half busy.
+AT_ONCE = int(os.environ.get("C2D_MATRIX_AT_ONCE", "8"))
+RUNS = int(os.environ.get("C2D_MATRIX_RUNS", "1"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of a cell; without problems it is as it should be."""
+
+    cell: Cell
+    problems: tuple[str, ...]
+    records: tuple[Payload, ...]
+    named: str
+    seconds: float
+
+    def report(self) -> str:
+        lines = [f"- {problem}" for problem in self.problems]
+        lines += [f"  record: {brief(record)}" for record in self.records]
+        return "\n".join([f"{self.cell}, {self.seconds:.1f} s", *lines])
+
+
+class Stage:
+    """Where cells are played."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    async def play(self, cell: Cell) -> Result:
+        """Play a cell once."""
+        async with self._free, self.office.team(cell.integrator) as team:
+            began = time.monotonic()
+            scene = Scene(self.office, team, cell)
+            problems: list[str] = []
+            try:
+                async with asyncio.timeout(patience(60)):
+                    await MOVES[cell.move](scene)
+            except (TimeoutError, AssertionError, LookupError) as error:
+                problems.append(f"{type(error).__name__}: {error}")
+            records = await self._records(scene, complete=not problems)
+            problems += scene.remarks
+            if not problems:
+                problems += compare(scene.expected, records)
+                problems += self._joined(scene, records)
+            problems += [f"left: {left}" for left in await scene.clear()]
+            if problems:
+                records += await self._late(scene)
+            named = ", ".join(_role(scene, one["extension"]) for one in records)
+            return Result(cell, tuple(problems), tuple(records), named, time.monotonic() - began)
+
+    async def _records(self, scene: Scene, *, complete: bool) -> list[Payload]:
+        """Return the scene's records: all that are expected, and what came with them."""
+        lists = self.office.notifications
+        name = scene.team.plan.cdr_list
+
+        def mine(one: object) -> bool:
+            return getattr(one, "list_name", "") == name and scene.owns(one)  # type: ignore[arg-type]
+
+        if complete:
+            await lists.wait(mine, len(scene.expected))
+        return [one.payload for one in lists.take(mine)]
+
+    def _joined(self, scene: Scene, records: list[Payload]) -> list[str]:
+        return []
+
+    async def _late(self, scene: Scene) -> list[Payload]:
+        await asyncio.sleep(0.5)
+        return [
+            one.payload
+            for one in self.office.notifications.take(scene.owns)
+            if one.list_name == scene.team.plan.cdr_list
+        ]
+
+
+def _role(scene: Scene, extension: str) -> str:
+    roles = {phone.name: role for phone, role in zip(scene.team.phones, "ABC", strict=False)}
+    return roles.get(extension, extension or "nobody")
