@@ -40,6 +40,7 @@ class Team:
     base: int
     phones: list[UA] = field(default_factory=list)
     picker: UA | None = None
+    spoilt: float = 0.0  # when something went wrong, in time.monotonic's seconds
 
     @property
     def first(self) -> UA:
@@ -73,7 +74,7 @@ class Office:
         self._verbose = verbose
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
-        self._teams: dict[str, asyncio.LifoQueue[Team]] = {}
+        self._teams: dict[str, asyncio.PriorityQueue[tuple[float, int, Team]]] = {}
         self.loop = LoopThread()
         self.http: dict[str, str] = {}
 
@@ -132,9 +133,9 @@ class Office:
         await self.notifications.open()
         await self.trunk.open(self.trunk_port)
         for plan in PLANS:
-            queue = self._teams[plan.name] = asyncio.LifoQueue()
-            for team in range(office_conf.TEAMS):
-                queue.put_nowait(Team(plan, plan.base(team)))
+            queue = self._teams[plan.name] = asyncio.PriorityQueue()
+            for base in map(plan.base, range(office_conf.TEAMS)):
+                queue.put_nowait((0.0, base, Team(plan, base)))
         self._open_teams: list[Team] = []
 
     async def _close(self) -> None:
@@ -148,14 +149,18 @@ class Office:
 
     @contextlib.asynccontextmanager
     async def team(self, name: str = "acme") -> AsyncIterator[Team]:
-        """Lend a team whose phones are registered; nobody else has it meanwhile."""
-        team = await self._teams[name].get()
+        """Lend a team whose phones are registered; nobody else has it meanwhile.
+
+        One that something went wrong with (`spoilt`) is lent last: the server may still take an
+        agent of it for busy.
+        """
+        _, base, team = await self._teams[name].get()
         try:
             if not team.phones:
                 await self._equip(team)
             yield team
         finally:
-            self._teams[name].put_nowait(team)
+            self._teams[name].put_nowait((team.spoilt, base, team))
 
     async def _equip(self, team: Team) -> None:
         self._open_teams.append(team)

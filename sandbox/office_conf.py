@@ -143,7 +143,9 @@ exten => _X.,1,Dial(PJSIP/${{EXTEN}}@trunk,20)
 ; where a panel moves calls to
 [panel]
 exten => _XXXX,1,Dial(PJSIP/${{EXTEN}},20)
+ same => n,Hangup()
 exten => _9XXXX,1,Dial(Local/${{EXTEN:1}}@desk/n,20)
+ same => n,Hangup()
 
 [features]
 exten => _*8XXXX,1,PickupChan(PJSIP/${{EXTEN:2}})

@@ -162,8 +162,10 @@ class UA:
         try:
             return await asyncio.wait_for(arrived(), patience(timeout))
         except TimeoutError:
-            calls = [call.number for call in self.incoming]
-            raise TimeoutError(f"no call for {number or self.name}, but {calls}") from None
+            calls = [call.number for call in self.incoming[-3:]]
+            raise TimeoutError(
+                f"{self.name}: no call for {number or 'it'}; the last were {calls}"
+            ) from None
 
     def calls_up(self) -> list[Dialog]:
         """Return the calls that are not over."""

@@ -19,6 +19,7 @@ AGENT_HUNG_UP: Ends = frozenset({("agent_hungup", 16)})
 GIVEN_UP: Ends = frozenset({("agent_hungup", 16), ("agent_hungup", 0)})
 BUSY: Ends = frozenset({("busy", 17)})
 UNKNOWN: Ends = frozenset({("error", 1)})
+ABSENT: Ends = frozenset({("error", 20), ("error", 3), ("error", 1)})  # no phone is registered
 
 
 @dataclass(frozen=True)

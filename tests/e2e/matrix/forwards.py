@@ -9,11 +9,7 @@ from sandbox.office_conf import DEFAULT_OUTBOUND_ID, OUTBOUND_ID
 from sandbox.ua import UA, Rule, refuse
 from sandbox.ua import forward as moved
 from tests.e2e.matrix.cells import Origin, Target
-from tests.e2e.matrix.expected import (
-    AGENT_HUNG_UP,
-    BUSY,
-    Expected,
-)
+from tests.e2e.matrix.expected import ABSENT, AGENT_HUNG_UP, BUSY, Ends, Expected
 from tests.e2e.matrix.scene import Scene
 
 _FOLLOWED = (
@@ -51,10 +47,8 @@ async def _a_colleague_forwards(scene: Scene) -> None:
     scene.began = time.time()
     scene.agent = await team.first.call(team.second.name, scene.headers(scene.ref))
     if scene.cell.target not in _FOLLOWED:
-        final = await scene.agent.final()
-        if final.status != 486:
-            scene.remarks.append(f"the caller hears {final.status}, not 486")
-        _expect_internal(scene, busy=True)
+        _refused(scene, (await scene.agent.final()).status)
+        _expect_internal(scene, _ends(scene))
         return
     other = await _forwarded(scene)
     await scene.agent.up()
@@ -62,12 +56,23 @@ async def _a_colleague_forwards(scene: Scene) -> None:
     await scene.talk(other)
     await scene.agent.hang_up()
     await other.over()
-    _expect_internal(scene)
+    _expect_internal(scene, AGENT_HUNG_UP)
     if scene.cell.target.outside:
         _expect_leg(scene, team.second)
 
 
-def _expect_internal(scene: Scene, *, busy: bool = False) -> None:
+def _refused(scene: Scene, status: int) -> None:
+    """A phone whose forward is not followed counts as busy; a target that is absent may say so."""
+    wanted = {486, 480, 404} if scene.cell.target is Target.INTERNAL_UNKNOWN else {486}
+    if status not in wanted:
+        scene.remarks.append(f"the caller hears {status}, not {wanted}")
+
+
+def _ends(scene: Scene) -> Ends:
+    return BUSY | ABSENT if scene.cell.target is Target.INTERNAL_UNKNOWN else BUSY
+
+
+def _expect_internal(scene: Scene, ends: Ends) -> None:
     agent = scene.team.first.name
     scene.expected.append(
         Expected(
@@ -77,7 +82,7 @@ def _expect_internal(scene: Scene, *, busy: bool = False) -> None:
             dial_number=agent,
             contact_ref=scene.ref,
             call_dir="internal",
-            ends=BUSY if busy else AGENT_HUNG_UP,
+            ends=ends,
             began=scene.began,
             ended=scene.agent.ended_at,
         )
@@ -116,14 +121,12 @@ async def _the_agent_forwards(scene: Scene) -> None:
         scene.answered = time.time()
         await scene.end(other)
     elif origin is Origin.DID:
-        final = await scene.client.final()
-        if final.status != 486:
-            scene.remarks.append(f"the caller hears {final.status}, not 486")
-        scene.expect_client("", BUSY, scene.client.ended_at)
+        _refused(scene, (await scene.client.final()).status)
+        scene.expect_client("", _ends(scene), scene.client.ended_at)
     else:
         scene.agent = await team.first.next_call()
         await scene.agent.over()
-        scene.expect_client(team.first.name, BUSY, scene.agent.ended_at)
+        scene.expect_client(team.first.name, _ends(scene), scene.agent.ended_at)
 
 
 async def _followed(scene: Scene) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from sandbox.notifications import Payload
+from sandbox.notifications import Notification, Payload
 from sandbox.office import Office
 from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Cell
@@ -61,6 +61,7 @@ class Stage:
                 problems += self._joined(scene, records)
             problems += [f"left: {left}" for left in await scene.clear()]
             if problems:
+                team.spoilt = time.monotonic()
                 records += await self._late(scene)
             named = ", ".join(_role(scene, one["extension"]) for one in records)
             return Result(cell, tuple(problems), tuple(records), named, time.monotonic() - began)
@@ -68,17 +69,25 @@ class Stage:
     async def _records(self, scene: Scene, *, complete: bool) -> list[Payload]:
         """Return the scene's records: all that are expected, and what came with them."""
         lists = self.office.notifications
-        name = scene.team.plan.cdr_list
 
-        def mine(one: object) -> bool:
-            return getattr(one, "list_name", "") == name and scene.owns(one)  # type: ignore[arg-type]
+        def mine(one: Notification) -> bool:
+            return one.list_name == scene.team.plan.cdr_list and scene.owns(one)
 
         if complete:
             await lists.wait(mine, len(scene.expected))
         return [one.payload for one in lists.take(mine)]
 
     def _joined(self, scene: Scene, records: list[Payload]) -> list[str]:
-        return []
+        """The client's call is told once when it is joined, if it was, and before its end."""
+        kind = "inbound" if scene.cell.origin.inbound else "c2d"
+        list_name = f"{scene.team.plan.name}:{kind}"
+        told = self.office.notifications.take(lambda one: scene.owns(one) and kind in one.list_name)
+        client = {one["call_ref"] for one in records if one["number"] == scene.number}
+        calls = [one for one in told if one.payload["call_ref"] in client]
+        wanted = 1 if scene.answered and client else 0
+        if len(calls) == wanted and all(one.list_name == list_name for one in calls):
+            return []
+        return [f"{len(calls)} notifications of the answer, not {wanted}"]
 
     async def _late(self, scene: Scene) -> list[Payload]:
         await asyncio.sleep(0.5)
