@@ -244,7 +244,7 @@ class Office:
             )
             if answer.get("value") == call.call_id:
                 return str(channel["name"])
-        raise LookupError(f"no channel of {call.ua.name}'s call\n{call.ladder()}")
+        raise LookupError(f"no channel of {call.ua.name}'s call\n{call.ladder}")
 
     def spooled(self) -> str:
         """Return what lies in the dialplan's spool."""

@@ -11,8 +11,9 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from sandbox.dialog import Dialog, Headers
+from sandbox.dialog import Dialog
 from sandbox.sip import Message
+from sandbox.sip_text import Headers
 from sandbox.waiting import patience
 from sandbox.wire import Wire
 
@@ -106,6 +107,11 @@ class UA:
         self.wire.close()
         await asyncio.sleep(0)  # transports close in the loop's next round
 
+    @property
+    def contact(self) -> str:
+        """Where the PBX reaches us."""
+        return f"sip:{self.name}@127.0.0.1:{self.wire.port}"
+
     def uri(self, user: str) -> str:
         """Return the address of a user at the PBX."""
         return f"sip:{user}@127.0.0.1:{self.pbx_port}"
@@ -118,7 +124,7 @@ class UA:
         dialog.target = f"sip:127.0.0.1:{self.pbx_port}"
         dialog.remote = f"<{self.uri(self.name)}>"
         dialog.local = f"{dialog.remote};tag={dialog.tag}"
-        where = contact or f"<sip:{self.name}@127.0.0.1:{self.wire.port}>"
+        where = contact or f"<{self.contact}>"
         try:
             return await dialog.request("REGISTER", [("Contact", where), ("Expires", str(expires))])
         finally:
@@ -171,12 +177,18 @@ class UA:
         """Return the calls that are not over."""
         return [dialog for dialog in self._dialogs.values() if not dialog.ended.is_set()]
 
-    def forget(self) -> None:
-        """Drop what is over."""
-        over = [key for key, dialog in self._dialogs.items() if dialog.ended.is_set()]
-        for key in over:
-            del self._dialogs[key]
-        self.incoming.clear()
+    def forget(self, marks: set[str] | None = None) -> None:
+        """Drop what is over, all of it, or what audio of these marks belonged to."""
+        over = [
+            dialog
+            for dialog in self._dialogs.values()
+            if dialog.ended.is_set() and (marks is None or dialog.media.mark in marks)
+        ]
+        for dialog in over:
+            del self._dialogs[dialog.call_id]
+        self.incoming = [call for call in self.incoming if call not in over]
+        if marks is not None:
+            self.plan = {number: rule for number, rule in self.plan.items() if number not in marks}
 
     def _receive(self, message: Message) -> None:
         dialog = self._dialogs.get(message.call_id)
@@ -191,7 +203,7 @@ class UA:
     async def _take_call(self, invite: Message) -> None:
         dialog = Dialog(self, invite.call_id, invite)
         self._dialogs[invite.call_id] = dialog
-        dialog.messages.append(invite)
+        dialog.ladder.add(invite)
         dialog.reply(100, "Trying")
         await dialog.media.open()
         rule = self.plan.get(invite.uri_user, self.rule)

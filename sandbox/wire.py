@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 
 from sandbox.sip import Message
@@ -26,6 +27,7 @@ class Wire(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._timers: dict[Hashable, asyncio.TimerHandle] = {}
         self._answers: dict[Hashable, bytes] = {}
+        self._seen: deque[tuple[float, Hashable]] = deque()  # by age
 
     async def open(self, port: int = 0) -> None:
         loop = asyncio.get_running_loop()
@@ -62,7 +64,8 @@ class Wire(asyncio.DatagramProtocol):
     def answer(self, request: Message, text: str) -> Message:
         """Send a response; the request's copies get it, too."""
         message = self.send(text)
-        self._answers[_transaction(request)] = message.raw
+        if (key := _transaction(request)) in self._answers:
+            self._answers[key] = message.raw
         return message
 
     def _schedule(self, key: Hashable, raw: bytes, after: float, until: float) -> None:
@@ -84,6 +87,9 @@ class Wire(asyncio.DatagramProtocol):
                     self._transport.sendto(self._answers[key], self._target)
                 return
             self._answers[key] = b""  # seen; the answer follows
+            self._seen.append((time.monotonic(), key))
+            while self._seen[0][0] < time.monotonic() - GIVE_UP:
+                del self._answers[self._seen.popleft()[1]]
         self._receive(message)
 
     def error_received(self, exc: Exception) -> None:

@@ -179,7 +179,7 @@ async def pickup(scene: Scene) -> None:
     team.first.rule = ring()
     await scene.place()
     scene.agent = await team.first.next_call()
-    await scene.agent.wait(lambda m: m.status == 180, "180")
+    await scene.agent.ladder.wait(lambda m: m.status == 180, "180")
     await asyncio.sleep(0.3)
     if scene.cell.target is Target.REPLACES:
         replaces = [("Replaces", scene.agent.replaces())]

@@ -63,6 +63,7 @@ class Stage:
             if problems:
                 team.spoilt = time.monotonic()
                 records += await self._late(scene)
+            self.office.trunk.forget({scene.number, scene.partner})
             named = ", ".join(_role(scene, one["extension"]) for one in records)
             return Result(cell, tuple(problems), tuple(records), named, time.monotonic() - began)
 

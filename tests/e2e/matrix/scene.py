@@ -238,6 +238,6 @@ class Scene:
             await self.office.cli(f"channel request hangup {channel}")
         for phone in self.team.all_phones():
             for call in phone.calls_up():
-                left.append(f"{phone.name} still has a call\n{call.ladder()}")
+                left.append(f"{phone.name} still has a call\n{call.ladder}")
                 call.bye()
         return left
