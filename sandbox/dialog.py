@@ -39,6 +39,7 @@ class Dialog:
         self.began_at = time.time()
         self.ended_at = 0.0
         self.final_status = 0
+        self.cancelled = False  # by us
         self._uri = self._branch = ""  # of our INVITE
         self._cseq = self._version = 0
         if invite is not None:
@@ -119,6 +120,7 @@ class Dialog:
 
     def cancel(self) -> None:
         """Give our call up before its answer."""
+        self.cancelled = True
         self._send(
             "CANCEL", "1 CANCEL", branch=self._branch, remote=f"<{self._uri}>", uri=self._uri
         )

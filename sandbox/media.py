@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 import secrets
+import socket
 import struct
 import time
 
@@ -23,7 +24,7 @@ SAMPLES = 160
 _MARK = re.compile(rb"<([^<>]{1,40})>")
 
 
-class Media(asyncio.DatagramProtocol):
+class Media:
     """One RTP port. `mark` is what it says; change it at any time."""
 
     def __init__(self, mark: str) -> None:
@@ -34,37 +35,40 @@ class Media(asyncio.DatagramProtocol):
         #: When each mark was heard last, in seconds of time.monotonic.
         self.heard: dict[str, float] = {}
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
-        self._transport: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sequence = 0
         self._source = secrets.randbits(32)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take a port; Asterisk's own are elsewhere (ports.py)."""
-        loop = asyncio.get_running_loop()
-        while self._transport is None:
-            self.port = ports.free_port()
-            address = ("127.0.0.1", self.port)
+        taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        taken.setblocking(False)
+        self.port = 0
+        while not self.port:
+            port = ports.free_port()
             with contextlib.suppress(OSError):  # somebody was quicker
-                self._transport, _ = await loop.create_datagram_endpoint(
-                    lambda: self, local_addr=address
-                )
+                taken.bind(("127.0.0.1", port))
+                self.port = port
+        self._socket = taken
+        asyncio.get_running_loop().add_reader(taken, self._readable)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
 
     def start(self) -> None:
         """Speak from now on; who speaks already goes on."""
-        if self._timer is None and self._transport is not None:
+        if self._timer is None and self._socket is not None:
             self._speak()
 
     def _speak(self) -> None:
-        if self._transport is None:
+        if self._socket is None:
             return
         self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._speak)
         if self.peer is None or not self.speaks:
@@ -79,9 +83,14 @@ class Media(asyncio.DatagramProtocol):
             self._source,
         )
         payload = f"<{self.mark}>".encode().ljust(SAMPLES, SILENCE)
-        self._transport.sendto(header + payload, self.peer)
+        with contextlib.suppress(OSError):  # a call that ends closes one port before the other
+            self._socket.sendto(header + payload, self.peer)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(2048) if self._socket else b""
+        except OSError:
+            return
         found = _MARK.match(data, 12)
         if found is None:
             return
@@ -90,9 +99,6 @@ class Media(asyncio.DatagramProtocol):
         for wanted, future in self._waiting:
             if wanted == mark and not future.done():
                 future.set_result(None)
-
-    def error_received(self, exc: Exception) -> None:
-        """Ignore that nobody listens: a call that ends closes one port before the other."""
 
     async def hear(self, mark: str, timeout: float = 4.0) -> None:
         """Return when this phone next hears that one; TimeoutError says whom it heard instead."""

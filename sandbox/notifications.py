@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,10 +18,11 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True)
 class Notification:
-    """One notification: its list, and the payload."""
+    """One notification: its list, the payload, and when it was popped, in Unix time."""
 
     list_name: str
     payload: Payload
+    at: float
 
 
 class Notifications:
@@ -48,7 +50,7 @@ class Notifications:
                 popped = cast("list[str]", await redis.brpop(self._lists))
                 payload = json.loads(popped[1])["payload"]
                 async with self._arrived:
-                    self.untaken.append(Notification(popped[0], payload))
+                    self.untaken.append(Notification(popped[0], payload, time.time()))
                     self._arrived.notify_all()
         finally:
             await redis.aclose()

@@ -144,7 +144,7 @@ class UA:
         `caller` and `display` are From's user and name; `mark` is what the call's audio says.
         """
         dialog = Dialog(self, f"{self._token}-{secrets.token_hex(8)}")
-        await dialog.media.open()
+        dialog.media.open()
         dialog.media.mark = mark or self.name
         self._dialogs[dialog.call_id] = dialog
         dialog.invite_now(self.uri(callee), caller or self.name, display, headers)
@@ -205,7 +205,7 @@ class UA:
         self._dialogs[invite.call_id] = dialog
         dialog.ladder.add(invite)
         dialog.reply(100, "Trying")
-        await dialog.media.open()
+        dialog.media.open()
         rule = self.plan.get(invite.uri_user, self.rule)
         if self.network:
             dialog.media.mark = invite.uri_user

@@ -19,6 +19,7 @@ from tests.e2e.matrix.expected import AGENT_HUNG_UP, CLIENT_HUNG_UP, Ends, Expec
 #: How long they talk after the move: a record cut there must be seen to be too short, and one that
 #: begins there, too, so it is more than the second that times may be off.
 TALK = 2.2
+SCENE = "scene-"  # how each contact_ref begins
 QUEUED = 1.2  # how long a phone rings that a queue calls
 
 
@@ -35,7 +36,8 @@ class Scene:
         self.cell = cell
         self.number = office.number()
         self.partner = office.number()
-        self.ref = f"cell-{secrets.token_hex(6)}"
+        self.ref = f"{SCENE}{secrets.token_hex(6)}"
+        self.created = time.time()
         self.expected: list[Expected] = []
         self.remarks: list[str] = []
         self.call_ref = ""  # of a created call
@@ -133,7 +135,7 @@ class Scene:
         await self.hear(other)
         await asyncio.sleep(seconds)
         for one, two in ((self.client, other), (other, self.client)):
-            if (heard := one.media.lately(1.0)) != {two.media.mark}:
+            if (heard := one.media.lately(min(1.0, 0.6 * seconds))) != {two.media.mark}:
                 self.remarks.append(f"{one.media.mark} hears {heard}, not {two.media.mark}")
 
     # The end
@@ -221,14 +223,17 @@ class Scene:
         return {self.number, self.partner, *phones, *(self.team.did(kind) for kind in (1, 2, 3))}
 
     def owns(self, one: Notification) -> bool:
-        payload = one.payload
-        values = {payload["number"], payload.get("extension"), payload.get("ref")}
-        return payload["contact_ref"].startswith(self.ref) or bool(values & self.names())
+        """Say whether a notification is of this scene, by its reference or, if made, its names."""
+        ref = one.payload["contact_ref"]
+        if ref.startswith(SCENE):
+            return bool(ref.startswith(self.ref))
+        values = {one.payload.get(key) for key in ("number", "extension", "ref")}
+        return one.at >= self.created and bool(values & self.names())
 
     async def clear(self) -> list[str]:
         """Hang up what is left and return what should not have been."""
         left: list[str] = []
-        deadline = time.monotonic() + patience(3.0)
+        deadline = time.monotonic() + patience(2.0)
         while found := await self.office.channels_of(self.names()):
             if time.monotonic() > deadline:
                 left = found
