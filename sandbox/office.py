@@ -246,6 +246,11 @@ class Office:
                 return str(channel["name"])
         raise LookupError(f"no channel of {call.ua.name}'s call\n{call.ladder}")
 
+    async def trapped(self) -> str:
+        """Return what the context `trap` was asked to dial."""
+        answer = await self.ari("GET", "/asterisk/variable", variable="TRAPPED")
+        return str(answer.get("value") or "")
+
     def spooled(self) -> str:
         """Return what lies in the dialplan's spool."""
         file = self.pbx.spool_file

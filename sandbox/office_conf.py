@@ -147,6 +147,12 @@ exten => _XXXX,1,Dial(PJSIP/${{EXTEN}},20)
 exten => _9XXXX,1,Dial(Local/${{EXTEN:1}}@desk/n,20)
  same => n,Hangup()
 
+; where nothing may ever lead
+[trap]
+exten => _[!-~].,1,Set(GLOBAL(TRAPPED)=${{TRAPPED}} ${{EXTEN:0:40}})
+ same => n,Answer()
+ same => n,Wait(1)
+
 [features]
 exten => _*8XXXX,1,PickupChan(PJSIP/${{EXTEN:2}})
 """

@@ -43,7 +43,7 @@ async def _once(office: Office, race: Race, origin: Origin, offset: float) -> li
             numbers = await race(scene, offset)
         except (TimeoutError, AssertionError) as error:
             problems.append(f"{type(error).__name__}: {error}")
-        await _end_all(scene)
+        await end_all(scene)
         problems += scene.remarks
         problems += [f"left: {left}" for left in await scene.clear()]
         problems += await _records(scene, numbers)
@@ -53,7 +53,7 @@ async def _once(office: Office, race: Race, origin: Origin, offset: float) -> li
         return [f"{offset * 1000:+.1f} ms: {problem}" for problem in problems]
 
 
-async def _end_all(scene: Scene) -> None:
+async def end_all(scene: Scene) -> None:
     """Hang up what goes on after the race, as people do, until nothing does."""
     deadline = time.monotonic() + patience(5.0)
     quiet = 0
