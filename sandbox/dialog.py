@@ -1,9 +1,8 @@
-"""One call of a scripted phone, as the phone sees it: what it said, what it heard, how it ended."""
+"""The protocol of one call of a scripted phone (RFC 3261): who says what when, and is answered."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
 
 
 class Dialog:
-    """A call, from either side's INVITE to its end; UA makes them.
+    """A call, from either side's INVITE to its end; what a phone does with it is PhoneCall's.
 
-    Every message stays in `ladder`. Of a call that a phone received, the phone's rule, or the test
-    itself, calls `ring`, `answer` and `reply`.
+    Every message stays in `ladder`.
     """
 
     def __init__(self, ua: UA, call_id: str, invite: Message | None = None) -> None:
@@ -40,8 +38,8 @@ class Dialog:
         self.ended_at = 0.0
         self.final_status = 0
         self.cancelled = False  # by us
-        self._uri = self._branch = ""  # of our INVITE
-        self._cseq = self._version = 0
+        self.uri = self.branch = ""  # of our INVITE
+        self.cseq = self._version = 0
         if invite is not None:
             self.local = f"{invite.header('To')};tag={self.tag}"
             self.remote = invite.header("From") or ""
@@ -54,27 +52,7 @@ class Dialog:
         """What the other side dialled to reach us."""
         return self.invite.uri_user if self.invite else ""
 
-    async def wait_status(self, status: int, timeout: float = 5.0) -> Message:
-        """Return the response of this status to our INVITE."""
-        return await self.ladder.wait(
-            lambda m: not m.sent and m.status == status and m.cseq_method == "INVITE",
-            str(status),
-            timeout,
-        )
-
-    async def final(self, timeout: float = 10.0) -> Message:
-        """Return the final response to our first INVITE."""
-        return await self._answer_to("1 INVITE", timeout)
-
-    async def up(self, timeout: float = 10.0) -> None:
-        """Return when the call is answered."""
-        await self.ladder.happened(self.answered, "the answer", timeout)
-
-    async def over(self, timeout: float = 5.0) -> None:
-        """Return when the call has ended, whoever ended it."""
-        await self.ladder.happened(self.ended, "the end", timeout)
-
-    # What a called phone may do
+    # What it may send
 
     def reply(
         self, status: int, phrase: str = "-", headers: Headers = (), *, body: str = ""
@@ -88,94 +66,34 @@ class Dialog:
             if status >= 300:
                 self._end()
 
-    def ring(self) -> None:
-        self.reply(180, "Ringing")
-
-    def answer(self, headers: Headers = ()) -> None:
-        self.reply(200, "OK", headers, body=self._sdp())
-        self._go_up()
-
-    # What both sides may do
-
     async def request(
         self, method: str, headers: Headers = (), *, body: str = "", timeout: float = 5.0
     ) -> Message:
         """Send a request within the call and return the final response to it."""
-        self._cseq += 1
-        cseq = f"{self._cseq} {method}"
-        branch = self._send(method, cseq, headers, body)
+        self.cseq += 1
+        cseq = f"{self.cseq} {method}"
+        branch = self.send(method, cseq, headers, body)
         try:
-            return await self._answer_to(cseq, timeout)
+            return await self.answer_to(cseq, timeout)
         finally:
             self.ua.wire.stop((branch, method))
 
     def invite_now(self, uri: str, caller: str, display: str = "", headers: Headers = ()) -> None:
         """Send the INVITE that begins this call."""
-        self.target = self._uri = uri
+        self.target = self.uri = uri
         self.local = f"{display}<sip:{caller}@127.0.0.1>;tag={self.tag}"
         self.remote = f"<{uri}>"
-        self._cseq = 1
+        self.cseq = 1
         self.began_at = time.time()
-        self._branch = self._send("INVITE", "1 INVITE", headers, self._sdp())
-
-    def cancel(self) -> None:
-        """Give our call up before its answer."""
-        self.cancelled = True
-        self._send(
-            "CANCEL", "1 CANCEL", branch=self._branch, remote=f"<{self._uri}>", uri=self._uri
-        )
+        self.branch = self.send("INVITE", "1 INVITE", headers, self.describe())
 
     def bye(self) -> str:
         """Hang up, do not wait, and return the request's CSeq; the call is over at once."""
-        self._cseq += 1
-        cseq = f"{self._cseq} BYE"
-        self._send("BYE", cseq)
+        self.cseq += 1
+        cseq = f"{self.cseq} BYE"
+        self.send("BYE", cseq)
         self._end()
         return cseq
-
-    async def hang_up(self) -> None:
-        """Hang up, and wait for the answer."""
-        await self._answer_to(self.bye(), 5.0)
-
-    async def hold(self, direction: Direction = Direction.SEND) -> None:
-        """Put the other side on hold, or take it back with Direction.BOTH."""
-        self.media.speaks = direction is Direction.BOTH
-        for _ in range(5):
-            response = await self.request("INVITE", body=self._sdp(direction))
-            if response.status != 491:
-                break
-            await asyncio.sleep(0.2)  # both sides wanted to change the call at once
-        assert response.status == 200, response.start_line
-
-    async def refer(self, target: str, headers: Headers = ()) -> Message:
-        """Send REFER and return the answer to it; how it went on is told by NOTIFY."""
-        return await self.request("REFER", self.refer_headers(target, headers))
-
-    def refer_now(self, target: str) -> None:
-        """Send REFER and do not wait."""
-        self._cseq += 1
-        self._send("REFER", f"{self._cseq} REFER", self.refer_headers(target))
-
-    def refer_headers(self, target: str, headers: Headers = ()) -> Headers:
-        by = f"<sip:{self.ua.name}@127.0.0.1>"
-        return [("Refer-To", target), ("Referred-By", by), *headers]
-
-    async def leave(self) -> None:
-        """Hang up after a transfer, as phones do: when the PBX says how it went, or soon."""
-        with contextlib.suppress(TimeoutError):
-            await self.ladder.wait(
-                lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in ("2", "3", "4"),
-                "NOTIFY",
-                0.5,
-            )
-        if not self.ended.is_set():
-            await self.hang_up()
-
-    def replaces(self) -> str:
-        """Return the value of a Replaces header that names this call."""
-        remote, local = tag_of(self.remote), tag_of(self.local)
-        assert remote, f"{self.ua.name} knows no tag of the other side\n{self.ladder}"
-        return f"{self.call_id};to-tag={remote};from-tag={local}"
 
     # What comes in
 
@@ -225,17 +143,17 @@ class Dialog:
         if first and not self.final_status:
             self.final_status = message.status
             if message.status < 300:
-                self._go_up()
+                self.go_up()
             else:
                 self._end()
 
     def _acknowledge(self, final: Message) -> None:
         cseq = f"{number_of(final)} ACK"
         if final.status < 300:
-            self._send("ACK", cseq)
+            self.send("ACK", cseq)
         else:
-            uri = self._uri if cseq == "1 ACK" else self.target
-            self._send("ACK", cseq, branch=branch_of(final), remote=final.header("To"), uri=uri)
+            uri = self.uri if cseq == "1 ACK" else self.target
+            self.send("ACK", cseq, branch=branch_of(final), remote=final.header("To"), uri=uri)
 
     def _take_request(self, message: Message) -> None:
         offer = bool(message.body) and message.method in ("INVITE", "UPDATE")
@@ -244,7 +162,7 @@ class Dialog:
             direction = sdp.answer_to(message.body)
             self.media.speaks = direction.sends
             self._learn(message)
-            body = self._sdp(direction)
+            body = self.describe(direction)
         self.respond(message, 200, "OK", body=body, repeat=message.method == "INVITE")
         if message.method == "BYE":
             self._end()
@@ -253,7 +171,7 @@ class Dialog:
 
     # How it is written
 
-    def _send(
+    def send(
         self,
         method: str,
         cseq: str,
@@ -281,14 +199,16 @@ class Dialog:
         self.ladder.add(sent)
         return branch
 
-    async def _answer_to(self, cseq: str, timeout: float) -> Message:
+    async def answer_to(self, cseq: str, timeout: float) -> Message:
+        """Return the final response to a request of ours, such as `2 BYE`."""
         return await self.ladder.wait(
             lambda m: not m.sent and m.status >= 200 and m.header("CSeq") == cseq,
             f"the answer to {cseq}",
             timeout,
         )
 
-    def _sdp(self, direction: Direction = Direction.BOTH) -> str:
+    def describe(self, direction: Direction = Direction.BOTH) -> str:
+        """Return our next SDP."""
         self._version += 1
         return sdp.describe(self.media.port, self._version, direction)
 
@@ -300,7 +220,8 @@ class Dialog:
         self.target = uri_of(message.header("Contact")) or self.target
         self.media.peer = sdp.address(message.body) or self.media.peer
 
-    def _go_up(self) -> None:
+    def go_up(self) -> None:
+        """The call is answered."""
         if not self.ended.is_set():
             self.answered.set()
             self.media.start()

@@ -19,10 +19,10 @@ import httpx
 
 from sandbox import office_conf, ports
 from sandbox.asterisk import Asterisk
-from sandbox.dialog import Dialog
 from sandbox.loop import LoopThread
 from sandbox.notifications import Notifications
 from sandbox.office_conf import CARRIER, NOBODY, OUTBOUND_ID, PICKER, PLANS, Plan
+from sandbox.phone_call import PhoneCall
 from sandbox.redis import redis_server
 from sandbox.server import Server
 from sandbox.ua import UA
@@ -210,7 +210,7 @@ class Office:
         url = f"http://{self.http[team.plan.name]}{CALLS}/{call_ref}"
         return (await self.api.delete(url)).status_code
 
-    async def dial_in(self, did: str, number: str, contact_ref: str = "") -> Dialog:
+    async def dial_in(self, did: str, number: str, contact_ref: str = "") -> PhoneCall:
         """Call a DID from outside."""
         headers = [("P-Asserted-Identity", f"<sip:{number}@127.0.0.1>")]
         if contact_ref:
@@ -236,7 +236,7 @@ class Office:
             & names
         ]
 
-    async def channel_of(self, call: Dialog) -> str:
+    async def channel_of(self, call: PhoneCall) -> str:
         """Return the name of the PBX's channel of a phone's call."""
         for channel in await self.channels():
             answer = await self.ari(

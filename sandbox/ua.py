@@ -11,19 +11,19 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from sandbox.dialog import Dialog
+from sandbox.phone_call import PhoneCall
 from sandbox.sip import Message
 from sandbox.sip_text import Headers
 from sandbox.waiting import patience
 from sandbox.wire import Wire
 
-Rule = Callable[[Dialog], Awaitable[None]]
+Rule = Callable[[PhoneCall], Awaitable[None]]
 
 
 def answer(after: float = 0.05, headers: Headers = ()) -> Rule:
     """Ring, and answer after so many seconds."""
 
-    async def rule(call: Dialog) -> None:
+    async def rule(call: PhoneCall) -> None:
         call.ring()
         await asyncio.sleep(after)
         if not call.final_status:
@@ -37,7 +37,7 @@ def refuse(
 ) -> Rule:
     """Refuse with any status, at once or when it has rung for so many seconds."""
 
-    async def rule(call: Dialog) -> None:
+    async def rule(call: PhoneCall) -> None:
         if after:
             call.ring()
             await asyncio.sleep(after)
@@ -50,7 +50,7 @@ def refuse(
 def ring() -> Rule:
     """Ring for ever."""
 
-    async def rule(call: Dialog) -> None:
+    async def rule(call: PhoneCall) -> None:
         call.ring()
 
     return rule
@@ -59,7 +59,7 @@ def ring() -> Rule:
 def silent() -> Rule:
     """Say nothing at all."""
 
-    async def rule(call: Dialog) -> None:
+    async def rule(call: PhoneCall) -> None:
         del call
 
     return rule
@@ -85,9 +85,9 @@ class UA:
         #: What to do with a call for a number; the rule is for all others.
         self.plan: dict[str, Rule] = {}
         #: Calls received, in their order.
-        self.incoming: list[Dialog] = []
+        self.incoming: list[PhoneCall] = []
         self.wire = Wire(("127.0.0.1", pbx_port), self._receive)
-        self._dialogs: dict[str, Dialog] = {}
+        self._dialogs: dict[str, PhoneCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Condition()
         #: What went wrong in rules; a test looks here at its end.
@@ -97,6 +97,11 @@ class UA:
 
     async def open(self, port: int = 0) -> None:
         await self.wire.open(port)
+
+    def dial_through(self, port: int) -> None:
+        """Take what listens on this port of 127.0.0.1 for the PBX."""
+        self.pbx_port = port
+        self.wire.target = ("127.0.0.1", port)
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -119,7 +124,7 @@ class UA:
     async def register(self, contact: str | None = None, expires: int = 3600) -> Message:
         """Register this contact, or our own, and return the answer, whatever it is."""
         self._registrations += 1
-        dialog = Dialog(self, f"register-{self._token}-{self._registrations}")
+        dialog = PhoneCall(self, f"register-{self._token}-{self._registrations}")
         self._dialogs[dialog.call_id] = dialog
         dialog.target = f"sip:127.0.0.1:{self.pbx_port}"
         dialog.remote = f"<{self.uri(self.name)}>"
@@ -138,12 +143,12 @@ class UA:
         caller: str = "",
         display: str = "",
         mark: str = "",
-    ) -> Dialog:
+    ) -> PhoneCall:
         """Send an INVITE and return the call, which then rings, we hope.
 
         `caller` and `display` are From's user and name; `mark` is what the call's audio says.
         """
-        dialog = Dialog(self, f"{self._token}-{secrets.token_hex(8)}")
+        dialog = PhoneCall(self, f"{self._token}-{secrets.token_hex(8)}")
         dialog.media.open()
         dialog.media.mark = mark or self.name
         self._dialogs[dialog.call_id] = dialog
@@ -152,14 +157,14 @@ class UA:
 
     async def next_call(
         self, after: int = 0, number: str | None = None, timeout: float = 5.0
-    ) -> Dialog:
+    ) -> PhoneCall:
         """Return the first call received behind the first `after` ones, of a number if given."""
 
-        def found() -> Dialog | None:
+        def found() -> PhoneCall | None:
             calls = self.incoming[after:]
             return next((call for call in calls if number in (None, call.number)), None)
 
-        async def arrived() -> Dialog:
+        async def arrived() -> PhoneCall:
             async with self._arrived:
                 while not (call := found()):
                     await self._arrived.wait()
@@ -173,7 +178,7 @@ class UA:
                 f"{self.name}: no call for {number or 'it'}; the last were {calls}"
             ) from None
 
-    def calls_up(self) -> list[Dialog]:
+    def calls_up(self) -> list[PhoneCall]:
         """Return the calls that are not over."""
         return [dialog for dialog in self._dialogs.values() if not dialog.ended.is_set()]
 
@@ -198,10 +203,10 @@ class UA:
             self._start(self._take_call(message))
         elif message.method not in ("", "ACK"):
             status = 200 if message.method == "OPTIONS" else 481
-            Dialog(self, message.call_id, message).respond(message, status)
+            PhoneCall(self, message.call_id, message).respond(message, status)
 
     async def _take_call(self, invite: Message) -> None:
-        dialog = Dialog(self, invite.call_id, invite)
+        dialog = PhoneCall(self, invite.call_id, invite)
         self._dialogs[invite.call_id] = dialog
         dialog.ladder.add(invite)
         dialog.reply(100, "Trying")

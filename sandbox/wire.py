@@ -22,7 +22,7 @@ class Wire(asyncio.DatagramProtocol):
 
     def __init__(self, target: tuple[str, int], receive: Callable[[Message], None]) -> None:
         self.port = 0
-        self._target = target
+        self.target = target
         self._receive = receive
         self._transport: asyncio.DatagramTransport | None = None
         self._timers: dict[Hashable, asyncio.TimerHandle] = {}
@@ -43,11 +43,15 @@ class Wire(asyncio.DatagramProtocol):
             self._transport.close()
             self._transport = None
 
+    def transmit(self, raw: bytes) -> None:
+        """Put bytes on the network; once closed, nowhere."""
+        if self._transport is not None:
+            self._transport.sendto(raw, self.target)
+
     def send(self, text: str) -> Message:
         """Send it once."""
         raw = text.encode("utf-8", "surrogateescape")
-        if self._transport is not None:
-            self._transport.sendto(raw, self._target)
+        self.transmit(raw)
         return Message(raw=raw, at=time.time(), sent=True)
 
     def repeat(self, key: Hashable, text: str) -> Message:
@@ -71,8 +75,8 @@ class Wire(asyncio.DatagramProtocol):
     def _schedule(self, key: Hashable, raw: bytes, after: float, until: float) -> None:
         def again() -> None:
             self._timers.pop(key, None)
-            if self._transport is not None and time.monotonic() < until:
-                self._transport.sendto(raw, self._target)
+            if time.monotonic() < until:
+                self.transmit(raw)
                 self._schedule(key, raw, min(2 * after, T2), until)
 
         self.stop(key)
@@ -83,8 +87,8 @@ class Wire(asyncio.DatagramProtocol):
         if message.method and message.method != "ACK":
             key = _transaction(message)
             if key in self._answers:
-                if self._transport is not None and self._answers[key]:
-                    self._transport.sendto(self._answers[key], self._target)
+                if self._answers[key]:
+                    self.transmit(self._answers[key])
                 return
             self._answers[key] = b""  # seen; the answer follows
             self._seen.append((time.monotonic(), key))

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from sandbox.dialog import Dialog
 from sandbox.office import Office
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import UA, Rule, forward
 from tests.e2e.hostile.play import Play, play_all
 from tests.e2e.hostile.targets import KINDS, Kind
@@ -59,7 +59,7 @@ async def _the_trunk(kind: Kind, scene: Scene) -> None:
 
 
 async def _refused(
-    kind: Kind, scene: Scene, call: Dialog, statuses: Collection[int] = (486,)
+    kind: Kind, scene: Scene, call: PhoneCall, statuses: Collection[int] = (486,)
 ) -> None:
     """The caller hears that the phone is busy."""
     if kind.unreadable:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sandbox.dialog import Dialog
 from sandbox.office_conf import DEFAULT_OUTBOUND_ID, OUTBOUND_ID
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import UA, Rule, refuse
 from sandbox.ua import forward as moved
 from tests.e2e.matrix.cells import Origin, Target
@@ -93,7 +93,7 @@ def _expect_leg(scene: Scene, by: UA) -> None:
     scene.expect_leg(scene.began, AGENT_HUNG_UP, by.name)
 
 
-async def _forwarded(scene: Scene) -> Dialog:
+async def _forwarded(scene: Scene) -> PhoneCall:
     """Return the call where the forward leads to."""
     if not scene.cell.target.outside:
         return await scene.team.third.next_call()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from sandbox.dialog import Dialog
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import refuse, ring
 from tests.e2e.matrix.cells import Move, Origin, Target
 from tests.e2e.matrix.expected import (
@@ -125,7 +125,7 @@ async def early_declined(scene: Scene) -> None:
     scene.expect_consultation(consultation, DECLINED, consultation.ended_at)
 
 
-async def _transfer_early(scene: Scene) -> tuple[Dialog, Dialog]:
+async def _transfer_early(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
     user = user_of(scene)
     scene.team.second.rule = ring()
     scene.office.trunk.plan[scene.partner] = ring()
@@ -160,7 +160,7 @@ async def attended_left(scene: Scene) -> None:
         scene.expect_consultation(consultation, TRANSFERRED, transferred)
 
 
-async def _transfer_attended(scene: Scene) -> tuple[Dialog, Dialog]:
+async def _transfer_attended(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
     user = user_of(scene)
     await scene.begin()
     consultation = await scene.consult(user)

@@ -7,10 +7,10 @@ import secrets
 import time
 from urllib.parse import quote
 
-from sandbox.dialog import Dialog
 from sandbox.notifications import Notification
 from sandbox.office import Office, Team
 from sandbox.office_conf import DEFAULT_OUTBOUND_ID, OUTBOUND_ID
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import answer
 from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Cell, Origin
@@ -44,8 +44,8 @@ class Scene:
         self.kind = 2 if cell.origin is Origin.QUEUE else 1  # of the DID; office_conf.did
         self.leg_shown = self.shown_for_agent
         self.began = self.answered = 0.0
-        self.client: Dialog
-        self.agent: Dialog
+        self.client: PhoneCall
+        self.agent: PhoneCall
         for phone in team.all_phones():
             phone.forget()
             phone.rule = answer()
@@ -89,14 +89,14 @@ class Scene:
 
     # The middle
 
-    async def consult(self, user: str) -> Dialog:
+    async def consult(self, user: str) -> PhoneCall:
         """The agent puts the client on hold and calls somebody, who rings."""
         await self.agent.hold()
         call = await self.team.first.call(user, self.headers(f"{self.ref}-c"))
         await call.wait_status(180)
         return call
 
-    async def put_together(self, consultation: Dialog, user: str) -> None:
+    async def put_together(self, consultation: PhoneCall, user: str) -> None:
         """The agent presses the transfer key during a consultation."""
         replaces = quote(consultation.replaces(), safe="")
         response = await self.agent.refer(f"<{self.agent.ua.uri(user)}?Replaces={replaces}>")
@@ -106,7 +106,7 @@ class Scene:
             consultation.cancel()
         await consultation.over()
 
-    async def arrival(self, shown: str = OUTBOUND_ID) -> Dialog:
+    async def arrival(self, shown: str = OUTBOUND_ID) -> PhoneCall:
         """Return the call at the phone that the move leads to; outside, what it shows matters."""
         if not self.cell.target.outside:
             return await self.team.second.next_call()
@@ -123,13 +123,13 @@ class Scene:
         """The number that a leg shows which the agent did not dial."""
         return DEFAULT_OUTBOUND_ID if self.cell.origin.inbound else OUTBOUND_ID
 
-    async def hear(self, other: Dialog) -> None:
+    async def hear(self, other: PhoneCall) -> None:
         """Return when client and somebody hear each other."""
         await asyncio.gather(
             self.client.media.hear(other.media.mark), other.media.hear(self.client.media.mark)
         )
 
-    async def talk(self, other: Dialog, seconds: float = TALK) -> None:
+    async def talk(self, other: PhoneCall, seconds: float = TALK) -> None:
         """Let client and somebody talk, and nobody else hear them."""
         await other.up()
         await self.hear(other)
@@ -140,7 +140,7 @@ class Scene:
 
     # The end
 
-    async def end(self, other: Dialog, extension: str | None = None) -> None:
+    async def end(self, other: PhoneCall, extension: str | None = None) -> None:
         """Talk; the client hangs up; the record names the last agent."""
         await self.talk(other)
         await self.look()
@@ -148,7 +148,7 @@ class Scene:
         await other.over()
         self.expect_client(extension or other.ua.name, CLIENT_HUNG_UP, self.client.ended_at)
 
-    async def left(self, other: Dialog, extension: str | None = None) -> None:
+    async def left(self, other: PhoneCall, extension: str | None = None) -> None:
         """Talk; the other one hangs up, and the client's call ends with it."""
         await self.talk(other)
         await self.look()
@@ -181,7 +181,7 @@ class Scene:
             )
         )
 
-    def expect_consultation(self, call: Dialog, ends: Ends, ended: float) -> None:
+    def expect_consultation(self, call: PhoneCall, ends: Ends, ended: float) -> None:
         """The call to the target before an attended transfer is one of the agent's own."""
         outside = self.cell.target.outside
         agent = self.team.first.name

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from sandbox.dialog import Dialog
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import ring
 from tests.e2e.matrix.scene import Scene
 
@@ -112,7 +112,7 @@ async def deleted_and_transferred_early(scene: Scene, offset: float) -> set[str]
     return {scene.number, scene.team.second.name}
 
 
-async def _consult(scene: Scene) -> tuple[Dialog, Act]:
+async def _consult(scene: Scene) -> tuple[PhoneCall, Act]:
     """Let a colleague's phone ring; return its call, and what presses the transfer key."""
     scene.team.second.rule = ring()
     await scene.begin()
@@ -123,7 +123,7 @@ async def _consult(scene: Scene) -> tuple[Dialog, Act]:
     return await scene.team.second.next_call(), lambda: scene.agent.refer_now(target)
 
 
-def _answer(call: Dialog) -> None:
+def _answer(call: PhoneCall) -> None:
     """Answer, unless it has been given up already."""
     if not call.final_status:
         call.answer()

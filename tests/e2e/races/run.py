@@ -7,9 +7,9 @@ import os
 import time
 from collections import Counter
 
-from sandbox.dialog import Dialog
 from sandbox.notifications import Notification, Payload
 from sandbox.office import Office
+from sandbox.phone_call import PhoneCall
 from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
 from tests.e2e.matrix.expected import brief
@@ -67,7 +67,7 @@ async def end_all(scene: Scene) -> None:
         quiet = 0 if busy else quiet + 1
 
 
-def _hang_up(call: Dialog) -> None:
+def _hang_up(call: PhoneCall) -> None:
     if call.answered.is_set():
         call.bye()
     elif call.invite is not None:

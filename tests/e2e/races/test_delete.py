@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from sandbox.dialog import Dialog
 from sandbox.notifications import Notification
 from sandbox.office import Office
+from sandbox.phone_call import PhoneCall
 from sandbox.ua import answer, ring
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
 from tests.e2e.matrix.scene import Scene
@@ -40,7 +40,7 @@ async def _delete_after(office: Office, move: Move) -> list[str]:
             await scene.clear()
 
 
-async def _transferred(scene: Scene, move: Move) -> Dialog:
+async def _transferred(scene: Scene, move: Move) -> PhoneCall:
     """Play the move, and return the phone that the client talks to then."""
     second = scene.team.second
     second.rule = ring() if move is Move.EARLY else answer()
