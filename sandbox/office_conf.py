@@ -7,7 +7,7 @@ agents are 1, 2 and 3, its fourth phone stands in the operator's context `featur
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from click2dial_agi.domain.integrators import Integrator, Limits
 
@@ -16,6 +16,7 @@ AGENTS = (1, 2, 3)
 PICKER, NOBODY = 4, 9
 OUTBOUND_ID = "27820001234"
 DEFAULT_OUTBOUND_ID = "27820005555"  # shown where the call itself names none
+RING_TIMEOUT = 5
 CARRIER = "carrier"  # the From user of a call from outside; its number is in P-Asserted-Identity
 
 
@@ -65,7 +66,8 @@ def integrator(plan: Plan, http: str, redis_url: str) -> dict[str, Any]:
         "key_prefix": plan.name,
         "extensions": [f"{plan.digit}000-{plan.digit}199"],
         "dids": [f"2721{plan.digit}*"],
-        "ring_timeout": 20,
+        "ring_timeout": RING_TIMEOUT,
+        "payload_version": max(get_args(Integrator.model_fields["payload_version"].annotation)),
         "default_outbound_id": DEFAULT_OUTBOUND_ID,
         "destinations": {"international": ["27"]},
         "joined_notifications": True,

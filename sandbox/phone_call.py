@@ -82,6 +82,12 @@ class PhoneCall(Dialog):
         by = f"<sip:{self.ua.name}@127.0.0.1>"
         return [("Refer-To", target), ("Referred-By", by), *headers]
 
+    async def send_to(self, user: str) -> None:
+        """Transfer the other side to an extension or number without asking there first."""
+        response = await self.refer(f"<{self.ua.uri(user)}>")
+        assert response.status == 202, response.start_line
+        await self.leave()
+
     async def leave(self) -> None:
         """Hang up after a transfer, as phones do: when the PBX says how it went, or soon."""
         with contextlib.suppress(TimeoutError):

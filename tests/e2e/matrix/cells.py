@@ -28,6 +28,7 @@ class Move(StrEnum):
     EARLY_DECLINED = "early-declined"  # and then the target declines
     ATTENDED = "attended"  # REFER with Replaces of a call that is answered
     ATTENDED_LEFT = "attended-left"  # and then the target hangs up, not the client
+    TWICE = "twice"  # REFER to a colleague, who sends the client on
     PICKUP = "pickup"  # a colleague takes the call while the agent's phone rings
     REPLACES = "replaces"  # a colleague takes the call that the agent talks on
     REDIRECT = "redirect"  # a panel moves the client's channel
@@ -44,6 +45,8 @@ class Target(StrEnum):
     UNKNOWN = "unknown"
     BUSY = "busy"
     LOCAL_BUSY = "local-busy"
+    SILENT = "silent"  # rings and does not answer
+    DESERTED = "deserted"  # busy, and so is the agent by then
     REPLACES = "replaces"  # pickup by INVITE with Replaces
     #: Forwards: what the integrator's `forwarding` says, and where the phone points.
     NONE_COLLEAGUE = "none-colleague"
@@ -63,6 +66,15 @@ class Target(StrEnum):
     def outside(self) -> bool:
         return self.value.endswith("outside")
 
+
+#: Targets of a blind transfer that do not take the client.
+NOT_ANSWERED = (
+    Target.UNKNOWN,
+    Target.BUSY,
+    Target.LOCAL_BUSY,
+    Target.SILENT,
+    Target.DESERTED,
+)
 
 _PLANS = {"none": "acme", "internal": "inside", "allowed": "open"}
 
@@ -93,9 +105,9 @@ class Cell:
             found.append("T2")
         if self.target.local:
             found.append("T9" if self.target is Target.LOCAL_BUSY else "T10")
-        if self.move is Move.BLIND and self.target.outside:
+        if self.move in (Move.BLIND, Move.TWICE) and self.target.outside:
             found.append("T4")
-        if self.move is Move.BLIND and self.target in (Target.UNKNOWN, Target.BUSY):
+        if self.move is Move.BLIND and self.target in NOT_ANSWERED:
             found.append("T15")
         if self.move is Move.ATTENDED and self.target.outside:
             found.append("T3")
@@ -111,6 +123,7 @@ _CASES: dict[Move, tuple[str, ...]] = {
     Move.EARLY_DECLINED: ("T1", "T15"),
     Move.ATTENDED: (),
     Move.ATTENDED_LEFT: (),
+    Move.TWICE: (),
     Move.PICKUP: ("T13",),
     Move.REPLACES: ("T13",),
     Move.REDIRECT: ("T13",),
@@ -124,7 +137,8 @@ _FORWARDS = tuple(target for target in Target if target.value.startswith(("none-
 _TABLE: tuple[tuple[tuple[Origin, ...], Move, tuple[Target, ...]], ...] = (
     (_ALL, Move.NONE, (Target.COLLEAGUE, Target.LOCAL, Target.BUSY)),
     ((Origin.PHONE, Origin.CREATED), Move.NONE, (Target.UNKNOWN, Target.LOCAL_BUSY)),
-    (_ALL, Move.BLIND, (*_WAYS, Target.UNKNOWN, Target.BUSY, Target.LOCAL_BUSY)),
+    (_ALL, Move.BLIND, (*_WAYS, *NOT_ANSWERED)),
+    (_ALL, Move.TWICE, (Target.COLLEAGUE, Target.OUTSIDE)),
     (_ALL, Move.EARLY, _WAYS),
     (_ALL, Move.EARLY_DECLINED, _WAYS),
     (_ALL, Move.ATTENDED, _WAYS),

@@ -36,6 +36,9 @@ class Expected:
     began: float
     ended: float
     held: float = 0.0
+    #: For payload version 4.  When it was answered, 0.0: never, None: not known.
+    answered: float | None = None
+    call_type: str = ""  # "": any
 
     def problems(self, payload: Payload) -> list[str]:
         """Return what is wrong with a record, a line for each field."""
@@ -53,6 +56,8 @@ class Expected:
             for key, value in told.items()
             if payload[key] != value
         ]
+        if self.call_type and payload.get("call_type", self.call_type) != self.call_type:
+            wrong.append(f"{self.what}: call_type is {payload['call_type']}")
         end = (payload["end_reason"], payload["end_code"])
         if end not in self.ends:
             wrong.append(f"{self.what}: ended {end}, not {sorted(self.ends)}")
@@ -61,6 +66,9 @@ class Expected:
             "call_time": self.ended - self.began,
             "hold_time": self.held,
         }
+        if self.answered is not None and "answered_at" in payload:
+            times["answered_at"] = self.answered and self.answered - 0.5
+            times["talk_time"] = self.answered and self.ended - self.answered
         wrong += [
             f"{self.what}: {key} is {payload[key]}, not {value:.1f}"
             for key, value in times.items()
@@ -81,9 +89,27 @@ def compare(expected: Sequence[Expected], payloads: Sequence[Payload]) -> list[s
         left.remove(found)
         wrong += one.problems(found)
     wrong += [f"one record too many: {brief(payload)}" for payload in left]
+    wrong += _trail(expected, payloads)
     references = [payload["call_ref"] for payload in payloads]
     if len(set(references)) < len(references):
         wrong.append("two records with one call_ref")
+    return wrong
+
+
+def _trail(expected: Sequence[Expected], payloads: Sequence[Payload]) -> list[str]:
+    """Compare what joins the legs of one client's call in version 4: the first one's call_ref."""
+    joined = {one.number for one in expected if one.what != "consultation"}
+    trail = [one for one in payloads if one["number"] in joined and "call_trail_ref" in one]
+    if not trail:
+        return []
+    wrong = []
+    first = next(one.number for one in expected if one.number in joined)
+    [reference] = {one["call_ref"] for one in trail if one["number"] == first} or {""}
+    if {one["call_trail_ref"] for one in trail} != {reference}:
+        wrong.append("call_trail_ref is not the first call's call_ref")
+    numbers = sorted(one["call_trail_number"] for one in trail)
+    if numbers != list(range(1, len(trail) + 1)):
+        wrong.append(f"call_trail_number counts {numbers}")
     return wrong
 
 

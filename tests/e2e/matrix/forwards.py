@@ -90,7 +90,7 @@ def _expect_internal(scene: Scene, ends: Ends) -> None:
 
 
 def _expect_leg(scene: Scene, by: UA) -> None:
-    scene.expect_leg(scene.began, AGENT_HUNG_UP, by.name)
+    scene.expect_leg(scene.began, AGENT_HUNG_UP, by.name, "forward")
 
 
 async def _forwarded(scene: Scene) -> PhoneCall:

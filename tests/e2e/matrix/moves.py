@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from sandbox.office_conf import RING_TIMEOUT
 from sandbox.phone_call import PhoneCall
 from sandbox.ua import refuse, ring
-from tests.e2e.matrix.cells import Move, Origin, Target
+from tests.e2e.matrix.cells import NOT_ANSWERED, Move, Origin, Target
 from tests.e2e.matrix.expected import (
     AGENT_HUNG_UP,
     BUSY,
@@ -19,6 +20,7 @@ from tests.e2e.matrix.expected import (
 )
 from tests.e2e.matrix.forwards import forward
 from tests.e2e.matrix.scene import Scene
+from tests.e2e.matrix.takeovers import pickup, redirect, replaces
 
 TRANSFERRED = AGENT_HUNG_UP  # the agent leaves the consultation by the transfer
 #: A consultation whose target declines after the agent has left it may say either.
@@ -32,6 +34,8 @@ def user_of(scene: Scene) -> str:
             return scene.partner
         case Target.UNKNOWN:
             return scene.team.nobody
+        case _ if scene.cell.move is Move.TWICE:
+            return scene.team.third.name
         case _:
             return scene.team.second.name
 
@@ -84,23 +88,48 @@ def _heard(scene: Scene, status: int, wanted: int) -> None:
 async def blind(scene: Scene) -> None:
     """REFER; if nobody takes the client, it comes back to the agent."""
     await scene.begin()
-    target, first = scene.cell.target, scene.team.first
-    if target in (Target.BUSY, Target.LOCAL_BUSY):
-        scene.team.second.rule = refuse(486)
-    calls = len(first.incoming)
+    if scene.cell.target in NOT_ANSWERED:
+        await _comes_back(scene)
+    else:
+        await _sent_on(scene, scene.agent)
+
+
+async def _sent_on(scene: Scene, sender: PhoneCall) -> None:
+    """Transfer to where somebody answers, and let them talk."""
     began = time.time()
-    response = await scene.agent.refer(f"<{first.uri(user_of(scene))}>")
-    assert response.status == 202, response.start_line
-    await scene.agent.leave()
-    if target in (Target.BUSY, Target.LOCAL_BUSY, Target.UNKNOWN):
-        await scene.end(await first.next_call(after=calls))
-        return
+    await sender.send_to(user_of(scene))
     other = await scene.arrival(scene.shown_for_agent)
-    if target.outside:
-        await scene.end(other, first.name)
-        scene.expect_leg(began, AGENT_HUNG_UP)
+    if scene.cell.target.outside:
+        await scene.end(other, sender.ua.name)
+        scene.expect_leg(began, AGENT_HUNG_UP, sender.ua.name, "transfer-blind")
     else:
         await scene.end(other)
+
+
+async def _comes_back(scene: Scene) -> None:
+    """Transfer to where nobody answers; the agent's phone rings again."""
+    team, target = scene.team, scene.cell.target
+    team.second.rule = ring() if target is Target.SILENT else refuse(486)
+    if target is Target.DESERTED:
+        team.first.rule = refuse(486)
+    calls = len(team.first.incoming)
+    await scene.agent.send_to(user_of(scene))
+    if target is Target.DESERTED:
+        await scene.client.over()
+        ends = AGENT_HUNG_UP | CLIENT_HUNG_UP  # neither did
+        scene.expect_client(team.first.name, ends, scene.client.ended_at)
+    else:
+        await scene.end(await team.first.next_call(after=calls, timeout=RING_TIMEOUT + 5))
+
+
+async def twice(scene: Scene) -> None:
+    """A colleague gets the client, and sends it on."""
+    await scene.begin()
+    await scene.agent.send_to(scene.team.second.name)
+    colleague = await scene.team.second.next_call()
+    await colleague.up()
+    await scene.hear(colleague)
+    await _sent_on(scene, colleague)
 
 
 async def early(scene: Scene) -> None:
@@ -173,53 +202,6 @@ async def _transfer_attended(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
     return other, consultation
 
 
-async def pickup(scene: Scene) -> None:
-    """The agent's phone rings; a colleague takes the call."""
-    team = scene.team
-    team.first.rule = ring()
-    await scene.place()
-    scene.agent = await team.first.next_call()
-    await scene.agent.ladder.wait(lambda m: m.status == 180, "180")
-    await asyncio.sleep(0.3)
-    if scene.cell.target is Target.REPLACES:
-        replaces = [("Replaces", scene.agent.replaces())]
-        taken = await team.second.call(team.first.name, replaces)
-    else:
-        assert team.picker
-        taken = await team.picker.call(f"*8{team.first.name}")
-    await taken.up()
-    scene.answered = time.time()
-    await scene.agent.over()
-    await scene.end(taken)
-
-
-async def replaces(scene: Scene) -> None:
-    """The agent talks; a colleague takes the call."""
-    await scene.begin()
-    headers = [("Replaces", scene.agent.replaces())]
-    taken = await scene.team.second.call(scene.team.first.name, headers)
-    await taken.up()
-    await scene.agent.over()
-    await scene.end(taken)
-
-
-async def redirect(scene: Scene) -> None:
-    """A panel moves the client's channel to a context of the operator's own."""
-    await scene.begin()
-    if scene.cell.target is Target.BUSY:
-        scene.team.second.rule = refuse(486)
-    channel = await scene.office.channel_of(scene.client)
-    way = "9" if scene.cell.target is Target.LOCAL else ""
-    await scene.office.cli(f"channel redirect {channel} panel,{way}{scene.team.second.name},1")
-    await scene.agent.over()
-    if scene.cell.target is Target.BUSY:
-        await scene.client.over()
-        ends = AGENT_HUNG_UP | CLIENT_HUNG_UP  # neither did
-        scene.expect_client(scene.team.first.name, ends, scene.client.ended_at)
-    else:
-        await scene.end(await scene.team.second.next_call())
-
-
 MOVES: dict[Move, Callable[[Scene], Awaitable[None]]] = {
     Move.NONE: none,
     Move.BLIND: blind,
@@ -227,6 +209,7 @@ MOVES: dict[Move, Callable[[Scene], Awaitable[None]]] = {
     Move.EARLY_DECLINED: early_declined,
     Move.ATTENDED: attended,
     Move.ATTENDED_LEFT: attended_left,
+    Move.TWICE: twice,
     Move.PICKUP: pickup,
     Move.REPLACES: replaces,
     Move.REDIRECT: redirect,

@@ -13,7 +13,7 @@ from sandbox.office_conf import DEFAULT_OUTBOUND_ID, OUTBOUND_ID
 from sandbox.phone_call import PhoneCall
 from sandbox.ua import answer
 from sandbox.waiting import patience
-from tests.e2e.matrix.cells import Cell, Origin
+from tests.e2e.matrix.cells import Cell, Move, Origin
 from tests.e2e.matrix.expected import AGENT_HUNG_UP, CLIENT_HUNG_UP, Ends, Expected
 
 #: How long they talk after the move: a record cut there must be seen to be too short, and one that
@@ -109,7 +109,8 @@ class Scene:
     async def arrival(self, shown: str = OUTBOUND_ID) -> PhoneCall:
         """Return the call at the phone that the move leads to; outside, what it shows matters."""
         if not self.cell.target.outside:
-            return await self.team.second.next_call()
+            twice = self.cell.move is Move.TWICE
+            return await (self.team.third if twice else self.team.second).next_call()
         call = await self.office.trunk.next_call(number=self.partner)
         assert call.invite is not None
         if call.invite.from_user != shown:
@@ -178,6 +179,7 @@ class Scene:
                 began=self.began,
                 ended=ended,
                 held=waited if self.cell.origin is Origin.QUEUE else 0.0,
+                answered=self.answered,
             )
         )
 
@@ -199,12 +201,12 @@ class Scene:
             )
         )
 
-    def expect_leg(self, began: float, ends: Ends, extension: str | None = None) -> None:
+    def expect_leg(self, began: float, ends: Ends, extension: str, call_type: str) -> None:
         """A leg to outside that a transfer or a forward placed is a call of its own."""
         self.expected.append(
             Expected(
                 what="leg",
-                extension=extension or self.team.first.name,
+                extension=extension,
                 number=self.partner,
                 dial_number=self.leg_shown,
                 contact_ref=self.ref,
@@ -212,6 +214,7 @@ class Scene:
                 ends=ends,
                 began=began,
                 ended=self.client.ended_at,
+                call_type=call_type,
             )
         )
 
