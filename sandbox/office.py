@@ -21,10 +21,20 @@ from sandbox import office_conf, ports
 from sandbox.asterisk import Asterisk
 from sandbox.loop import LoopThread
 from sandbox.notifications import Notifications
-from sandbox.office_conf import CARRIER, NOBODY, OUTBOUND_ID, PICKER, PLANS, Plan
+from sandbox.office_conf import (
+    CARRIER,
+    NAMED,
+    NOBODY,
+    OUTBOUND_ID,
+    PICKER,
+    PLANS,
+    TWICE,
+    Plan,
+)
 from sandbox.phone_call import PhoneCall
 from sandbox.redis import redis_server
 from sandbox.server import Server
+from sandbox.sip_text import Headers
 from sandbox.ua import UA
 from sandbox.waiting import patience
 
@@ -58,6 +68,16 @@ class Team:
     def nobody(self) -> str:
         """An extension of the integrator that no phone has."""
         return str(self.base + NOBODY)
+
+    @property
+    def twice(self) -> str:
+        """An agent's endpoint for two registrations."""
+        return str(self.base + TWICE)
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """An endpoint, and the extension that its C2D_EXTENSION says."""
+        return f"alice{self.base}", str(self.base + NAMED)
 
     def did(self, kind: int = 1) -> str:
         return office_conf.did(self.base, kind)
@@ -194,11 +214,11 @@ class Office:
         return await asyncio.to_thread(self.pbx.cli, command)
 
     async def create(
-        self, team: Team, callee: str, contact_ref: str, *, outbound_id: str = OUTBOUND_ID
+        self, team: Team, callee: str, contact_ref: str, *, agent: str = ""
     ) -> httpx.Response:
-        """POST a call of the team's first agent."""
-        values = {"outbound_id": outbound_id, "contact_ref": contact_ref}
-        body = {"agent": team.first.name, "callee": callee, **values}
+        """POST a call of an agent, the team's first."""
+        values = {"outbound_id": OUTBOUND_ID, "contact_ref": contact_ref}
+        body = {"agent": agent or team.first.name, "callee": callee, **values}
         return await self.api.post(f"http://{self.http[team.plan.name]}{CALLS}", json=body)
 
     async def state(self, team: Team, call_ref: str) -> dict[str, Any]:
@@ -210,9 +230,11 @@ class Office:
         url = f"http://{self.http[team.plan.name]}{CALLS}/{call_ref}"
         return (await self.api.delete(url)).status_code
 
-    async def dial_in(self, did: str, number: str, contact_ref: str = "") -> PhoneCall:
-        """Call a DID from outside."""
-        headers = [("P-Asserted-Identity", f"<sip:{number}@127.0.0.1>")]
+    async def dial_in(
+        self, did: str, number: str, contact_ref: str = "", more: Headers = ()
+    ) -> PhoneCall:
+        """Call a DID from outside, with further headers."""
+        headers = [("P-Asserted-Identity", f"<sip:{number}@127.0.0.1>"), *more]
         if contact_ref:
             headers.append(("X-Account", contact_ref))
         return await self.trunk.call(did, headers, mark=number)

@@ -1,19 +1,21 @@
-"""What the office's PBX and server are told: four integrators, their teams, DIDs and queues.
+"""What the office's PBX and server are told: five integrators, their teams, DIDs and queues.
 
 An extension says it all: 2013 is the integrator with digit 2, its team 1, phone 3. A team's three
-agents are 1, 2 and 3, its fourth phone stands in the operator's context `features`, 9 is nobody.
+agents are 1, 2 and 3, its fourth phone stands in the operator's context `features`, 5 may register
+twice, 6 is the endpoint `alice2010` with C2D_EXTENSION=2016, and 9 is nobody.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from click2dial_agi.domain.integrators import Integrator, Limits
 
 TEAMS = 12  # of each integrator
 AGENTS = (1, 2, 3)
-PICKER, NOBODY = 4, 9
+PICKER, TWICE, NAMED, NOBODY = 4, 5, 6, 9
 OUTBOUND_ID = "27820001234"
 DEFAULT_OUTBOUND_ID = "27820005555"  # shown where the call itself names none
 RING_TIMEOUT = 5
@@ -27,6 +29,7 @@ class Plan:
     name: str
     digit: int
     forwarding: str = "none"
+    limits: Mapping[str, Any] = field(default_factory=dict)
     local: bool = False  # all that it dials goes through Local channels
 
     @property
@@ -37,11 +40,15 @@ class Plan:
         return self.digit * 1000 + team * 10
 
 
+#: Of the integrator `tight`: so many calls of one agent at a time.
+AT_A_TIME = 4
+TIGHT = {"calls_per_minute": 1000, "concurrent_calls": AT_A_TIME}
 PLANS = (
     Plan("acme", 2),
     Plan("through", 3, local=True),
     Plan("inside", 4, forwarding="internal"),
     Plan("open", 5, forwarding="allowed"),
+    Plan("tight", 6, forwarding="allowed", limits={"agent": TIGHT, "phones": TIGHT}),
 )
 
 
@@ -57,6 +64,7 @@ def integrator(plan: Plan, http: str, redis_url: str) -> dict[str, Any]:
         "concurrent_calls": 1000,
         "agent": {"calls_per_minute": 10_000, "concurrent_calls": 1000},
         "phones": {"calls_per_minute": 100_000, "concurrent_calls": 1000},
+        **plan.limits,
     }
     section = {
         "name": plan.name,
@@ -88,6 +96,11 @@ def pjsip() -> str:
         for name in (str(base + agent) for agent in AGENTS):
             phones.append(f'[{name}](agent)\naors = {name}\ncallerid = "Agent {name}" <{name}>\n')
             phones.append(f"[{name}](aor)\n")
+        twice, named = base + TWICE, f"alice{base}"
+        phones.append(f"[{twice}](agent)\naors = {twice}\n")
+        phones.append(f"[{twice}](aor)\nmax_contacts = 2\nremove_existing = no\n")
+        phones.append(f"[{named}](agent)\naors = {named}\n")
+        phones.append(f"set_var = C2D_EXTENSION={base + NAMED}\n[{named}](aor)\n")
         phones.append(f"[{base + PICKER}](common)\ncontext = features\naors =\n")
     carrier = (
         f"[{CARRIER}](common)\ncontext = from-trunk\naors =\n"
@@ -122,6 +135,9 @@ def extensions() -> str:
     return f"""
 [from-trunk]
 {agents}
+; as some providers write them
+exten => _[+0]XX.,1,Set(C2D_AGENTS=PJSIP/${{EXTEN:-7:3}}1)
+ same => n,Goto(inbound,${{EXTEN}},1)
 exten => _2721XXX0002,1,Answer(,i)
  same => n,Set(C2D_QUEUE=one${{EXTEN:4:4}})
  same => n,Goto(inbound,${{EXTEN}},1)
@@ -130,7 +146,7 @@ exten => _2721XXX0003,1,Answer(,i)
  same => n,Goto(inbound,${{EXTEN}},1)
 
 [inbound]
-exten => _X.,1,Set(C2D_CONTACT_REF=${{PJSIP_HEADER(read,X-Account)}})
+exten => _[+0-9].,1,Set(C2D_CONTACT_REF=${{PJSIP_HEADER(read,X-Account)}})
  same => n,Goto(click2dial-inbound,${{EXTEN}},1)
 
 [desk]

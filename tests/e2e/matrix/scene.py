@@ -223,6 +223,7 @@ class Scene:
     def names(self) -> set[str]:
         """All that a channel of this scene may be known by."""
         phones = {phone.name for phone in self.team.all_phones()}
+        phones |= {self.team.twice, *self.team.named}
         return {self.number, self.partner, *phones, *(self.team.did(kind) for kind in (1, 2, 3))}
 
     def owns(self, one: Notification) -> bool:
