@@ -7,6 +7,8 @@ import os
 import time
 from dataclasses import dataclass
 
+import httpx
+
 from sandbox.notifications import Notification, Payload
 from sandbox.office import Office
 from sandbox.waiting import patience
@@ -45,27 +47,36 @@ class Stage:
 
     async def play(self, cell: Cell) -> Result:
         """Play a cell once."""
-        async with self._free, self.office.team(cell.integrator) as team:
+        async with self._free:
             began = time.monotonic()
-            scene = Scene(self.office, team, cell)
-            problems: list[str] = []
             try:
-                async with asyncio.timeout(patience(60)):
-                    await MOVES[cell.move](scene)
-            except (TimeoutError, AssertionError, LookupError) as error:
-                problems.append(f"{type(error).__name__}: {error}")
-            records = await self._records(scene, complete=not problems)
-            problems += scene.remarks
-            if not problems:
-                problems += compare(scene.expected, records)
-                problems += self._joined(scene, records)
-            problems += [f"left: {left}" for left in await scene.clear()]
-            if problems:
-                team.spoilt = time.monotonic()
-                records += await self._late(scene)
-            self.office.trunk.forget({scene.number, scene.partner})
+                async with self.office.team(cell.integrator) as team:
+                    scene = Scene(self.office, team, cell)
+                    problems, records = await self._run(scene)
+            except (TimeoutError, OSError, httpx.HTTPError) as error:  # nothing goes on any more
+                return Result(cell, (f"{type(error).__name__}: {error}",), (), "", 0.0)
             named = ", ".join(_role(scene, one["extension"]) for one in records)
             return Result(cell, tuple(problems), tuple(records), named, time.monotonic() - began)
+
+    async def _run(self, scene: Scene) -> tuple[list[str], list[Payload]]:
+        """Return what was wrong, and the records."""
+        problems: list[str] = []
+        try:
+            async with asyncio.timeout(patience(60)):
+                await MOVES[scene.cell.move](scene)
+        except (TimeoutError, AssertionError, LookupError) as error:
+            problems.append(f"{type(error).__name__}: {error}")
+        records = await self._records(scene, complete=not problems)
+        problems += scene.remarks
+        if not problems:
+            problems += compare(scene.expected, records)
+            problems += self._joined(scene, records)
+        problems += [f"left: {left}" for left in await scene.clear()]
+        if problems:
+            scene.team.spoilt = time.monotonic()
+            records += await self._late(scene)
+        self.office.trunk.forget({scene.number, scene.partner})
+        return problems, records
 
     async def _records(self, scene: Scene, *, complete: bool) -> list[Payload]:
         """Return the scene's records: all that are expected, and what came with them."""

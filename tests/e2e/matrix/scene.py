@@ -99,9 +99,10 @@ class Scene:
     async def put_together(self, consultation: PhoneCall, user: str) -> None:
         """The agent presses the transfer key during a consultation."""
         replaces = quote(consultation.replaces(), safe="")
-        response = await self.agent.refer(f"<{self.agent.ua.uri(user)}?Replaces={replaces}>")
-        assert response.status == 202, response.start_line
-        await self.agent.leave()
+        async with self.office.masquerade:
+            response = await self.agent.refer(f"<{self.agent.ua.uri(user)}?Replaces={replaces}>")
+            assert response.status == 202, response.start_line
+            await self.agent.leave()
         if not consultation.ended.is_set() and not consultation.final_status:
             consultation.cancel()
         await consultation.over()

@@ -19,13 +19,14 @@ async def pickup(scene: Scene) -> None:
     scene.agent = await team.first.next_call()
     await scene.agent.ladder.wait(lambda m: m.status == 180, "180")
     await asyncio.sleep(0.3)
-    if scene.cell.target is Target.REPLACES:
-        replaces = [("Replaces", scene.agent.replaces())]
-        taken = await team.second.call(team.first.name, replaces)
-    else:
-        assert team.picker
-        taken = await team.picker.call(f"*8{team.first.name}")
-    await taken.up()
+    async with scene.office.masquerade:
+        if scene.cell.target is Target.REPLACES:
+            replaces = [("Replaces", scene.agent.replaces())]
+            taken = await team.second.call(team.first.name, replaces)
+        else:
+            assert team.picker
+            taken = await team.picker.call(f"*8{team.first.name}")
+        await taken.up()
     scene.answered = time.time()
     await scene.agent.over()
     await scene.end(taken)
@@ -35,8 +36,9 @@ async def replaces(scene: Scene) -> None:
     """The agent talks; a colleague takes the call."""
     await scene.begin()
     headers = [("Replaces", scene.agent.replaces())]
-    taken = await scene.team.second.call(scene.team.first.name, headers)
-    await taken.up()
+    async with scene.office.masquerade:
+        taken = await scene.team.second.call(scene.team.first.name, headers)
+        await taken.up()
     await scene.agent.over()
     await scene.end(taken)
 

@@ -60,14 +60,18 @@ async def left_and_transferred(scene: Scene, offset: float) -> set[str]:
 async def early_and_answered(scene: Scene, offset: float) -> set[str]:
     """The agent transfers early while the colleague answers."""
     other, refer = await _consult(scene)
-    await clash(refer, lambda: _answer(other), offset)
+    async with scene.office.masquerade:
+        await clash(refer, lambda: _answer(other), offset)
+        await scene.agent.leave()
     return {scene.number, scene.team.second.name}
 
 
 async def early_and_hung_up(scene: Scene, offset: float) -> set[str]:
     """The agent transfers early while the client hangs up."""
     _, refer = await _consult(scene)
-    await clash(refer, scene.client.bye, offset)
+    async with scene.office.masquerade:
+        await clash(refer, scene.client.bye, offset)
+        await scene.agent.leave()
     return {scene.number, scene.team.second.name}
 
 
@@ -108,7 +112,9 @@ async def deleted_and_transferred(scene: Scene, offset: float) -> set[str]:
 
 async def deleted_and_transferred_early(scene: Scene, offset: float) -> set[str]:
     _, refer = await _consult(scene)
-    await clash(lambda: _delete(scene), refer, offset)
+    async with scene.office.masquerade:
+        await clash(lambda: _delete(scene), refer, offset)
+        await scene.agent.leave()
     return {scene.number, scene.team.second.name}
 
 
