@@ -86,18 +86,24 @@ class PhoneCall(Dialog):
         """Transfer the other side to an extension or number without asking there first."""
         response = await self.refer(f"<{self.ua.uri(user)}>")
         assert response.status == 202, response.start_line
-        await self.leave()
+        assert await self.leave(), f"the transfer failed\n{self.ladder}"
 
-    async def leave(self) -> None:
-        """Hang up after a transfer, as phones do: when the PBX says how it went, or soon."""
+    async def leave(self) -> bool:
+        """Hang up after a transfer, as phones do: when the PBX says that it went well, or soon.
+
+        Return False if it says that it did not: the phone keeps the call.
+        """
         with contextlib.suppress(TimeoutError):
-            await self.ladder.wait(
-                lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in ("2", "3", "4"),
+            last = await self.ladder.wait(
+                lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in (*"23456",),
                 "NOTIFY",
                 0.5,
             )
+            if sip_text.progress_of(last)[:1] in (*"3456",):
+                return False
         if not self.ended.is_set():
             await self.hang_up()
+        return True
 
     def replaces(self) -> str:
         """Return the value of a Replaces header that names this call."""

@@ -111,5 +111,6 @@ class Stage:
 
 
 def _role(scene: Scene, extension: str) -> str:
-    roles = {phone.name: role for phone, role in zip(scene.team.phones, "ABC", strict=False)}
+    names = [phone.name for phone in scene.team.all_phones()]
+    roles = dict(zip(names, "ABCD", strict=False))
     return roles.get(extension, extension or "nobody")

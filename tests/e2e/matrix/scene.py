@@ -102,7 +102,7 @@ class Scene:
         async with self.office.masquerade:
             response = await self.agent.refer(f"<{self.agent.ua.uri(user)}?Replaces={replaces}>")
             assert response.status == 202, response.start_line
-            await self.agent.leave()
+            assert await self.agent.leave(), f"the transfer failed\n{self.agent.ladder}"
         if not consultation.ended.is_set() and not consultation.final_status:
             consultation.cancel()
         await consultation.over()
