@@ -113,12 +113,15 @@ async def _comes_back(scene: Scene) -> None:
     if target is Target.DESERTED:
         team.first.rule = refuse(486)
     calls = len(team.first.incoming)
-    await scene.agent.send_to(user_of(scene))
     if target is Target.DESERTED:
+        await scene.agent.refer(f"<{team.first.uri(user_of(scene))}>")
         await scene.client.over()
+        if not scene.agent.ended.is_set():
+            await scene.agent.hang_up()
         ends = AGENT_HUNG_UP | CLIENT_HUNG_UP  # neither did
         scene.expect_client(team.first.name, ends, scene.client.ended_at)
     else:
+        await scene.agent.send_to(user_of(scene))
         await scene.end(await team.first.next_call(after=calls, timeout=RING_TIMEOUT + 5))
 
 
