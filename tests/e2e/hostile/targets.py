@@ -38,9 +38,8 @@ def _host(scene: Scene) -> str:
     return f"127.0.0.1:{scene.office.pbx.sip_port}"
 
 
-#: Users that are no extension, and no number that may be dialled, whatever somebody makes of them:
-#: where decoding leaves nothing but a number, it is one of a country that is not allowed.  `trap`
-#: is a context of the PBX, `trunk` its trunk.
+#: Users that are no extension and no number, whatever somebody makes of them.  `trap` is a context
+#: of the PBX, `trunk` its trunk.
 USERS = {
     "technology": "PJSIP/{P}%40trunk",
     "technology encoded": "PJSIP%2F{P}%40trunk",
@@ -57,7 +56,7 @@ USERS = {
     "expression": "$%5B{P}%5D",
     "line break": "{P}%0D%0AX-Evil%3A%201",
     "nul": "0044{P}%00",
-    "blank": "0044{P}%20",
+    "blank": "{P}%20",
     "wide digits": "%EF%BC%90{P}",
     "parenthesis": "{P})",
     "long": "{P}" + "1" * 1500,

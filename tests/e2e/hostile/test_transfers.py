@@ -37,12 +37,12 @@ async def _transfer(address: str, scene: Scene) -> None:
     host = f"127.0.0.1:{scene.office.pbx.sip_port}"
     calls = len(scene.team.first.incoming)
     response = await scene.agent.refer(fill(address, scene).replace("{H}", host))
-    if response.status == 202 and await scene.agent.leave():
-        back = await scene.team.first.next_call(after=calls)
-        await back.up()
-        await scene.hear(back)
-    else:
-        await scene.hear(scene.agent)  # who keeps the client
+    if response.status >= 300 or not await scene.agent.leave():
+        await scene.hear(scene.agent)  # the agent keeps the client
+        return
+    back = await scene.team.first.next_call(after=calls)
+    await back.up()
+    await scene.hear(back)
 
 
 @pytest.mark.parametrize("origin", [Origin.PHONE, Origin.DID])

