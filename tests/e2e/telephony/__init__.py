@@ -1,0 +1,1 @@
+"""What phones, trunks and providers answer, and how it is told."""

@@ -1,0 +1,99 @@
+"""Whatever the trunk answers: one reason and one code, behind a Local channel as directly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from sandbox.office import Office
+from sandbox.ua import Rule, refuse, ring
+from tests.e2e.matrix.cells import Origin
+from tests.e2e.matrix.scene import Scene
+from tests.e2e.telephony.stage import played, problems_of, records
+
+TIMEOUTS = (18, 19, 102)
+REJECTS = (21, 22)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the trunk answers, what the record says, and what the phone hears (0: anything)."""
+
+    case: str
+    status: int
+    reason: str
+    codes: tuple[int, ...]
+    heard: int = 0
+    q850: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.status}-{self.q850}" if self.q850 else str(self.status)
+
+    @property
+    def rule(self) -> Rule:
+        if not self.status:
+            return ring()
+        headers = [("Reason", f"Q.850;cause={self.q850}")] if self.q850 else []
+        return refuse(self.status, "-", headers, after=0.05)
+
+
+ANSWERS = (
+    Answer("T9", 486, "busy", (17,), 486),
+    Answer("T9", 600, "busy", (17,), 486),
+    Answer("T9", 603, "reject", REJECTS),
+    Answer("T7", 603, "reject", REJECTS, q850=21),
+    Answer("T9", 404, "error", (1,), 404),
+    Answer("T9", 480, "timeout", (19,)),
+    Answer("T8", 408, "timeout", TIMEOUTS),
+    Answer("T8", 504, "timeout", TIMEOUTS),
+    Answer("T8", 0, "timeout", (19,)),  # rings until ring_timeout
+    Answer("T7", 401, "error", ()),
+    Answer("T7", 403, "error", ()),
+    Answer("T7", 407, "error", ()),
+    Answer("T9", 503, "error", ()),
+    Answer("T9", 500, "error", ()),
+)
+#: Codes that say something else than an error.
+NO_ERRORS = (0, 16, 17, *TIMEOUTS, *REJECTS)
+
+
+async def _dial(answer: Answer, scene: Scene) -> None:
+    scene.office.trunk.plan[scene.number] = answer.rule
+    call = await scene.team.first.call(scene.number, scene.headers(scene.ref))
+    heard = (await call.final()).status
+    _check(scene, answer, (await records(scene))[0])
+    if answer.heard not in (0, heard):
+        scene.remarks.append(f"{answer}: the phone hears {heard}")
+
+
+async def _create(answer: Answer, scene: Scene) -> None:
+    scene.office.trunk.plan[scene.number] = answer.rule
+    await scene.place()
+    await scene.team.first.next_call()
+    await (await scene.office.trunk.next_call(number=scene.number)).over(10)
+    _check(scene, answer, (await records(scene))[0])
+
+
+def _check(scene: Scene, answer: Answer, record: dict[str, object]) -> None:
+    end = (record["end_reason"], record["end_code"])
+    right = end[1] in answer.codes if answer.codes else end[1] not in NO_ERRORS
+    if end[0] != answer.reason or not right:
+        scene.remarks.append(f"{answer}: ended {end}, not {answer.reason} {answer.codes}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(answer, id=str(answer), marks=pytest.mark.case(answer.case))
+        for answer in ANSWERS
+    ],
+)
+def test_the_trunk_answers(office: Office, answer: Answer) -> None:
+    work = [
+        played(office, origin, partial(play, answer), integrator=integrator)
+        for origin, play in ((Origin.PHONE, _dial), (Origin.CREATED, _create))
+        for integrator in ("acme", "through")
+    ]
+    assert problems_of(office, work) == []
