@@ -11,6 +11,8 @@ DIGEST_AGENTS = range(1100, 1110)
 WEBRTC_AGENTS = range(1200, 1205)
 ARI_USERNAME = "click2dial"
 SPOOL_FILE = "click2dial/calls.spool"
+#: What the dialplan seals with, and the sandbox's servers expect.
+SECRET = "sandbox-secret-of-the-dialplan"
 
 # They need hardware, another database or a peer of their own, and would only fill the log.
 NOLOAD = (
@@ -125,7 +127,8 @@ def _extensions(s: Settings) -> str:
     include = f'#include "{s.include}"\n' if s.include else ""
     return (
         "[general]\nstatic = yes\nwriteprotect = yes\n\n"
-        f"[globals]\nC2D_AGI = {s.c2d_agi}\nC2D_SPOOL = {s.inside}/{SPOOL_FILE}\n"
+        f"[globals]\nC2D_SECRET = {SECRET}\nC2D_AGI = {s.c2d_agi}\n"
+        f"C2D_SPOOL = {s.inside}/{SPOOL_FILE}\n"
         f"C2D_RECORDINGS = {s.inside}/click2dial/recordings\n\n"
         f"{include}\n{dedent(s.extra_extensions)}\n"
     )

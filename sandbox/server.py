@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sandbox import ports
+from sandbox import astconf, ports
 from sandbox.process import Process, tail, until
 
 HOST = "127.0.0.1"
@@ -49,7 +49,7 @@ class Server:
         self.log_path = directory / "server.log"
         self.config_path = directory / "click2dial.yaml"
         self.config: dict[str, Any] = {
-            "agi": {"listen": f"{HOST}:{self.port}", **(agi or {})},
+            "agi": {"listen": f"{HOST}:{self.port}", "secret": astconf.SECRET, **(agi or {})},
             "spool_dir": str(directory),
             "integrators": [{**ACME, "redis": redis_url, **(integrator or {})}],
             **sections,

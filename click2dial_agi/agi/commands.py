@@ -19,7 +19,7 @@ __all__ = ["Action", "check_variables", "read_variable", "serialize", "set_varia
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BARE_WORD = re.compile(r"[^\s\"\\]+")
-_VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]*(?:\([a-z]+\))?")
+_VARIABLE_NAME = re.compile(r"(?:__)?[A-Z][A-Z0-9_]*(?:\([a-z]+\))?")
 
 # What a value may hold to pass MSet, the dialplan's variable substitution and app arguments as
 # plain data: no comma, quote, backslash, dollar, brace, bracket, semicolon or white space.

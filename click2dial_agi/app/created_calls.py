@@ -22,10 +22,12 @@ from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
+from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.numbers import FieldError, is_extension
 from click2dial_agi.domain.records import CallRecord
+from click2dial_agi.domain.told import Ending, read_known
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore, Mark
@@ -37,11 +39,16 @@ log = logging.getLogger("click2dial_agi.calls")
 
 _RETRY_SOON = 5
 
+# How often an agent who has a channel is looked at again, and the seconds between.
+_BUSY_LOOKS = 4
+_BUSY_PAUSE = 0.05
+
 # How often a call is looked for and hung up, and the seconds between: an agent who answers at this
 # moment goes on with a channel of his own, and a call that is being transferred with another one.
 _HANGUPS = 20
 _HANGUP_PAUSE = 0.02
 
+_TALKS = FieldError("agent", "an agent who has no call already (call_waiting)")
 _NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
 _NOT_REACHABLE = FieldError("agent", "an agent whose phone is reachable")
 
@@ -85,31 +92,37 @@ class CreatedCalls:
     async def create(self, request: CallRequest) -> Decision:
         """Ring the agent.  Raises :exc:`Refused`, in which case nobody was rung.
 
-        A call that was counted in gets a record whatever becomes of it, and is counted out with it.
+        A call that was counted in gets a record whatever becomes of it, and is counted out with
+        it, unless the agent talks and it may be created later.
         """
-        decision = decide(request, self.integrator)
+        decision = decide(request, self.integrator, self.config.emergency)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
             raise Refused(403 if forbidden else 422, decision.errors)
         call, now = decision.call, int(time.time())
-        known = {**call.facts(), "dialed_at": str(now), "created": "1"}
+        # When it is dialled the dialplan says: one clock for each call.
+        told = {**call.facts(), Fact.CREATED: "1"}
+        known = {**told, Fact.DIALED_AT: str(now)}
         # Before anything is asked of Asterisk, which the limits protect.
         await self._admit(decision, known, now)
         try:
-            error = await self._agent_error(call.extension)
-            if error is None:
-                channel = agent_channel(decision, known, self.integrator)
+            refused = await self._agent_refusal(call.extension)
+            if refused is None:
+                channel = agent_channel(decision, told, self.integrator)
                 if await self._ari.originate(call.call_ref, channel) is Created.REFUSED:
-                    error = _NOT_REACHABLE
+                    refused = Refused(409, (_NOT_REACHABLE,))
         except PBXUnanswered:
             await self._settle(call.call_ref)
             raise
         except PBXUnreachable:
             await self._end(known, "INVALIDARGS", Q850.SWITCHING_CONGESTION)
             raise
-        if error is not None:
-            await self._end(known, "CHANUNAVAIL", Q850.SUBSCRIBER_ABSENT)
-            raise Refused(409, (error,))
+        if refused is not None:
+            if refused.retry_after is None:
+                await self._end(known, "CHANUNAVAIL", Q850.SUBSCRIBER_ABSENT)
+            else:  # asked again later it may come about; until then it is no call
+                await self.store.release(call.call_ref)
+            raise refused
         log.info(
             "%s created: %s %s calls %s as %s, contact_ref %s",
             call.call_ref,
@@ -163,6 +176,7 @@ class CreatedCalls:
             for channel in self._where.agents(channels) or channels:
                 await self._ari.hang_up(channel["id"])
             await asyncio.sleep(_HANGUP_PAUSE)
+        await self.store.free_agent(call_ref)
         return True
 
     async def reap(self) -> None:
@@ -184,7 +198,7 @@ class CreatedCalls:
             elif await self.store.take_mark(call_ref, Mark.ABANDONED):
                 await self.hang_up(call_ref)
             elif not self._where.agents(channels[call_ref]):
-                await self.store.free_agent(live)
+                await self.store.free_agent(call_ref)
 
     async def _reap_unknown(self, live: LiveCall) -> None:
         """See to a call that is nowhere: just recorded, or lost."""
@@ -220,21 +234,33 @@ class CreatedCalls:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
                 raise Refused(429, (error,), 60 - now % 60)
 
-    async def _agent_error(self, agent: str) -> FieldError | None:
-        """Return what is wrong with an agent's phone, as far as Asterisk can tell."""
+    async def _agent_refusal(self, agent: str) -> Refused | None:
+        """Return why an agent's phone is not rung, as far as Asterisk can tell."""
         if not is_extension(agent):
             return None
         technology, _, resource = agent_endpoint(agent, self.integrator).partition("/")
         if technology != "PJSIP":
             return None
-        _, behind, endpoint = resource.rpartition("@")
+        _, behind, name = resource.rpartition("@")
         try:
-            state = await self._ari.endpoint_state(technology, endpoint)
+            endpoint = await self._ari.endpoint(technology, name)
+            for _ in range(_BUSY_LOOKS):
+                if behind or endpoint is None or not endpoint.channel_ids:
+                    break
+                if self.integrator.call_waiting:
+                    break
+                # His last call may be over, and told, and its channel not gone yet.
+                await asyncio.sleep(_BUSY_PAUSE)
+                endpoint = await self._ari.endpoint(technology, name)
         except PBXUnanswered as error:  # but nothing was asked for that could ring anybody
             raise PBXUnreachable(str(error)) from error
         if behind:  # another PBX's phone: of that only the way to it is known here
-            return _NOT_REACHABLE if state is None else None
-        return _NOT_REGISTERED if state in (None, "offline") else None
+            return Refused(409, (_NOT_REACHABLE,)) if endpoint is None else None
+        if endpoint is None or endpoint.state == "offline":
+            return Refused(409, (_NOT_REGISTERED,))
+        if endpoint.channel_ids and not self.integrator.call_waiting:
+            return Refused(429, (_TALKS,), _RETRY_SOON)
+        return None
 
     async def _settle(self, call_ref: str) -> None:
         """See to a call of which Asterisk told nothing.
@@ -261,8 +287,7 @@ class CreatedCalls:
 
     async def _end(self, known: Mapping[str, str], dialstatus: str, cause: Q850) -> None:
         """Record a call that did not come about, and count it out."""
-        ended = {**known, "dialstatus": dialstatus, "hangup_cause": str(int(cause))}
-        ended["ended_at"] = str(int(time.time()))
-        record = CallRecord.from_facts(ended, self.config)
+        ending = Ending(int(time.time()), dialstatus, cause)
+        record = CallRecord(read_known(known, self.config), ending)
         await notify(self._writer, record.notification(self.integrator), self.integrator)
         await self.store.release(record.call.call_ref)

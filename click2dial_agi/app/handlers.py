@@ -1,13 +1,13 @@
 """What the server does in the AGI sessions of a call.
 
 ``/outbound`` decides before Dial(), ``/transfer`` likewise on where an agent sends the client,
-``/joined`` tells of the answer, ``/ended`` records from the hangup handler.  None keeps anything:
-all that a later one needs travels in the channel's variables, so any instance can end a call that
-another began.
+``/joined`` tells of the answer, ``/ended`` records from the hangup handler, ``/emergency`` tells of
+a call that nobody decides on.  None keeps anything: all that a later one needs travels in the
+channel's variables, so any instance can end a call that another began.
 """
 
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 from uuid import uuid4
@@ -19,13 +19,16 @@ from click2dial_agi.app.notify import notify
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import Decision, decide
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.dispositions import Q850
+from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import read_headers
-from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.records import CallRecord, JoinedCall, read_call, read_request
-from click2dial_agi.domain.transfers import decide_transfer
+from click2dial_agi.domain.records import CallRecord, EmergencyCall, JoinedCall, Notified
+from click2dial_agi.domain.seal import unseal
+from click2dial_agi.domain.told import Event, HandOver, read_hand_over, read_request
+from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
-from click2dial_agi.io.agi_server import AGISession, Handler
+from click2dial_agi.io.agi_server import AGISession
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.refusals import Refusals
@@ -35,7 +38,11 @@ __all__ = ["CallHandlers"]
 log = logging.getLogger("click2dial_agi.calls")
 
 _decisions = cache(DECISIONS.labels)
-_SESSIONS = {name: SESSIONS.labels(name) for name in ("outbound", "transfer", "joined", "ended")}
+_Told = Mapping[str, str]
+_Script = Callable[[AGISession, _Told], Coroutine[Any, Any, None] | None]
+
+_SCRIPTS = ("outbound", "transfer", *Event)
+_SESSIONS = {name: SESSIONS.labels(name) for name in _SCRIPTS}
 
 
 class CallHandlers:
@@ -56,11 +63,12 @@ class CallHandlers:
         self.writers = writers
         self.refusals = refusals
         self.stores: Mapping[str, CallStore] = {}
-        self._handlers: Mapping[str, Handler] = {
+        self._handlers: Mapping[str, _Script] = {
             "outbound": self.outbound,
             "transfer": self.transfer,
             "joined": self.joined,
             "ended": self.ended,
+            "emergency": self.emergency,
         }
 
     def __call__(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
@@ -71,20 +79,28 @@ class CallHandlers:
             log.warning("no AGI script %r; there are %s", script[:80], ", ".join(self._handlers))
             return None
         _SESSIONS[script].inc()
-        return handle(session)
+        told = unseal(self.config.agi.secret, script, session.environment.query)
+        return handle(session, facts.decode(told))
 
-    def outbound(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
+    def outbound(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
-        asked = facts.decode(session.environment.query)
-        request = read_request(asked)
+        request = read_request(asked, self.config.extensions_by_endpoint)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
         integrator = self.config.owner_of(request.agent)
-        decision = decide(request, integrator)
-        answer = set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
+        decision = decide(request, integrator, self.config.emergency)
+        known = decision.call.facts()
+        known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
+        known[Fact.CHANNEL] = session.environment.channel
+        if decision.errors or integrator is None:  # who has no integrator has an error
+            answer = variables.describe_refusal(known, Q850.INVALID_NUMBER_FORMAT)
+        else:
+            answer = variables.describe_call(decision, known, integrator)
+            answer[variables.VERDICT] = variables.VERDICT_DIAL
+        action = set_variables(answer)
         if decision.errors and self.refusals is not None:
-            return self._refuse(session, answer, decision, read_headers(asked).error_headers)
-        session.finish(answer, partial(_log_decision, decision, session))
+            return self._refuse(session, action, decision, read_headers(asked).error_headers)
+        session.finish(action, partial(_log_decision, decision, session))
         return None
 
     async def _refuse(
@@ -96,43 +112,41 @@ class CallHandlers:
         await session.execute(answer)
         _log_decision(decision, session)
 
-    def transfer(self, session: AGISession) -> None:
-        """Decide on where an agent sends the client; the call stays the one that it is."""
-        asked = facts.decode(session.environment.query)
-        call = read_call(asked, self.config)
-        decision = decide_transfer(call, asked, self.config)
-        integrator = self.config.integrator(call.integrator)
+    def transfer(self, session: AGISession, told: _Told) -> None:
+        """Decide on where an agent sends the client, or an agent's phone the call."""
+        asked = read_hand_over(told, self.config)
+        integrator = self.config.integrator(asked.known.call.integrator)
+        decided = decide_hand_over(asked, integrator, str(uuid4()))
         answer = {variables.VERDICT: variables.VERDICT_REFUSE}
-        if integrator is not None and not decision.errors:
-            answer = variables.describe_transfer(decision, integrator)
-        session.finish(set_variables(answer), partial(_log_transfer, decision))
+        if integrator is not None:
+            answer = variables.describe_hand_over(decided, integrator)
+        session.finish(set_variables(answer), partial(_log_hand_over, asked, decided))
 
-    async def ended(self, session: AGISession) -> None:
+    async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
-        known = facts.decode(session.environment.query)
-        record = CallRecord.from_facts(known, self.config)
+        record = CallRecord.from_facts(told, self.config)
         call = record.call
+        store = self.stores.get(call.integrator) if record.known.created else None
+        # Who has the record may give the agent the next call at once.
+        await self._count_out(record, store, whole=False)
         new = await self._push(record)
-        writer = self.writers.get(call.integrator)
-        redis_answers = writer is None or not writer.failing
-        # While Redis is away the receipt does not wait for it once more: the reaper counts out.
-        if redis_answers and "created" in known and call.integrator in self.stores:
-            await _count_out(self.stores[call.integrator], call.call_ref)
+        await self._count_out(record, store, whole=True)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
+        disposition = record.disposition(self.config.integrator(call.integrator))
         if new:
-            CALLS.labels(call.integrator, record.disposition.reason.value).inc()
+            CALLS.labels(call.integrator, disposition.reason.value).inc()
         log.info(
             "%s ended: %s, code %d, after %d s%s",
             call.call_ref,
-            record.disposition.reason,
-            record.disposition.code,
+            disposition.reason,
+            disposition.code,
             record.call_time,
             "" if new else " (recorded before)",
         )
 
-    async def joined(self, session: AGISession) -> None:
+    async def joined(self, session: AGISession, told: _Told) -> None:
         """Tell of a call that was answered; both sides wait for it, unheard by each other."""
-        joined = JoinedCall.from_facts(facts.decode(session.environment.query), self.config)
+        joined = JoinedCall.from_facts(told, self.config)
         new = await self._push(joined)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
@@ -144,7 +158,29 @@ class CallHandlers:
             "" if new else " (told before)",
         )
 
-    async def _push(self, event: CallRecord | JoinedCall) -> bool:
+    async def emergency(self, session: AGISession, told: _Told) -> None:
+        """Tell of a call for help, which goes out whatever becomes of this."""
+        emergency = EmergencyCall.from_facts(told, self.config)
+        call = emergency.call
+        log.warning("%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number)
+        await self._push(emergency)
+        await session.execute(set_variables({variables.RECEIPT: "1"}))
+
+    async def _count_out(self, record: CallRecord, store: CallStore | None, *, whole: bool) -> None:
+        """Free the agent of a created call, and its place.
+
+        While Redis is away the receipt does not wait for it: then the reaper does it later.
+        """
+        call = record.call
+        writer = self.writers.get(call.integrator)
+        if store is None or (writer is not None and writer.failing):
+            return
+        try:
+            await (store.release if whole else store.free_agent)(call.call_ref)
+        except NotificationError as error:
+            log.warning("%s still counts as live: %s", call.call_ref, error)
+
+    async def _push(self, event: Notified) -> bool:
         """Store the notification of a call's integrator; False if it was stored before."""
         call = event.call
         if not call.integrator:
@@ -158,12 +194,15 @@ class CallHandlers:
         return await notify(writer, event.notification(integrator), integrator)
 
 
-def _log_transfer(decision: Decision) -> None:
+def _log_hand_over(asked: HandOver, decided: HandOverDecision) -> None:
+    decision = decided.decision
+    errors = "; ".join(error.message for error in decision.errors)
     log.info(
-        "%s is transferred by %s: %s",
-        decision.call.call_ref,
-        mask(decision.call.extension),
-        "; ".join(error.message for error in decision.errors) or f"to {mask(decision.call.number)}",
+        "%s is sent on by %s (%s): %s",
+        asked.known.call.call_ref,
+        mask(asked.agent),
+        asked.kind,
+        decided.fallback or errors or f"to {mask(decision.call.number)}",
     )
 
 
@@ -181,32 +220,6 @@ async def _publish(
     if call_id:
         headers = [(name, error.message) for name in names for error in errors]
         await refusals.publish(call_id, headers)
-
-
-async def _count_out(store: CallStore, call_ref: str) -> None:
-    """Free the agent and the place of a created call.  If that fails, the reaper does it later."""
-    try:
-        await store.release(call_ref)
-    except NotificationError as error:
-        log.warning("%s still counts as live: %s", call_ref, error)
-
-
-def _answer(decision: Decision, dialed_at: str, integrator: Integrator | None) -> dict[str, str]:
-    """Return the channel variables that carry a decision; the verdict comes last."""
-    call = decision.call
-    known = call.facts()
-    known["dialed_at"] = dialed_at
-    if decision.errors or integrator is None:  # who has no integrator has an error
-        known["refused"] = "1"
-        return {
-            variables.CALL_REF: call.call_ref,
-            variables.CONTACT_REF: call.contact_ref,
-            variables.FACTS: facts.encode(known),
-            variables.VERDICT: variables.VERDICT_REFUSE,
-        }
-    answer = variables.describe_call(decision, known, integrator)
-    answer[variables.VERDICT] = variables.VERDICT_DIAL
-    return answer
 
 
 def _log_decision(decision: Decision, session: AGISession) -> None:

@@ -5,18 +5,22 @@ from typing import Any
 
 from click2dial_agi.agi import check_variables
 from click2dial_agi.domain import variables
-from click2dial_agi.domain.calls import CallDirection, Decision
+from click2dial_agi.domain.calls import Decision
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import is_extension
 
 __all__ = ["agent_channel", "agent_endpoint"]
 
+# What every network speaks; a phone that speaks another one is joined all the same.
+_FORMATS = "ulaw,alaw"
+
 
 def agent_endpoint(agent: str, integrator: Integrator) -> str:
     """Return what Asterisk dials to ring the agent."""
     if is_extension(agent):
-        return integrator.agent_dial.replace("{extension}", agent)
-    return integrator.trunk_dial.replace("{number}", agent)
+        return integrator.dial_agent(agent)
+    dial, _ = integrator.dial_number(agent)
+    return dial
 
 
 def agent_channel(
@@ -30,20 +34,19 @@ def agent_channel(
 
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
-    call = decision.call
     channel_variables = variables.describe_call(decision, known, integrator)
-    channel_variables[variables.AGENT_DIAL] = agent_endpoint(call.extension, integrator)
-    # An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be
-    # shown a number that the trunk lets through.
-    external = call.call_dir is CallDirection.EXTERNAL
-    channel_variables[variables.TO_SHOW] = call.dial_number if external else call.number
+    channel_variables[variables.AGENT_DIAL] = agent_endpoint(decision.call.extension, integrator)
+    channel_variables[variables.TO_SHOW] = variables.shown_to_agent(decision)
     check_variables(channel_variables)
     return {
         "endpoint": "Local/ring@click2dial-create/n",
         "context": "click2dial-create",
         "extension": "over",
         "priority": 1,
+        # Without it the Local channel is of the highest rate there is, and what is dialled from it
+        # takes that over where the agent's phone is behind another Local channel.
+        "formats": _FORMATS,
         # The dialplan gives up first: its hangup handler makes the record.
         "timeout": integrator.ring_timeout + 5,
-        "variables": {f"__{name}": value for name, value in channel_variables.items()},
+        "variables": {f"__{name.lstrip('_')}": value for name, value in channel_variables.items()},
     }

@@ -76,8 +76,8 @@ class Whereabouts:
         return [channel for channel in channels if self._is_agent(channel)]
 
     def _is_agent(self, channel: Channel) -> bool:
-        role, _ = self._carried.get(channel["id"], (variables.ROLE_AGENT, ""))
-        return role == variables.ROLE_AGENT
+        role, _ = self._carried.get(channel["id"], ("", ""))  # the ringing one carries nothing
+        return role in variables.ROLES_OF_AGENTS
 
     async def _learn(self, channels: Mapping[str, Channel]) -> None:
         """Ask the channels that are new which call they carry."""

@@ -5,6 +5,7 @@ their texts are the same on every way in.
 """
 
 import random
+from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from click2dial_agi.domain.numbers import (
     is_outbound_number,
 )
 
-__all__ = ["Call", "CallDirection", "CallRequest", "Decision", "decide"]
+__all__ = ["Call", "CallDirection", "CallRequest", "CallType", "Decision", "decide"]
 
 _NUMBERS = "10 digits starting 0, 11 digits starting 27 or 13-16 digits starting 00"
 _AGENT = FieldError("agent", f"3-4 digits, {_NUMBERS}")
@@ -48,6 +49,14 @@ class CallDirection(StrEnum):
     EXTERNAL = "external"
 
 
+class CallType(StrEnum):
+    """``call_type`` of a notification, where it says more than ``call_dir``."""
+
+    TRANSFER_BLIND = "transfer-blind"
+    TRANSFER_ATTENDED = "transfer-attended"
+    FORWARD = "forward"
+
+
 class CallRequest(NamedTuple):
     """What was asked for, as it came: none of it has been checked.  Empty means absent."""
 
@@ -62,7 +71,8 @@ class Call(NamedTuple):
     """Who calls whom for whom.  Every value has passed its rule; what did not is empty.
 
     ``integrator`` is a name; ``extension``, ``number``, ``dial_number`` and ``contact_ref`` are the
-    fields of that name in the cdr (CONTRACT section 4).
+    fields of that name in the cdr.  ``trail_ref`` is the call_ref of the first of a client's calls,
+    empty in that itself, and ``trail_number`` counts them.
     """
 
     call_ref: str
@@ -72,26 +82,41 @@ class Call(NamedTuple):
     dial_number: str
     contact_ref: str
     call_dir: CallDirection
+    call_type: CallType | None = None
+    trail_ref: str = ""
+    trail_number: int = 0
 
     def facts(self) -> dict[str, str]:
         """Return the call as named texts, for :func:`click2dial_agi.domain.facts.encode`."""
-        return self._asdict()
+        return {name: str(value) for name, value in self._asdict().items() if value}
 
 
 class Decision(NamedTuple):
-    """A call with either the errors that refuse it or the dial string that places it."""
+    """A call with either the errors that refuse it or the dial string that places it.
+
+    ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
+    extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
+    """
 
     call: Call
     errors: tuple[FieldError, ...]
     dial: str
+    via: str = ""
+    to_agent: bool = False
+    emergency: bool = False
 
 
-def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
+def decide(
+    request: CallRequest, integrator: Integrator | None, emergency: Collection[str] = ()
+) -> Decision:
     """Check a request against the rules and an integrator's configuration.
 
     ``integrator`` is the agent's owner, None if it has none, which refuses the call.  Errors come
-    in the order agent, callee, outbound_id, contact_ref, one at most for each field.
+    in the order agent, callee, outbound_id, contact_ref, one at most for each field.  No rule holds
+    for a callee among the ``emergency`` numbers.
     """
+    if integrator is not None and request.callee in emergency:
+        return _decide_emergency(request, integrator)
     agent_error = _check_agent(request.agent, integrator)
     callee_error = _check_callee(request.callee, integrator)
     call_dir = _direction(request.agent, request.callee, integrator)
@@ -114,7 +139,28 @@ def decide(request: CallRequest, integrator: Integrator | None) -> Decision:
     refusals = tuple([error for error in errors if error])
     if refusals or integrator is None:
         return Decision(call, refusals, "")
-    return Decision(call, (), _dial(call.number, integrator))
+    if is_extension(call.number):
+        return Decision(call, (), integrator.dial_agent(call.number), to_agent=True)
+    dial, via = integrator.dial_number(call.number)
+    return Decision(call, (), dial, via)
+
+
+def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
+    """Let an agent call for help, whatever else is wrong with the request."""
+    agent_error = _check_agent(request.agent, integrator)
+    contact_ref = request.contact_ref or request.call_ref
+    call = Call(
+        call_ref=request.call_ref,
+        integrator=integrator.name,
+        extension="" if agent_error else request.agent,
+        number=request.callee,
+        dial_number="",
+        contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",
+        call_dir=CallDirection.OUTBOUND,
+    )
+    if agent_error:
+        return Decision(call, (agent_error,), "")
+    return Decision(call, (), request.callee, emergency=True)
 
 
 def _check_agent(agent: str, integrator: Integrator | None) -> FieldError | None:
@@ -181,9 +227,3 @@ def _resolve(outbound_id: str, caller_ids: CallerIDs) -> tuple[str, FieldError |
         return "", _OUTBOUND_ID
     number = caller_ids.verified.get(campaign, "")
     return number, None if number else _CAMPAIGN
-
-
-def _dial(number: str, integrator: Integrator) -> str:
-    if is_extension(number):
-        return integrator.agent_dial.replace("{extension}", number)
-    return integrator.trunk_dial.replace("{number}", number)

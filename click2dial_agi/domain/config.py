@@ -4,6 +4,8 @@
 what it holds.
 """
 
+from collections.abc import Mapping
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,6 +16,7 @@ from click2dial_agi.domain.config_types import (
     HTTPURL,
     SAME_HOST,
     Address,
+    EmergencyNumber,
     Listen,
     Networks,
     RedisURL,
@@ -31,6 +34,10 @@ from click2dial_agi.exceptions import ConfigError
 __all__ = ["AGI", "Asterisk", "Config", "Edge", "parse_config"]
 
 
+# South Africa's: from a mobile, the police, the ambulance, and from the cities.
+EMERGENCY = ("112", "10111", "10177", "107")
+
+
 class AGI(Section):
     """Where Asterisk reaches the dialplan server, and what one session may take."""
 
@@ -38,6 +45,8 @@ class AGI(Section):
     allow_from: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     session_timeout: Seconds = 10.0
+    # The dialplan's C2D_SECRET: who does not know it can tell nothing.
+    secret: Annotated[Secret, Field(min_length=16, max_length=128)] | None = None
 
 
 class Asterisk(Section):
@@ -90,6 +99,8 @@ class Config(Section):
     recordings_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial/recordings")
     # About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
+    # The dialplan's C2D_EMERGENCY: it dials them itself, before all rules.
+    emergency: Annotated[tuple[EmergencyNumber, ...], BeforeValidator(as_tuple)] = EMERGENCY
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -145,6 +156,31 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _strangers_know_no_secret(self) -> Self:
+        if self.agi.secret is None and not self.agi.listen.is_loopback:
+            raise ValueError(
+                "agi.secret: required where agi.listen is not loopback, the same as C2D_SECRET in "
+                "the dialplan"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _emergency_numbers_are_nobodys(self) -> Self:
+        for integrator in self.integrators:
+            for number in self.emergency:
+                if integrator.owns(number):
+                    raise ValueError(
+                        f"integrators: extensions of {integrator.name} hold {number}, which is an "
+                        "emergency number (emergency)"
+                    )
+                if integrator.takes(number):
+                    raise ValueError(
+                        f"integrators: dids of {integrator.name} hold {number}, which is an "
+                        "emergency number (emergency)"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _dids_have_one_owner(self) -> Self:
         dids = [(same_number(did), did, one) for one in self.integrators for did in one.dids]
         for index, (did, written, owner) in enumerate(dids):
@@ -180,6 +216,15 @@ class Config(Section):
                 return integrator
         return None
 
+    @cached_property
+    def extensions_by_endpoint(self) -> Mapping[str, str]:
+        """The extensions of endpoints that are called otherwise, by endpoint."""
+        return {
+            endpoint: extension
+            for integrator in self.integrators
+            for extension, endpoint in integrator.endpoints.items()
+        }
+
     def integrator(self, name: str) -> Integrator | None:
         """Return the integrator of that name, None if there is none."""
         for integrator in self.integrators:
@@ -190,6 +235,16 @@ class Config(Section):
     def warnings(self) -> list[str]:
         """Say what an operator should know of a configuration that is valid but wide open."""
         found = []
+        if self.agi.secret is None:
+            found.append(
+                "agi.secret is not set: every process of this machine can tell of calls, and of "
+                "their ends (set C2D_SECRET in the dialplan, and then agi.secret)"
+            )
+        found += [
+            f"integrators.{one.name}.transfers has no meaning any more: take it out"
+            for one in self.integrators
+            if one.transfers is not None
+        ]
         if self.edge and self.edge.tls is None and not self.edge.listen.is_loopback:
             found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
         if self.metrics and not self.metrics.listen.is_loopback:

@@ -14,10 +14,11 @@ from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
+    StringConstraints,
 )
 
 from click2dial_agi.domain.networks import Network
-from click2dial_agi.domain.numbers import is_outbound_id, is_outbound_number
+from click2dial_agi.domain.numbers import is_extension, is_outbound_id, is_outbound_number
 from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
@@ -30,6 +31,9 @@ __all__ = [
     "BrowserWebSocketURL",
     "CountryCodes",
     "DIDNumber",
+    "DialplanContext",
+    "EmergencyNumber",
+    "EndpointName",
     "ExtensionRange",
     "Extensions",
     "Listen",
@@ -45,6 +49,7 @@ __all__ = [
     "WebSocketOrigin",
     "WebSocketURL",
     "as_tuple",
+    "extension",
 ]
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
@@ -247,13 +252,25 @@ def _websocket_origin(value: str) -> str:
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
 
 
-def _dial_template(placeholder: str, example: str) -> AfterValidator:
+def _dial_template(example: str, *placeholders: str) -> AfterValidator:
+    expected = f"a dial string with {' or '.join(placeholders)}, such as {example}"
+
     def check(value: str) -> str:
-        if not _DIAL.fullmatch(value.replace(placeholder, "0")) or placeholder not in value:
-            raise ValueError(f"a dial string with {placeholder}, such as {example}")
+        filled = value
+        for placeholder in placeholders:
+            filled = filled.replace(placeholder, "0")
+        if filled == value or not _DIAL.fullmatch(filled):
+            raise ValueError(expected)
         return value
 
     return AfterValidator(check)
+
+
+def extension(value: object) -> str:
+    """Return an extension that the document holds as a key."""
+    if isinstance(value, str) and is_extension(value):
+        return value
+    raise ValueError('a quoted extension, such as "1050"')
 
 
 def as_tuple(value: object) -> object:
@@ -274,8 +291,11 @@ RedisURL = Annotated[str, AfterValidator(_redis_url)]
 BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
-AgentDial = Annotated[str, _dial_template("{extension}", "PJSIP/{extension}")]
-TrunkDial = Annotated[str, _dial_template("{number}", "PJSIP/{number}@trunk")]
+AgentDial = Annotated[str, _dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
+TrunkDial = Annotated[str, _dial_template("PJSIP/{number}@trunk", "{number}")]
+DialplanContext = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,79}$")]
+EmergencyNumber = Annotated[str, StringConstraints(pattern=r"^[0-9*#][0-9]{1,5}$")]
+EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,79}$")]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 OutboundID = Annotated[str, AfterValidator(_outbound_id)]

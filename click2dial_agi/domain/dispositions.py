@@ -1,6 +1,7 @@
-"""How a call ended, in the contract's words (CONTRACT section 4).
+"""How a call ended, in the contract's words (docs/contract.md, "How a call ended").
 
-Asterisk tells it in two values: DIALSTATUS, what Dial() saw, and HANGUPCAUSE, a Q.850 number.
+Asterisk tells it in two values: DIALSTATUS, what Dial() saw, and HANGUPCAUSE, a Q.850 number.  The
+code says which reason it is, the same on both sides of a call.
 """
 
 from enum import IntEnum, StrEnum
@@ -23,7 +24,7 @@ class EndReason(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """Who hung up a call that was joined."""
+    """Who hung up: the agent's side, or the other one."""
 
     AGENT = "agent"
     CALLEE = "callee"
@@ -43,6 +44,7 @@ class Q850(IntEnum):
     INVALID_NUMBER_FORMAT = 28
     NO_CIRCUIT = 34
     SWITCHING_CONGESTION = 42
+    BEARER_CAPABILITY_NOT_AUTHORIZED = 57
     RECOVERY_ON_TIMER_EXPIRE = 102
 
 
@@ -53,56 +55,66 @@ class Disposition(NamedTuple):
     code: int
 
 
-_REJECTS = (Q850.CALL_REJECTED, Q850.NUMBER_CHANGED)
-
-# DIALSTATUS -> the reason, the causes that go with it, and the one to report when Asterisk gives
-# another.  app_dial.c reports NOANSWER with cause 0 or 16 when its own timer ran out: that is the
-# Q.850 "no answer from user (user alerted)".
-_OUTCOMES: dict[str, tuple[EndReason, tuple[int, ...], int]] = {
-    "ANSWER": (EndReason.HUNGUP, (Q850.NONE, Q850.NORMAL_CLEARING), Q850.NORMAL_CLEARING),
-    "CANCEL": (EndReason.HUNGUP, (Q850.NONE, Q850.NORMAL_CLEARING), Q850.NORMAL_CLEARING),
-    "BUSY": (EndReason.BUSY, (Q850.USER_BUSY,), Q850.USER_BUSY),
-    "DONTCALL": (EndReason.REJECT, (Q850.NO_ANSWER, *_REJECTS), Q850.CALL_REJECTED),
-    "NOANSWER": (
-        EndReason.TIMEOUT,
-        (Q850.NO_USER_RESPONDING, Q850.NO_ANSWER, Q850.RECOVERY_ON_TIMER_EXPIRE),
-        Q850.NO_ANSWER,
-    ),
-}
-_NOT_ERRORS = (Q850.NONE, Q850.NORMAL_CLEARING)
-
-
-# A channel that ended before Dial() ran has no DIALSTATUS; its cause alone tells what happened.  So
-# ends a created call whose agent did not answer (busy 17, declined 21, not answered in
-# time 19, hung up 16), and a call that its phone gave up while the server decided.
-_BEFORE_DIAL: dict[int, str] = {
-    Q850.NONE: "CANCEL",
-    Q850.NORMAL_CLEARING: "CANCEL",
-    Q850.USER_BUSY: "BUSY",
-    Q850.NO_USER_RESPONDING: "NOANSWER",
-    Q850.NO_ANSWER: "NOANSWER",
-    Q850.RECOVERY_ON_TIMER_EXPIRE: "NOANSWER",
+# The code gives the reason; every other code is an error.
+_REASONS: dict[int, EndReason] = {
+    Q850.NONE: EndReason.HUNGUP,
+    Q850.NORMAL_CLEARING: EndReason.HUNGUP,
+    Q850.USER_BUSY: EndReason.BUSY,
+    Q850.CALL_REJECTED: EndReason.REJECT,
+    Q850.NUMBER_CHANGED: EndReason.REJECT,
+    Q850.NO_USER_RESPONDING: EndReason.TIMEOUT,
+    Q850.NO_ANSWER: EndReason.TIMEOUT,
+    Q850.RECOVERY_ON_TIMER_EXPIRE: EndReason.TIMEOUT,
 }
 
+# The code to report for a DIALSTATUS with which Asterisk gives a cause of another reason.
+# app_dial.c reports NOANSWER with cause 0 or 16 when its own timer ran out: that is the Q.850 "no
+# answer from user (user alerted)".  A channel that ended before Dial() ran has no DIALSTATUS; its
+# cause alone tells what happened.
+_USUAL: dict[str, int] = {
+    "ANSWER": Q850.NORMAL_CLEARING,
+    "CANCEL": Q850.NORMAL_CLEARING,
+    "BUSY": Q850.USER_BUSY,
+    "DONTCALL": Q850.CALL_REJECTED,
+    "NOANSWER": Q850.NO_ANSWER,
+}
 
-def dispose(dialstatus: str, hangup_cause: int, *, ended_by: EndedBy | None = None) -> Disposition:
+# What our own provider answers to a wrong password or a caller ID that is not ours.  Asterisk makes
+# cause 21 of each, "call rejected", but nobody was there who could have rejected it.
+_NOT_AUTHORIZED = (401, 403, 407)
+
+
+def dispose(
+    dialstatus: str,
+    hangup_cause: int,
+    *,
+    sip_status: int = 0,
+    ended_by: EndedBy | None = None,
+) -> Disposition:
     """Return how a call ended.
 
-    ``dialstatus`` is empty for a call that ended before Dial() ran.  ``ended_by`` splits ``hungup``
-    by who ended a joined call; None leaves it whole.
+    ``dialstatus`` is empty for a call that ended before Dial() ran.  ``sip_status`` is what the
+    provider answered, 0 where that is not known or the call did not go to one.  ``ended_by`` splits
+    ``hungup`` by who ended the call; None leaves it whole.
     """
     if dialstatus == "INVALIDARGS":
-        return Disposition(EndReason.FAILED, hangup_cause or Q850.SWITCHING_CONGESTION)
-    if hangup_cause in _REJECTS:
-        return Disposition(EndReason.REJECT, hangup_cause)
-    if not dialstatus:
-        dialstatus = _BEFORE_DIAL.get(hangup_cause, "CHANUNAVAIL")
-    outcome = _OUTCOMES.get(dialstatus)
-    if outcome is None:
-        # CHANUNAVAIL, CONGESTION, TORTURE and what later versions of Asterisk may add.
-        code = Q850.NO_CIRCUIT if hangup_cause in _NOT_ERRORS else hangup_cause
-        return Disposition(EndReason.ERROR, code)
-    reason, causes, usual = outcome
-    if reason is EndReason.HUNGUP and dialstatus == "ANSWER" and ended_by:
+        return Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
+    if hangup_cause == Q850.CALL_REJECTED and sip_status in _NOT_AUTHORIZED:
+        return Disposition(EndReason.ERROR, Q850.BEARER_CAPABILITY_NOT_AUTHORIZED)
+    code = _code(dialstatus, hangup_cause)
+    reason = _REASONS.get(code, EndReason.ERROR)
+    if reason is EndReason.HUNGUP and ended_by:
         reason = EndReason.AGENT_HUNGUP if ended_by is EndedBy.AGENT else EndReason.CALLEE_HUNGUP
-    return Disposition(reason, hangup_cause if hangup_cause in causes else usual)
+    return Disposition(reason, code)
+
+
+def _code(dialstatus: str, cause: int) -> int:
+    """Return the code of a call that ended with this status and cause."""
+    said = _REASONS.get(cause)
+    if said is EndReason.REJECT:  # the network's or the phone's own word
+        return cause
+    usual = _USUAL.get(dialstatus)
+    if usual is not None:
+        return cause if said is _REASONS[usual] else usual
+    # Nothing, CHANUNAVAIL, CONGESTION, TORTURE and what later versions of Asterisk may add.
+    return Q850.NO_CIRCUIT if dialstatus and said is EndReason.HUNGUP else cause

@@ -3,15 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["CallHeaders", "read_headers"]
+from click2dial_agi.domain.facts import Fact
 
-# The facts that the dialplan reads from each header; see dialplan/click2dial.conf.
-TELEFORGE_OUTBOUND_ID = "teleforge_outbound_id"  # X-Teleforge-Outbound-ID
-TELEFORGE_CONTACT_REF = "teleforge_contact_ref"  # X-Teleforge-Contact-Ref
-PLATFORMA_OUTBOUND_ID = "platforma_outbound_id"  # X-Platforma-Outbound-ID
-PLATFORMA_CONTACT_REF = "platforma_contact_ref"  # X-Platforma-Contact-Ref
-# X-Platforma-Call-Ref, in early drafts.  No other name may end in call_ref: see io/spool.py.
-PLATFORMA_CALL_REF = "platforma_early_ref"
+__all__ = ["CallHeaders", "read_headers"]
 
 TELEFORGE_ERROR = "X-Teleforge-Error"
 PLATFORMA_ERROR = "X-Platforma-Error"
@@ -31,11 +25,11 @@ def read_headers(facts: Mapping[str, str]) -> CallHeaders:
     An empty header counts as absent.  Errors go to the family that the INVITE used, to both if it
     used both, to Teleforge if it used none.
     """
-    teleforge_outbound_id = facts.get(TELEFORGE_OUTBOUND_ID, "")
-    teleforge_contact_ref = facts.get(TELEFORGE_CONTACT_REF, "")
-    platforma_outbound_id = facts.get(PLATFORMA_OUTBOUND_ID, "")
-    platforma_contact_ref = facts.get(PLATFORMA_CONTACT_REF, "") or facts.get(
-        PLATFORMA_CALL_REF, ""
+    teleforge_outbound_id = facts.get(Fact.TELEFORGE_OUTBOUND_ID, "")
+    teleforge_contact_ref = facts.get(Fact.TELEFORGE_CONTACT_REF, "")
+    platforma_outbound_id = facts.get(Fact.PLATFORMA_OUTBOUND_ID, "")
+    platforma_contact_ref = facts.get(Fact.PLATFORMA_CONTACT_REF, "") or facts.get(
+        Fact.PLATFORMA_EARLY_REF, ""
     )
     platforma = bool(platforma_outbound_id or platforma_contact_ref)
     teleforge = bool(teleforge_outbound_id or teleforge_contact_ref) or not platforma

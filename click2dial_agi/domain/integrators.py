@@ -1,5 +1,6 @@
 """One CRM in the configuration: its extensions, numbers, Redis and limits (CONTRACT section 6)."""
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from click2dial_agi.domain.config_types import (
     APIKey,
     BrowserWebSocketURL,
     CountryCodes,
+    DialplanContext,
     DIDNumber,
+    EndpointName,
     ExtensionRange,
     Listen,
     Networks,
@@ -25,10 +28,15 @@ from click2dial_agi.domain.config_types import (
     Section,
     TrunkDial,
     as_tuple,
+    extension,
 )
+from click2dial_agi.domain.notifications import NotificationKind
 from click2dial_agi.domain.numbers import covers, same_number
 
 __all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits", "Webhook"]
+
+# What stands before and behind the @ of a Local channel's dial string.
+_LOCAL = re.compile(r"Local/([^@/]+)@([A-Za-z0-9_.-]+)(?:/[a-z]*)?")
 
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
@@ -105,11 +113,17 @@ class Integrator(Section):
     push: Literal["left", "right"] = "left"
     # From how many notifications on a list that nobody pops the log warns.
     list_alarm: Annotated[int, Field(ge=1)] = 10_000
-    payload_version: Literal[2, 3] = 3
+    payload_version: Literal[2, 3, 4] = 3
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
-    # Whether the record of an agent's own call waits for the end of a client who was transferred.
-    transfers: bool = True
+    # Had a meaning before 0.2; whatever it says, clients are followed through transfers.
+    transfers: bool | None = None
+    # What a phone that answers 302 may do.
+    forwarding: Literal["none", "internal", "allowed"] = "none"
+    # Whether a client whom nobody takes goes back to the agent who transferred him.
+    transfer_recall: bool = True
+    # The context of the operator for targets that are no extension and no number.
+    transfer_fallback: DialplanContext | None = None
     record: bool = False
     record_stereo: bool = False
     recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90
@@ -118,7 +132,13 @@ class Integrator(Section):
     ]
     # The numbers on which calls come in: whose an inbound call is.
     dids: Annotated[tuple[DIDNumber, ...], BeforeValidator(as_tuple)] = ()
-    agent_dial: AgentDial = "PJSIP/{extension}"
+    agent_dial: AgentDial = "PJSIP/{endpoint}"
+    # The endpoints of extensions that are called otherwise; ARI tells of those with C2D_EXTENSION.
+    endpoints: Mapping[Annotated[str, BeforeValidator(extension)], EndpointName] = Field(
+        default_factory=dict
+    )
+    # Whether a created call may ring an agent who talks.
+    call_waiting: bool = False
     trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
     ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
     internal_calls: bool = True
@@ -135,6 +155,23 @@ class Integrator(Section):
     def _all_extensions(self) -> frozenset[str]:
         return frozenset(extension for one in self.extensions for extension in one)
 
+    def dial_agent(self, extension: str) -> str:
+        """Return what Dial() is given to ring an agent of this integrator."""
+        endpoint = self.endpoints.get(extension, extension)
+        return self.agent_dial.replace("{extension}", extension).replace("{endpoint}", endpoint)
+
+    def dial_number(self, number: str) -> tuple[str, str]:
+        """Return what Dial() is given to call a number, and the context behind a Local channel.
+
+        The Local channel goes through a context of ours, which learns how the call ended, and is
+        not optimized away: it is what stands for the number when the agent has gone.
+        """
+        dial = self.trunk_dial.replace("{number}", number)
+        local = _LOCAL.fullmatch(dial)
+        if local is None:
+            return dial, ""
+        return f"Local/{local[1]}@click2dial-via/n", local[2]
+
     def takes(self, did: str) -> bool:
         """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""
         return covers(self._canonical_dids, did)
@@ -143,17 +180,11 @@ class Integrator(Section):
     def _canonical_dids(self) -> tuple[str, ...]:
         return tuple(same_number(entry) for entry in self.dids)
 
+    def list_of(self, kind: NotificationKind) -> str:
+        """Return the Redis list that takes this integrator's notifications of a kind."""
+        return f"{self.key_prefix}:{kind}"
+
     @property
     def cdr_list(self) -> str:
-        """The Redis list that takes this integrator's cdr notifications."""
-        return f"{self.key_prefix}:cdr"
-
-    @property
-    def inbound_list(self) -> str:
-        """The Redis list that takes the calls from outside that an agent answered."""
-        return f"{self.key_prefix}:inbound"
-
-    @property
-    def joined_list(self) -> str:
-        """The Redis list that takes the agents' own calls that were answered."""
-        return f"{self.key_prefix}:c2d"
+        """The Redis list of the records."""
+        return self.list_of(NotificationKind.CDR)

@@ -1,10 +1,9 @@
-"""What is told of a call, when it is joined and when it ends (CONTRACT section 4)."""
+"""The notifications of a call, from what the dialplan told of it (docs/contract.md)."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, decide
+from click2dial_agi.domain.calls import Call, CallDirection
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import (
     Q850,
@@ -13,213 +12,234 @@ from click2dial_agi.domain.dispositions import (
     EndReason,
     dispose,
 )
-from click2dial_agi.domain.facts import current_agent, endpoint_of, whole_number
-from click2dial_agi.domain.headers import read_headers
-from click2dial_agi.domain.inbound import hold_time, read_inbound
+from click2dial_agi.domain.facts import Fact, decode
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import is_call_ref, is_contact_ref, is_extension, is_number
+from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.seal import unseal
+from click2dial_agi.domain.told import Ending, Event, KnownCall, event_of, read_ending, read_known
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["CallRecord", "JoinedCall", "Notification", "read_call", "read_event", "read_request"]
+__all__ = ["CallRecord", "EmergencyCall", "JoinedCall", "Notification", "Notified", "read_event"]
 
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """One JSON text for one Redis list.
-
-    ``call_ref`` is what makes pushing it twice harmless: a list takes one notification for each.
-    """
-
-    list_name: str
-    call_ref: str
-    body: str
-
-    def for_all_lists(self, integrator: Integrator) -> "tuple[Notification, ...]":
-        """Return itself and a copy for each of the integrator's further prefixes."""
-        name = self.list_name.removeprefix(integrator.key_prefix)
-        copies = [replace(self, list_name=f"{prefix}{name}") for prefix in integrator.copies]
-        return (self, *copies)
+_REF = "click-dial"
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call that ended: ``dialed_at`` in Unix seconds, the others in whole seconds."""
+    """A call that ended; all lengths are in whole seconds."""
 
-    call: Call
-    dialed_at: int
-    call_time: int
-    disposition: Disposition
-    hold_time: int = 0
-    recording_url: str = ""
+    known: KnownCall
+    ending: Ending
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, str], config: Config) -> "CallRecord":
         """Build the record from what the channel, or a spool line, says at the end of a call.
 
-        A call that no server decided on (all were away) still carries its request; it is judged
-        now, so that its record says whose it was, and is ``failed``.
-
         Raises :exc:`MalformedFacts` when the facts do not make a record.
         """
-        if not is_call_ref(facts.get("call_ref", "")):
-            raise MalformedFacts("call_ref", "a lower-case UUID")
-        held = 0
-        if "call_dir" in facts:
-            call, held = read_call(facts, config), hold_time(facts)
-            disposition = _disposition(facts, config.integrator(call.integrator))
-        else:
-            request = read_request(facts)
-            call = decide(request, config.owner_of(request.agent)).call
-            disposition = Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
-        dialed_at = whole_number(facts, "dialed_at")
-        # A clock that was set back during the call must not give a negative length.
-        call_time = max(whole_number(facts, "ended_at") - dialed_at, 0)
-        return cls(call, dialed_at, call_time, disposition, held, _recording_url(facts))
+        return cls(read_known(facts, config), read_ending(facts))
+
+    @property
+    def call(self) -> Call:
+        """Who called whom for whom."""
+        return self.known.call
+
+    @property
+    def answered(self) -> bool:
+        """Whether the two sides were joined."""
+        return bool(self.known.joined_at) or self.ending.dialstatus == "ANSWER"
+
+    @property
+    def answered_at(self) -> int:
+        """When they were joined, in Unix seconds; 0 if they were not, or nobody noted it."""
+        return (self.known.joined_at or self.known.answered_at) if self.answered else 0
+
+    @property
+    def call_time(self) -> int:
+        """From the dialling to the end; a clock that was set back makes no length negative."""
+        return max(self.ending.ended_at - self.known.dialed_at, 0)
+
+    @property
+    def hold_time(self) -> int:
+        """How long the caller waited in a queue; 0 without one."""
+        if not self.known.queued_at:
+            return 0
+        until = self.known.joined_at or self.ending.ended_at
+        return max(until - self.known.queued_at, 0)
+
+    @property
+    def recording_url(self) -> str:
+        """The reference of the recording, which begins when the call is answered."""
+        return self.call.call_ref if self.known.recorded and self.answered else ""
+
+    def disposition(self, integrator: Integrator | None) -> Disposition:
+        """Return how the call ended, in as much detail as the integrator wants."""
+        known, ending = self.known, self.ending
+        if known.refused:
+            return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
+        if not known.decided:
+            return Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
+        ended_by = None
+        if integrator is not None and integrator.detailed_end_reasons:
+            inbound = self.call.call_dir is CallDirection.INBOUND
+            ended_by = ending.ended_by or (EndedBy.CALLEE if inbound else EndedBy.AGENT)
+        to_provider = self.call.call_dir in (CallDirection.OUTBOUND, CallDirection.EXTERNAL)
+        return dispose(
+            "ANSWER" if known.joined_at else ending.dialstatus,
+            ending.hangup_cause,
+            sip_status=ending.sip_status if to_provider else 0,
+            ended_by=ended_by,
+        )
 
     def notification(self, integrator: Integrator) -> Notification:
         """Return the cdr notification for the integrator that the call belongs to."""
-        call = self.call
+        kind = NotificationKind.CDR
+        payload = self._payload(integrator)
+        return Notification.of(kind, integrator.list_of(kind), self.call.call_ref, payload)
+
+    def _payload(self, integrator: Integrator) -> dict[str, object]:
+        call, disposition = self.call, self.disposition(integrator)
         payload: dict[str, object] = {
             "extension": call.extension,
             "number": call.number,
             "dial_number": call.dial_number,
             "call_ref": call.call_ref,
             "contact_ref": call.contact_ref,
-            "dialed_at": self.dialed_at,
-            "end_reason": self.disposition.reason.value,
-            "end_code": int(self.disposition.code),
+            "dialed_at": self.known.dialed_at,
+            "end_reason": disposition.reason.value,
+            "end_code": int(disposition.code),
             "call_time": self.call_time,
             "hold_time": self.hold_time,
             "call_dir": call.call_dir.value,
             "recording_url": self.recording_url,
-            "ref": "click-dial",
+            "ref": _REF,
         }
         if integrator.payload_version == 2:
             payload["ref"] = payload.pop("number")
-        body = json.dumps({"type": "cdr", "payload": payload})
-        return Notification(integrator.cdr_list, call.call_ref, body)
+        if integrator.payload_version >= 4:
+            payload |= self._times_and_trail()
+        return payload
+
+    def _times_and_trail(self) -> dict[str, object]:
+        """Return what version 4 has beyond version 3."""
+        known, answered_at = self.known, self.answered_at
+        inbound = self.call.call_dir is CallDirection.INBOUND
+        # Until when somebody rang: the answer, or the end.
+        until = answered_at or self.ending.ended_at
+        if inbound:
+            rang, number_rang = until - known.dialed_at - self.hold_time, 0
+        elif known.created:
+            agent_answered_at = known.agent_answered_at or self.ending.ended_at
+            rang, number_rang = agent_answered_at - known.dialed_at, until - agent_answered_at
+        else:
+            rang, number_rang = 0, until - known.dialed_at
+        return {
+            "answered_at": answered_at,
+            "talk_time": max(self.ending.ended_at - answered_at, 0) if answered_at else 0,
+            "ring_time_extension": max(rang, 0),
+            "ring_time_number": max(number_rang, 0),
+            "hold_time_number": self.hold_time,
+            "call_type": (self.call.call_type or self.call.call_dir).value,
+            "call_trail_ref": self.call.trail_ref or self.call.call_ref,
+            "call_trail_number": self.call.trail_number or 1,
+            "recording_pauses": [],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedCall:
-    """A call whose two sides are being joined; ``hold_time`` in whole seconds."""
+    """A call whose two sides are being joined."""
 
-    call: Call
-    hold_time: int
+    known: KnownCall
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, str], config: Config) -> "JoinedCall":
-        """Build it from what the channel that answered says.
+        """Build it from what the answering channel, or a spool line, says.
 
-        Raises :exc:`MalformedFacts` when the facts do not make a call.
+        Raises :exc:`MalformedFacts` when the facts do not make one.
         """
-        if not is_call_ref(facts.get("call_ref", "")):
-            raise MalformedFacts("call_ref", "a lower-case UUID")
-        whole_number(facts, "joined_at")  # without it nobody answered
-        return cls(read_call(facts, config), hold_time(facts))
+        known = read_known(facts, config)
+        if not known.joined_at:
+            raise MalformedFacts(Fact.JOINED_AT, "when somebody answered")
+        return cls(known)
+
+    @property
+    def call(self) -> Call:
+        """Who talks to whom for whom."""
+        return self.known.call
+
+    @property
+    def hold_time(self) -> int:
+        """How long the caller waited in a queue, in whole seconds; 0 without one."""
+        return max(self.known.joined_at - self.known.queued_at, 0) if self.known.queued_at else 0
 
     def notification(self, integrator: Integrator) -> Notification:
-        """Return the call notification for the integrator that the call belongs to."""
-        call = self.call
+        """Return the notification for the integrator that the call belongs to."""
+        call, inbound = self.call, self.call.call_dir is CallDirection.INBOUND
         payload: dict[str, object] = {
             "number": call.number,
             "dial_number": call.dial_number,
             "hold_time": self.hold_time,
             "call_ref": call.call_ref,
             "contact_ref": call.contact_ref,
+            "campaign_ref" if integrator.payload_version == 2 else "call_dir": call.call_dir.value,
+            "ref": call.extension,
         }
-        if integrator.payload_version == 2:
-            payload["campaign_ref"] = call.call_dir.value
-        else:
-            payload["call_dir"] = call.call_dir.value
-        payload["ref"] = call.extension
-        body = json.dumps({"type": "call", "payload": payload})
-        inbound = call.call_dir is CallDirection.INBOUND
-        list_name = integrator.inbound_list if inbound else integrator.joined_list
-        return Notification(list_name, call.call_ref, body)
+        kind = NotificationKind.INBOUND if inbound else NotificationKind.JOINED
+        return Notification.of(kind, integrator.list_of(kind), call.call_ref, payload)
 
 
-def read_event(facts: Mapping[str, str], config: Config) -> CallRecord | JoinedCall:
-    """Return what facts tell of: a call that ended, or one that is joined and goes on.
+@dataclass(frozen=True, slots=True)
+class EmergencyCall:
+    """Somebody calls for help: told when it begins."""
 
-    Raises :exc:`MalformedFacts` when they make neither.
+    known: KnownCall
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str], config: Config) -> "EmergencyCall":
+        """Build it from what the caller's channel, or a spool line, says.
+
+        Raises :exc:`MalformedFacts` when the facts do not make one.
+        """
+        return cls(read_known(facts, config))
+
+    @property
+    def call(self) -> Call:
+        """Who calls which number."""
+        return self.known.call
+
+    def notification(self, integrator: Integrator) -> Notification:
+        """Return the notification for the integrator whose agent calls."""
+        call, kind = self.call, NotificationKind.EMERGENCY
+        payload: dict[str, object] = {
+            "extension": call.extension,
+            "number": call.number,
+            "call_ref": call.call_ref,
+            "dialed_at": self.known.dialed_at,
+            "ref": _REF,
+        }
+        return Notification.of(kind, integrator.list_of(kind), call.call_ref, payload)
+
+
+Notified = CallRecord | JoinedCall | EmergencyCall
+
+_MAKERS: Mapping[Event, type[Notified]] = {
+    Event.ENDED: CallRecord,
+    Event.JOINED: JoinedCall,
+    Event.EMERGENCY: EmergencyCall,
+}
+
+
+def read_event(facts: Mapping[str, str], config: Config) -> Notified:
+    """Return what facts tell of.  Raises :exc:`MalformedFacts` when they tell of nothing."""
+    return _MAKERS[event_of(facts)].from_facts(facts, config)
+
+
+def read_line(line: str, config: Config) -> Notified:
+    """Return what a line of the spool tells of, which the dialplan sealed as it does for a server.
+
+    Raises :exc:`MalformedFacts` when it tells of nothing, or was not sealed by us.
     """
-    event = CallRecord if "ended_at" in facts else JoinedCall
-    return event.from_facts(facts, config)
-
-
-def read_call(facts: Mapping[str, str], config: Config) -> Call:
-    """Return the call that facts tell of, with the agent whom the client talked to last.
-
-    Raises :exc:`MalformedFacts` when they make none.
-    """
-    if facts.get("call_dir") == CallDirection.INBOUND:
-        return read_inbound(facts, config)
-    call = _decided_call(facts)
-    integrator = config.integrator(call.integrator)
-    agent = current_agent(facts)
-    if integrator is not None and is_extension(agent) and integrator.owns(agent):
-        call = call._replace(extension=agent)
-    return call
-
-
-def read_request(facts: Mapping[str, str]) -> CallRequest:
-    """Return what a phone asked for, from the facts that the dialplan collected.
-
-    The agent is what the operator set on the endpoint (C2D_EXTENSION), else the endpoint's name.
-    The From header has no say: a phone can forge it.
-    """
-    headers = read_headers(facts)
-    return CallRequest(
-        call_ref=facts.get("call_ref", ""),
-        agent=facts.get("agent", "") or endpoint_of(facts.get("channel", "")),
-        callee=facts.get("callee", ""),
-        outbound_id=headers.outbound_id,
-        contact_ref=headers.contact_ref,
-    )
-
-
-def _disposition(facts: Mapping[str, str], integrator: Integrator | None) -> Disposition:
-    if facts.get("refused"):
-        return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
-    # The dialplan goes on only if the side that was called hung up first, and then says who it is.
-    if facts.get("call_dir") == CallDirection.INBOUND:
-        ended_by = EndedBy.AGENT if facts.get("ended_by") == EndedBy.AGENT else EndedBy.CALLEE
-    else:
-        ended_by = EndedBy.CALLEE if facts.get("ended_by") == EndedBy.CALLEE else EndedBy.AGENT
-    return dispose(
-        "ANSWER" if facts.get("joined_at") else facts.get("dialstatus", ""),
-        whole_number(facts, "hangup_cause"),
-        ended_by=ended_by if integrator and integrator.detailed_end_reasons else None,
-    )
-
-
-def _recording_url(facts: Mapping[str, str]) -> str:
-    """Return the reference of a call's recording, which begins when the call is answered."""
-    answered = "joined_at" in facts or facts.get("dialstatus") == "ANSWER"
-    recorded = "1" in (facts.get("record"), facts.get("recorded"))
-    return facts["call_ref"] if recorded and answered else ""
-
-
-def _decided_call(facts: Mapping[str, str]) -> Call:
-    """Return the call that ``decide`` wrote into the facts, each value held to its rule again."""
-    try:
-        call_dir = CallDirection(facts.get("call_dir", ""))
-    except ValueError:
-        raise MalformedFacts("call_dir", "one of the call directions") from None
-    call = Call(
-        call_ref=facts.get("call_ref", ""),
-        integrator=facts.get("integrator", ""),
-        extension=facts.get("extension", ""),
-        number=facts.get("number", ""),
-        dial_number=facts.get("dial_number", ""),
-        contact_ref=facts.get("contact_ref", ""),
-        call_dir=call_dir,
-    )
-    for name in ("extension", "number", "dial_number"):
-        value = getattr(call, name)
-        if value and not is_extension(value) and not is_number(value):
-            raise MalformedFacts(name, "an extension, a number or nothing")
-    if call.contact_ref and not is_contact_ref(call.contact_ref):
-        raise MalformedFacts("contact_ref", "letters, digits and . - _ ~ only")
-    return call
+    facts = decode(line)
+    unseal(config.agi.secret, event_of(facts), line)
+    return read_event(facts, config)

@@ -1,37 +1,108 @@
-"""Whether an agent may hand a client over, and to whom (``click2dial-transfer``)."""
+"""Whether an agent may hand a client over, and to whom (``click2dial-sent``, ``-forward``)."""
 
-from collections.abc import Mapping
+import re
+from typing import NamedTuple
 
-from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, Decision, decide
-from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.facts import current_agent, endpoint_of
-from click2dial_agi.domain.numbers import is_extension, is_outbound_number
+from click2dial_agi.domain.calls import (
+    Call,
+    CallDirection,
+    CallRequest,
+    CallType,
+    Decision,
+    decide,
+)
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import FieldError, is_extension, is_outbound_number
+from click2dial_agi.domain.told import HandOver, HandOverKind
 
-__all__ = ["decide_transfer"]
+__all__ = ["HandOverDecision", "decide_hand_over"]
+
+_FORWARDING = FieldError("callee", "no phone of this integrator forwards calls (forwarding)")
+_INTERNAL = FieldError("callee", "an extension: phones forward to colleagues (forwarding)")
+
+_TYPES = {HandOverKind.BLIND: CallType.TRANSFER_BLIND, HandOverKind.FORWARD: CallType.FORWARD}
+
+# What may follow the context in Goto(): an extension that a phone can dial, and nothing else.
+_FALLBACK_TARGET = re.compile(r"[0-9*#]{1,32}")
 
 
-def decide_transfer(call: Call, facts: Mapping[str, str], config: Config) -> Decision:
-    """Check a transfer by the rules of an agent's own call.
+class HandOverDecision(NamedTuple):
+    """What becomes of a client whom an agent sends elsewhere.
 
-    Who transfers is the agent of the call, or another one of the same integrator.  A colleague sees
-    the client's number; a number outside sees what the client saw, or the default of the
-    integrator.
+    ``decision`` is that of a call of the agent's own; where it dials a number, its call is a new
+    one.  ``fallback`` is where the operator's dialplan takes the client: context, extension and
+    priority, empty where it does not.
     """
-    integrator = config.integrator(call.integrator)
-    by_channel = facts.get("by_channel", "")
-    agent = endpoint_of(by_channel)
-    if by_channel == facts.get("agent_channel"):
-        agent = current_agent(facts)
+
+    decision: Decision
+    fallback: str = ""
+
+
+def decide_hand_over(
+    asked: HandOver, integrator: Integrator | None, new_call_ref: str
+) -> HandOverDecision:
+    """Check a transfer or a forward by the rules of the agent's own call.
+
+    A colleague sees the client's number; a number outside sees what the client saw, or the default
+    of the integrator.  ``new_call_ref`` is the call_ref of the leg that may be placed.
+    """
+    call = asked.known.call
     shown = call.dial_number if call.call_dir is not CallDirection.INBOUND else ""
     request = CallRequest(
-        call_ref=call.call_ref,
+        call_ref=new_call_ref,
         # An outside number, of which an external call's agent is one, has no transfers.
-        agent=agent if is_extension(agent) else "",
-        callee=facts.get("target", ""),
+        agent=asked.agent if is_extension(asked.agent) else "",
+        callee=asked.target,
         outbound_id=shown if is_outbound_number(shown) else "",
         contact_ref=call.contact_ref,
     )
     decision = decide(request, integrator)
-    if decision.call.call_dir is CallDirection.INTERNAL and call.number:
-        decision = decision._replace(call=decision.call._replace(dial_number=call.number))
-    return decision
+    refusal = _forwarding_refusal(asked, integrator, decision)
+    if refusal is not None:
+        return HandOverDecision(decision._replace(errors=(refusal,), dial=""))
+    if decision.errors:
+        return HandOverDecision(decision, _fallback(asked, integrator, decision))
+    if decision.to_agent:
+        shown_to_colleague = call.number or decision.call.dial_number
+        call = decision.call._replace(dial_number=shown_to_colleague)
+        return HandOverDecision(decision._replace(call=call))
+    return HandOverDecision(decision._replace(call=_leg(asked, decision.call)))
+
+
+def _forwarding_refusal(
+    asked: HandOver, integrator: Integrator | None, decision: Decision
+) -> FieldError | None:
+    """Return why a phone may not forward, None if it may, or if none does."""
+    if asked.kind is not HandOverKind.FORWARD or integrator is None:
+        return None
+    if integrator.forwarding == "none":
+        return _FORWARDING
+    if integrator.forwarding == "internal" and not is_extension(decision.call.number):
+        return _INTERNAL
+    return None
+
+
+def _fallback(asked: HandOver, integrator: Integrator | None, decision: Decision) -> str:
+    """Return where the operator's dialplan takes what is no extension and no number of ours."""
+    if integrator is None or integrator.transfer_fallback is None:
+        return ""
+    # A number that may not be dialled is refused, and a phone's 302 goes nowhere else.
+    if decision.call.number or asked.kind is HandOverKind.FORWARD:
+        return ""
+    if any(error.field == "agent" or error.forbidden for error in decision.errors):
+        return ""
+    if not _FALLBACK_TARGET.fullmatch(asked.target):
+        return ""
+    return f"{integrator.transfer_fallback}|{asked.target}|1"
+
+
+def _leg(asked: HandOver, call: Call) -> Call:
+    """Return the call that a leg to outside is: the agent's, on the client's trail."""
+    first = asked.known.call
+    return call._replace(
+        contact_ref=first.contact_ref,
+        call_dir=CallDirection.OUTBOUND,
+        call_type=_TYPES[asked.kind],
+        trail_ref=first.trail_ref or first.call_ref,
+        trail_number=max(first.trail_number, 1) + asked.placed + 1,
+    )

@@ -1,87 +1,115 @@
-"""The channel variables that the server and ``dialplan/click2dial.conf`` share."""
+"""The channel variables of ``dialplan/click2dial.conf``, each once, by who sets it.
+
+The dialplan's own are no business of the server's, but are listed so that a test can tell a name
+that nobody sets from one that is meant.
+"""
 
 from collections.abc import Mapping
 
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.calls import Decision
+from click2dial_agi.domain.calls import CallDirection, Decision
+from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import is_extension
+from click2dial_agi.domain.transfers import HandOverDecision
 
 __all__ = [
     "AGENT_DIAL",
-    "CALL_REF",
     "CARRIES",
-    "CONTACT_REF",
     "DIAL",
-    "DIAL_NUMBER",
     "FACTS",
-    "JOINED",
+    "OPERATORS",
     "RECEIPT",
-    "RECORD",
     "RING_TIMEOUT",
-    "ROLE_AGENT",
-    "ROLE_CLIENT",
+    "ROLES_OF_AGENTS",
+    "SERVERS",
     "SIP_CALL_ID",
-    "STEREO",
-    "TO_AGENT",
     "TO_SHOW",
-    "TRANSFERS",
     "VERDICT",
     "VERDICT_DIAL",
+    "VERDICT_FALLBACK",
     "VERDICT_REFUSE",
     "describe_call",
-    "describe_transfer",
+    "describe_hand_over",
+    "describe_refusal",
 ]
 
-# Set by /outbound, or with the channel that the REST API creates.  For a call from a phone the
-# dialplan made it, in FACTS, before it asked a server: asking a second one is the same call.
-CALL_REF = "C2D_CALL_REF"
+#: Set by the operator, on an endpoint, before Goto(click2dial-inbound) or in [globals].
+OPERATORS = frozenset(
+    (
+        *("C2D_EXTENSION", "C2D_AGENTS", "C2D_QUEUE", "C2D_QUEUE_TIMEOUT", "C2D_NEXT"),
+        *("C2D_AGI", "C2D_SECRET", "C2D_SPOOL", "C2D_RECORDINGS"),
+        *("C2D_EMERGENCY", "C2D_EMERGENCY_DIAL", "C2D_EMERGENCY_CALLERID"),
+    )
+)
 
-# What is known of the call (click2dial_agi.domain.facts): at first what the phone asked for, as the
-# dialplan collected it; then, from the server, what was decided.
+# Set by /outbound and /transfer, after all others: without it the server did not finish its work.
+# Each value but the empty one is a label of the dialplan.
+VERDICT = "C2D_VERDICT"
+VERDICT_DIAL = "dial"
+VERDICT_REFUSE = "refuse"
+VERDICT_FALLBACK = "fallback"  # /transfer alone: the operator's dialplan takes the client
+
+# Set by /joined, /ended and /emergency once the notification is stored; without it the dialplan
+# asks the next server.
+RECEIPT = "C2D_RECEIPT"
+
+# What was decided on the call, as facts, for its record.
 FACTS = "C2D_FACTS"
 
-# Read by /outbound when it refuses a call that may have come through the edge.  It costs a round
-# trip, and is exact: no other way to pass a phone's bytes through the dialplan leaves them whole.
-SIP_CALL_ID = "CHANNEL(pjsip,call-id)"
-
-# Set by /outbound, or with the channel that the REST API creates: what to dial, which number to
-# show, and for how many seconds to ring.
-CONTACT_REF = "C2D_CONTACT_REF"
+# What to dial, which number to show, for how many seconds to ring, the context behind a Local
+# channel, and whether it is an agent who is rung.
 DIAL = "C2D_DIAL"
 DIAL_NUMBER = "C2D_DIAL_NUMBER"
 RING_TIMEOUT = "C2D_RING_TIMEOUT"
+VIA = "__C2D_VIA"
+TO_AGENT = "C2D_TO_AGENT"
+
+# For the called channels, to which they are handed on (the underscores): the references, whether
+# the integrator hears of the answer, whether its time is noted, and for whom it is recorded.
+CALL_REF = "__C2D_CALL_REF"
+CONTACT_REF = "__C2D_CONTACT_REF"
+JOINED = "__C2D_JOINED"
+TIMES = "__C2D_TIMES"
+RECORD = "__C2D_RECORD"
+STEREO = "__C2D_STEREO"
+
+# The agent's extension, for FreePBX behind a Local channel.
+EXT = "__C2D_EXT"
+
+# What the phone hears of a refusal: a Q.850 cause.
+CAUSE = "C2D_CAUSE"
+
+# Set where the dialplan dials an emergency number itself.
+KIND = "C2D_KIND"
+KIND_EMERGENCY = "emergency"
+
+# Set by /transfer: 0 if nobody takes a client back, and where a fallback leads.
+RECALL = "C2D_RECALL"
+FALLBACK = "C2D_FALLBACK"
 
 # Set with a created call: what to dial to ring the agent, and the number that its phone shows.
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
 
-# Set like DIAL, to 1: where the integrator wants to hear of the answer, and where a client is
-# followed through transfers.
-JOINED = "C2D_JOINED"
-TRANSFERS = "C2D_TRANSFERS"
+#: Set by a server.
+SERVERS = frozenset(
+    name.lstrip("_")
+    for name in (
+        *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
+        *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
+        *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
+    )
+)
 
-# Set like JOINED, to the integrator's name, where its calls are recorded.
-RECORD = "C2D_RECORD"
-STEREO = "C2D_STEREO"
-
-# Set by /transfer: 1 if it is a colleague who is rung.
-TO_AGENT = "C2D_TO_AGENT"
-
-# C2D_<uniqueid of the channel>: which call the channel carries, behind the channel's role in it.  A
-# channel keeps its uniqueid, and so the name of this one, through every transfer, while other
-# variables come from either side.
+# Read by the server.  C2D_<uniqueid of the channel>: which call the channel carries, behind the
+# letter of its role in it.  A channel keeps its uniqueid, and so the name of this one, through
+# every transfer, while other variables come from either side.
 CARRIES = "C2D_{uniqueid}"
-ROLE_AGENT = "a"
-ROLE_CLIENT = "c"
+ROLES_OF_AGENTS = "ao"
 
-# Set by /outbound, after all others: without it the server did not finish its work.
-VERDICT = "C2D_VERDICT"
-VERDICT_DIAL = "dial"
-VERDICT_REFUSE = "refuse"
-
-# Set by /ended once the notification is stored; without it the dialplan asks the next server.
-RECEIPT = "C2D_RECEIPT"
+# Read by /outbound when it refuses a call that may have come through the edge.  It costs a round
+# trip, and is exact: no other way to pass a phone's bytes through the dialplan leaves them whole.
+SIP_CALL_ID = "CHANNEL(pjsip,call-id)"
 
 
 def describe_call(
@@ -93,31 +121,67 @@ def describe_call(
     """
     if integrator.record:
         # Not `record`, which the dialplan before 0.1.1 adds by itself: no name may come twice.
-        known = {**known, "recorded": "1"}
+        known = {**known, Fact.RECORDED: "1"}
+    if decision.emergency:
+        known = {**known, Fact.EMERGENCY: "1"}
+    call = decision.call
     described = {
-        CALL_REF: decision.call.call_ref,
-        CONTACT_REF: decision.call.contact_ref,
+        CALL_REF: call.call_ref,
+        CONTACT_REF: call.contact_ref,
         FACTS: facts.encode(known),
-        DIAL: decision.dial,
-        DIAL_NUMBER: decision.call.dial_number,
-        RING_TIMEOUT: str(integrator.ring_timeout),
+        **_dialled(decision, integrator),
     }
+    if decision.emergency:
+        described[KIND] = KIND_EMERGENCY
     if integrator.joined_notifications:
         described[JOINED] = "1"
-    if integrator.transfers:
-        described[TRANSFERS] = "1"
+    if integrator.payload_version >= 4:
+        described[TIMES] = "1"
     if integrator.record:
         described[RECORD] = integrator.name
         described[STEREO] = "1" if integrator.record_stereo else ""
     return described
 
 
-def describe_transfer(decision: Decision, integrator: Integrator) -> dict[str, str]:
-    """Return the variables that say where to send a client; the verdict comes last."""
+def describe_refusal(known: Mapping[str, str], cause: int) -> dict[str, str]:
+    """Return the variables that refuse a call; the verdict comes last."""
     return {
+        FACTS: facts.encode({**known, Fact.REFUSED: "1"}),
+        CAUSE: str(cause),
+        VERDICT: VERDICT_REFUSE,
+    }
+
+
+def describe_hand_over(decided: HandOverDecision, integrator: Integrator) -> dict[str, str]:
+    """Return the variables that say where to send a client; the verdict comes last."""
+    recall = {RECALL: "1" if integrator.transfer_recall else "0"}
+    decision = decided.decision
+    if decided.fallback:
+        return {FALLBACK: decided.fallback, **recall, VERDICT: VERDICT_FALLBACK}
+    if decision.errors:
+        return {**recall, VERDICT: VERDICT_REFUSE}
+    # The facts of a client who goes to a colleague stay those that his channel holds.
+    leg = {} if decision.to_agent else {FACTS: facts.encode(decision.call.facts())}
+    return {**leg, **_dialled(decision, integrator), **recall, VERDICT: VERDICT_DIAL}
+
+
+def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:
+    dialled = {
         DIAL: decision.dial,
         DIAL_NUMBER: decision.call.dial_number,
         RING_TIMEOUT: str(integrator.ring_timeout),
-        TO_AGENT: "1" if is_extension(decision.call.number) else "",
-        VERDICT: VERDICT_DIAL,
+        TO_AGENT: "1" if decision.to_agent else "",
     }
+    if decision.via:
+        dialled |= {VIA: decision.via, EXT: decision.call.extension}
+    return dialled
+
+
+def shown_to_agent(decision: Decision) -> str:
+    """Return the number that the phone of a created call's agent shows.
+
+    An extension's phone shows whom it is about to talk to.  A phone behind the trunk must be shown
+    a number that the trunk lets through.
+    """
+    call = decision.call
+    return call.dial_number if call.call_dir is CallDirection.EXTERNAL else call.number

@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 # busy.  The kernel cuts this to net.core.somaxconn (4096 by default).
 _BACKLOG = 4096
 
+# Asterisk sends the environment with the connection, in well under a millisecond.  Others may open
+# sockets and say nothing: so many are held, for so many seconds.
+_MAX_SILENT = 500
+_SILENCE = 2.0
+
 _GONE = "Asterisk closed the AGI session"
 
 
@@ -36,12 +41,10 @@ class AGISession(asyncio.Protocol):
         "_task",
         "_transport",
         "environment",
-        "hung_up",
     )
     environment: Environment
 
     def __init__(self, server: "AGIServer") -> None:
-        self.hung_up = False
         self._server = server
         self._connection = AGIConnection()
         self._transport: asyncio.Transport
@@ -89,9 +92,12 @@ class AGISession(asyncio.Protocol):
                     self._take(event)
                 case Environment():
                     self.environment = event
-                    self._begin()
+                    if self._server.begin(self):
+                        self._begin()
+                    else:
+                        self._transport.abort()
                 case Hangup():
-                    self.hung_up = True
+                    pass  # the session goes on, and commands still work
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.receive_eof()
@@ -185,6 +191,9 @@ class AGIServer:
         self.loop: asyncio.AbstractEventLoop
         # Each with the loop's time at its start, the oldest first.
         self._sessions: dict[AGISession, float] = {}
+        # Those that have not said what they want, likewise.
+        self._silent: dict[AGISession, float] = {}
+        self._told_of_silence = float("-inf")
         self._sweep: asyncio.TimerHandle
         self._idle = asyncio.Event()
         self._idle.set()
@@ -237,6 +246,8 @@ class AGIServer:
         for _ in range(3):
             await asyncio.sleep(0)
         self._server.close()
+        for session in tuple(self._silent):
+            session.drop()
         try:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
@@ -247,12 +258,25 @@ class AGIServer:
         self._sweep.cancel()
 
     def admit(self, session: AGISession, transport: asyncio.Transport) -> bool:
-        """Count a new session in, or say no: not from an allowed network, or too many."""
+        """Take a new connection, or say no: not from an allowed network.
+
+        Asterisk says at once what it wants.  Whoever says nothing has no place of a session, and
+        makes way for those who come later.
+        """
         if not self._are_all_allowed:
             host = (transport.get_extra_info("peername") or ("",))[0]
             if not self._is_allowed(host):
                 log.warning("AGI connection from %s refused: not in agi.allow_from", host)
                 return False
+        if len(self._silent) >= _MAX_SILENT:
+            oldest = next(iter(self._silent))
+            self._drop_silent(oldest, "there are too many like it")
+        self._silent[session] = self.loop.time()
+        return True
+
+    def begin(self, session: AGISession) -> bool:
+        """Count a session in that has said what it wants; False if there are too many."""
+        self._silent.pop(session, None)
         if len(self._sessions) >= self.config.max_sessions:
             log.warning("AGI connection refused: %d sessions in flight", len(self._sessions))
             return False
@@ -262,6 +286,7 @@ class AGIServer:
 
     def forget(self, session: AGISession) -> None:
         """Count a session out; one that was not in does no harm."""
+        self._silent.pop(session, None)
         self._sessions.pop(session, None)
         if not self._sessions:
             self._idle.set()
@@ -275,4 +300,17 @@ class AGIServer:
                 break
             log.warning("AGI session over its %g s dropped", timeout)
             session.drop()
-        self._sweep = self.loop.call_later(timeout / 10, self._drop_overdue)
+        silent_since = self.loop.time() - min(_SILENCE, timeout)
+        for session, started in tuple(self._silent.items()):
+            if started > silent_since:
+                break
+            self._drop_silent(session, "it asked for nothing in time")
+        self._sweep = self.loop.call_later(min(timeout / 10, _SILENCE / 4), self._drop_overdue)
+
+    def _drop_silent(self, session: AGISession, why: str) -> None:
+        # One line a second at most: who opens thousands of them shall not fill the disk.
+        if self.loop.time() - self._told_of_silence >= 1:
+            self._told_of_silence = self.loop.time()
+            log.warning("AGI connection dropped: %s (%d silent)", why, len(self._silent))
+        self._silent.pop(session, None)
+        session.drop()

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from click2dial_agi.domain.config import Asterisk
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.http_client import HTTPClient, NotSent, Response
 
-__all__ = ["ARI", "Created"]
+__all__ = ["ARI", "Created", "Endpoint"]
 
 
 class Created(StrEnum):
@@ -19,6 +19,13 @@ class Created(StrEnum):
     YES = "created"
     EXISTS = "exists"  # a channel of that id is there already: we asked twice
     REFUSED = "refused"  # Asterisk cannot make it: nobody is registered, or the trunk is unknown
+
+
+class Endpoint(NamedTuple):
+    """``online``, ``offline`` or ``unknown``, and the ids of its channels."""
+
+    state: str
+    channel_ids: tuple[str, ...] = ()
 
 
 class ARI:
@@ -39,12 +46,17 @@ class ARI:
         """Ask for the least that takes a right password."""
         self._expect(await self._send("GET", "/asterisk/ping"), 200)
 
-    async def endpoint_state(self, technology: str, resource: str) -> str | None:
-        """Return ``online``, ``offline`` or ``unknown``; None where there is no such endpoint."""
+    async def endpoint(self, technology: str, resource: str) -> Endpoint | None:
+        """Return what Asterisk knows of an endpoint; None where there is none of that name."""
         response = await self._send("GET", f"/endpoints/{technology}/{resource}")
         if response.status == 404:
             return None
-        return str(_object(self._expect(response, 200)).get("state", "unknown"))
+        known = _object(self._expect(response, 200))
+        channels = known.get("channel_ids")
+        return Endpoint(
+            str(known.get("state", "unknown")),
+            tuple(map(str, channels)) if isinstance(channels, list) else (),
+        )
 
     async def originate(self, channel_id: str, body: Mapping[str, Any]) -> Created:
         """Ring an endpoint.  Asking twice for one channel id rings once.

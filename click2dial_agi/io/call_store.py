@@ -49,16 +49,15 @@ redis.call('HSET', KEYS[2], ARGV[2], ARGV[1])
 return 'yes'
 """
 
-# KEYS: agents in a call.  ARGV: agent, call_ref.
+# KEYS: live calls, agents in a call.  ARGV: call_ref.
 _FREE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
-"""
-
-# KEYS: live calls, agents in a call, marks.  ARGV: call_ref, its marks.
-_RELEASE = """
 local read, call = pcall(cjson.decode, redis.call('HGET', KEYS[1], ARGV[1]) or '{}')
 local agent = read and type(call) == 'table' and call['agent'] or ''
 if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
+"""
+
+# KEYS: live calls, agents in a call, marks.  ARGV: call_ref, its marks.
+_RELEASE = f"""{_FREE}
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[3], unpack(ARGV, 2))
 """
@@ -165,9 +164,9 @@ class CallStore:
         values = [call_ref, *(_field(call_ref, mark) for mark in Mark)]
         await self._do(self._release([self._live, self._agents, self._marks], values))
 
-    async def free_agent(self, call: LiveCall) -> None:
-        """Let the agent of a call that goes on without him have the next one."""
-        await self._do(self._free([self._agents], [call.agent, call.call_ref]))
+    async def free_agent(self, call_ref: str) -> None:
+        """Let the agent of a call that ends, or goes on without him, have the next one."""
+        await self._do(self._free([self._live, self._agents], [call_ref]))
 
     async def mark(self, call_ref: str, mark: Mark) -> bool:
         """Set a mark; False if it was set before."""

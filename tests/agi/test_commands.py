@@ -145,7 +145,7 @@ def test_what_the_dialplan_would_read_is_not_set(value: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "lower", "1A", "__A", "É", "A B", "A,B", "A=B", "A=1,B", "A\n", "${A}"),
+        *("", "lower", "1A", "___A", "É", "A B", "A,B", "A=B", "A=1,B", "A\n", "${A}"),
         *("A(", "A(x", "A()", "A(x)y", "A(x)\n", "A(x,1)", "SHELL(id;id)"),
     ],
 )

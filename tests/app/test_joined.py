@@ -53,17 +53,7 @@ def test_an_answer_asked_twice_is_told_once(
 def test_the_dialplan_records_where_the_integrator_wants_it(record: bool) -> None:
     async def scenario() -> None:
         async with serving(config(record=record), {}) as calls:
-            assert (await calls.outbound()).get("C2D_RECORD") == ("acme" if record else None)
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("transfers", [True, False])
-def test_the_dialplan_follows_transfers_unless_the_integrator_has_none(transfers: bool) -> None:
-    async def scenario() -> None:
-        async with serving(config(transfers=transfers), {}) as calls:
-            answer = await calls.outbound()
-            assert answer.get("C2D_TRANSFERS") == ("1" if transfers else None)
+            assert (await calls.outbound()).get("__C2D_RECORD") == ("acme" if record else None)
 
     run(scenario())
 
@@ -75,7 +65,7 @@ def test_the_dialplan_asks_only_where_the_answer_is_wanted(
     async def scenario() -> None:
         async with serving(config(redis.url, joined_notifications=wanted)) as calls:
             answer = await calls.outbound()
-            assert answer.get("C2D_JOINED") == ("1" if wanted else None)
+            assert answer.get("__C2D_JOINED") == ("1" if wanted else None)
             known = f"{answer['C2D_FACTS']}&joined_at=1700000005"
             assert await calls.session("joined", known) == [RECEIPT]
             assert await calls.ended(answer["C2D_FACTS"]) == [RECEIPT]

@@ -21,6 +21,7 @@ DECIDED = {
     "contact_ref": "ticket-7",
     "call_dir": "outbound",
     "dialed_at": "1700000000",
+    "channel": "PJSIP/1000-00000001",
 }
 LOGGER = "click2dial_agi"
 
@@ -41,12 +42,12 @@ def test_an_accepted_call_is_answered_in_one_line() -> None:
             return await calls.session("outbound", facts.encode(ASKED))
 
     assert run(scenario()) == [
-        f'EXEC MSet "C2D_CALL_REF={CALL_REF},C2D_CONTACT_REF=ticket-7,'
+        f'EXEC MSet "__C2D_CALL_REF={CALL_REF},__C2D_CONTACT_REF=ticket-7,'
         f"C2D_FACTS=call_ref={CALL_REF}&integrator=acme&extension=1000&number=0820000100"
-        "&dial_number=27820001234&contact_ref=ticket-7&call_dir=outbound&dialed_at=1700000000,"
+        "&dial_number=27820001234&contact_ref=ticket-7&call_dir=outbound&dialed_at=1700000000"
+        "&channel=PJSIP%2F1000-00000001,"
         "C2D_DIAL=PJSIP/0820000100@trunk,C2D_DIAL_NUMBER=27820001234,C2D_RING_TIMEOUT=60,"
-        "C2D_TRANSFERS=1,"
-        'C2D_VERDICT=dial"'
+        'C2D_TO_AGENT=,C2D_VERDICT=dial"'
     ]
 
 
@@ -64,8 +65,8 @@ def test_a_refused_call_keeps_what_was_right_and_is_not_dialled(
     changed: dict[str, str], refused: dict[str, str]
 ) -> None:
     variables = answer(**changed)
-    assert list(variables) == ["C2D_CALL_REF", "C2D_CONTACT_REF", "C2D_FACTS", "C2D_VERDICT"]
-    assert variables["C2D_VERDICT"] == "refuse"
+    assert list(variables) == ["C2D_FACTS", "C2D_CAUSE", "C2D_VERDICT"]
+    assert (variables["C2D_CAUSE"], variables["C2D_VERDICT"]) == ("28", "refuse")
     expected = {**DECIDED, **refused, "refused": "1"}
     assert facts.decode(variables["C2D_FACTS"]) == {
         name: value for name, value in expected.items() if value
@@ -84,10 +85,10 @@ def test_the_operator_may_name_the_agent() -> None:
 @pytest.mark.parametrize("call_ref", ["", "not-a-uuid", CALL_REF.upper()])
 def test_a_call_without_a_call_ref_gets_one(call_ref: str) -> None:
     variables = answer(call_ref=call_ref, teleforge_contact_ref="")
-    made = variables["C2D_CALL_REF"]
+    made = variables["__C2D_CALL_REF"]
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", made)
     assert made != call_ref
-    assert variables["C2D_CONTACT_REF"] == made
+    assert variables["__C2D_CONTACT_REF"] == made
     assert facts.decode(variables["C2D_FACTS"])["call_ref"] == made
 
 
@@ -95,7 +96,7 @@ def test_the_largest_values_that_the_dialplan_passes_fit() -> None:
     long = "~" * 600
     changed = {name: long for name in ASKED if name.startswith("teleforge")}
     assert answer(**changed, platforma_contact_ref=long)["C2D_VERDICT"] == "refuse"
-    assert answer(teleforge_contact_ref=long)["C2D_CONTACT_REF"] == "~" * 230
+    assert answer(teleforge_contact_ref=long)["__C2D_CONTACT_REF"] == "~" * 230
 
 
 @pytest.mark.parametrize("argument", ["a=1&a=2", "&", "x" * 8000 + "&" * 100])

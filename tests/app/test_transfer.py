@@ -13,9 +13,13 @@ from tests.io.running import run
 @pytest.mark.parametrize(
     ("target", "answer", "line"),
     [
-        ("1001", {"C2D_DIAL": "PJSIP/1001", "C2D_VERDICT": "dial"}, "by 1000: to 1001"),
-        ("2000", {"C2D_VERDICT": "refuse"}, "by 1000: callee: an extension of the agent's own"),
-        ("a,b", {"C2D_VERDICT": "refuse"}, "by 1000: callee: 3-4 digits"),
+        ("1001", {"C2D_DIAL": "PJSIP/1001", "C2D_VERDICT": "dial"}, "by 1000 (blind): to 1001"),
+        (
+            "2000",
+            {"C2D_VERDICT": "refuse"},
+            "by 1000 (blind): callee: an extension of the",
+        ),
+        ("a,b", {"C2D_VERDICT": "refuse"}, "by 1000 (blind): callee: 3-4 digits"),
     ],
 )
 def test_the_answer(
@@ -35,7 +39,7 @@ def test_the_answer(
             assert "C2D_FACTS" not in told  # the call stays the one that it is
 
     run(scenario())
-    assert f"{CALL_REF} is transferred {line}" in caplog.text
+    assert f"{CALL_REF} is sent on {line}" in caplog.text
 
 
 @pytest.mark.parametrize("known", ["", f"call_ref={CALL_REF}", "a=1&a=2"])

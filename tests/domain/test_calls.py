@@ -315,7 +315,7 @@ class TestNobodysAgent:
         (
             {"trunk_dial": "Local/{number}@from-internal"},
             "0820000100",
-            "Local/0820000100@from-internal",
+            "Local/0820000100@click2dial-via/n",
         ),
         ({"agent_dial": "Local/{extension}@agents"}, "1001", "Local/1001@agents"),
     ],

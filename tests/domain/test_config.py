@@ -29,7 +29,7 @@ REDIS = (
     "redis+cluster://HOST:PORT, or the same with rediss"
 )
 TRUNK = "a dial string with {number}, such as PJSIP/{number}@trunk"
-AGENT = "a dial string with {extension}, such as PJSIP/{extension}"
+AGENT = "a dial string with {endpoint} or {extension}, such as PJSIP/{endpoint}"
 HASHED = "sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it"
 HTTP_URL = "http://HOST:PORT/PATH or https://HOST:PORT/PATH"
 SECRET = "a text, ${ENV_VAR} or file:PATH"
@@ -77,8 +77,8 @@ def problem(made: object) -> tuple[str, str]:
         (".redis", "redis://h:0", f"{I0}.redis", REDIS),
         (".redis", "redis://h:99999", f"{I0}.redis", REDIS),
         (".push", "up", f"{I0}.push", "input should be 'left' or 'right'"),
-        (".payload_version", 1, f"{I0}.payload_version", "input should be 2 or 3"),
-        (".payload_version", "3", f"{I0}.payload_version", "input should be 2 or 3"),
+        (".payload_version", 1, f"{I0}.payload_version", "input should be 2, 3 or 4"),
+        (".payload_version", "3", f"{I0}.payload_version", "input should be 2, 3 or 4"),
         (".extensions", "1000-1999", f"{I0}.extensions", "a list"),
         (".extensions", [], f"{I0}.extensions", None),
         (".extensions", ["10"], f"{I0}.extensions[0]", RANGE),
@@ -381,7 +381,7 @@ def test_the_defaults_are_the_contracts() -> None:
     assert acme.redis == "redis://127.0.0.1:6379/0"
     assert acme.cdr_list == "enigma:notifications:cdr"
     assert (acme.push, acme.payload_version, acme.ring_timeout) == ("left", 3, 60)
-    assert (acme.agent_dial, acme.trunk_dial) == ("PJSIP/{extension}", "PJSIP/{number}@trunk")
+    assert (acme.agent_dial, acme.trunk_dial) == ("PJSIP/{endpoint}", "PJSIP/{number}@trunk")
     assert acme.internal_calls
     assert acme.default_outbound_id is None
     assert (acme.limits.calls_per_minute, acme.limits.concurrent_calls) == (60, 30)

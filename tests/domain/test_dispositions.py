@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from click2dial_agi.domain.dispositions import EndedBy, EndReason, dispose
 
+#: What app_dial.c says, but for INVALIDARGS, with which nothing was dialled.
+_STATUSES = ("", "ANSWER", "CANCEL", "BUSY", "DONTCALL", "NOANSWER", "CONGESTION", "CHANUNAVAIL")
+
 AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
 
 
@@ -27,7 +30,7 @@ AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
         ("BUSY", 16, "busy", 17),
         # reject | DONTCALL, or any status with cause 21 or 22 | 19, 21, 22
         ("DONTCALL", 0, "reject", 21),
-        ("DONTCALL", 19, "reject", 19),
+        ("DONTCALL", 19, "reject", 21),
         ("DONTCALL", 21, "reject", 21),
         ("DONTCALL", 22, "reject", 22),
         ("BUSY", 21, "reject", 21),
@@ -49,6 +52,10 @@ AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
         ("CHANUNAVAIL", 0, "error", 34),
         ("CHANUNAVAIL", 16, "error", 34),
         ("CHANUNAVAIL", 20, "error", 20),
+        ("CHANUNAVAIL", 17, "busy", 17),
+        ("CHANUNAVAIL", 18, "timeout", 18),
+        ("CHANUNAVAIL", 102, "timeout", 102),
+        ("CONGESTION", 19, "timeout", 19),
         ("CHANUNAVAIL", 28, "error", 28),
         ("TORTURE", 16, "error", 34),
         ("TORTURE", 1, "error", 1),
@@ -56,7 +63,7 @@ AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
         ("answer", 16, "error", 34),
         # failed | INVALIDARGS
         ("INVALIDARGS", 0, "failed", 42),
-        ("INVALIDARGS", 16, "failed", 16),
+        ("INVALIDARGS", 16, "failed", 42),
         # Nothing, when the call ended before Dial() ran: the cause alone tells.
         ("", 0, "hungup", 0),
         ("", 16, "hungup", 16),
@@ -81,17 +88,46 @@ def test_the_contracts_table(dialstatus: str, cause: int, reason: str, code: int
         ("ANSWER", AGENT, "agent_hungup"),
         ("ANSWER", CALLEE, "callee_hungup"),
         ("ANSWER", None, "hungup"),
-        ("CANCEL", AGENT, "hungup"),
-        ("", AGENT, "hungup"),
+        ("CANCEL", AGENT, "agent_hungup"),
+        ("CANCEL", CALLEE, "callee_hungup"),
+        ("CANCEL", None, "hungup"),
+        ("", AGENT, "agent_hungup"),
         ("BUSY", CALLEE, "busy"),
         ("NOANSWER", CALLEE, "timeout"),
         ("CONGESTION", CALLEE, "error"),
     ],
 )
-def test_detailed_end_reasons_tell_who_ended_a_joined_call(
+def test_detailed_end_reasons_tell_who_hung_up(
     dialstatus: str, ended_by: EndedBy | None, reason: str
 ) -> None:
     assert dispose(dialstatus, 16, ended_by=ended_by).reason.value == reason
+
+
+@pytest.mark.case("T7")
+@pytest.mark.parametrize(
+    ("sip_status", "cause", "reason", "code"),
+    [
+        (401, 21, "error", 57),
+        (403, 21, "error", 57),
+        (407, 21, "error", 57),
+        (603, 21, "reject", 21),
+        (0, 21, "reject", 21),
+        (403, 22, "reject", 22),
+    ],
+)
+def test_our_own_providers_refusal_is_nobodys_word(
+    sip_status: int, cause: int, reason: str, code: int
+) -> None:
+    disposition = dispose("CHANUNAVAIL", cause, sip_status=sip_status)
+    assert (disposition.reason.value, disposition.code) == (reason, code)
+
+
+@pytest.mark.case("T8")
+@given(st.sampled_from(_STATUSES), st.integers(0, 130), st.sampled_from(_STATUSES))
+def test_a_code_never_stands_under_two_reasons(one: str, cause: int, other: str) -> None:
+    first, second = dispose(one, cause), dispose(other, cause)
+    if first.code == second.code:
+        assert first.reason == second.reason
 
 
 @given(st.text(max_size=20), st.integers(0, 10**12), st.sampled_from([None, *EndedBy]))

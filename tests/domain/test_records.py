@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from click2dial_agi.domain.calls import decide
+from click2dial_agi.domain.calls import Call, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.records import (
     CallRecord,
     JoinedCall,
     Notification,
     read_event,
-    read_request,
 )
+from click2dial_agi.domain.told import read_request
 from click2dial_agi.exceptions import MalformedFacts
 from tests.domain.examples import CALL_REF, config, request
 
@@ -147,7 +147,7 @@ def test_it_tells_how_the_call_ended(changed: dict[str, str], expected: tuple[st
         ({"ended_by": ""}, "hungup", "agent_hungup"),
         ({"ended_by": "somebody"}, "hungup", "agent_hungup"),
         ({"ended_by": "callee", "dialstatus": "BUSY"}, "busy", "busy"),
-        ({"ended_by": "", "dialstatus": "CANCEL"}, "hungup", "hungup"),
+        ({"ended_by": "", "dialstatus": "CANCEL"}, "hungup", "agent_hungup"),
     ],
 )
 def test_detailed_end_reasons_tell_who_hung_up(
@@ -172,7 +172,8 @@ def test_every_decided_call_makes_a_record(
     asked: dict[str, str], fields: tuple[str, str, str, str]
 ) -> None:
     call = decide(request(**asked), config().integrators[0]).call
-    made = record({**ENDED, **call.facts()})
+    ending = {name: ENDED[name] for name in ENDED if name not in Call._fields}
+    made = record({**ending, **call.facts()})
     assert made.call == call
     assert (call.extension, call.number, call.dial_number, call.call_dir.value) == fields
 
@@ -310,7 +311,9 @@ class TestInbound:
             ({"agent": "1002"}, "extension", "1002"),
             ({"agent": "2000"}, "extension", ""),
             ({"agent": "x"}, "extension", ""),
-            ({"agent_channel": "Local/1001@x-0000000a;1"}, "extension", ""),
+            ({"agent_channel": "Local/1001@x-0000000a;1"}, "extension", "1001"),
+            ({"agent_channel": "Local/2000@x-0000000a;1"}, "extension", ""),
+            ({"agent_channel": "PJSIP/trunk-0000000a"}, "extension", ""),
             ({"number": "anonymous"}, "number", ""),
             ({"contact_ref": "a b"}, "contact_ref", ""),
             ({"contact_ref": "c" * 231}, "contact_ref", "c" * 230),
@@ -364,7 +367,8 @@ class TestJoined:
 
     def test_an_agents_own_call(self) -> None:
         asked = decide(request(), config().integrators[0]).call.facts()
-        list_name, fields = self.told({**asked, "joined_at": "1700000005"})
+        times = {"dialed_at": "1700000000", "joined_at": "1700000005"}
+        list_name, fields = self.told({**asked, **times})
         assert list_name == "enigma:notifications:c2d"
         assert (fields["ref"], fields["number"], fields["hold_time"]) == ("1000", "0820000100", 0)
 
@@ -390,7 +394,7 @@ def test_any_facts_of_an_inbound_call_make_an_event_or_are_malformed(
         event = read_event(facts, acme)
     except MalformedFacts:
         return
-    assert event.hold_time >= 0
+    assert event.known.dialed_at >= 0
     json.loads(event.notification(acme.integrators[0]).body)
 
 
@@ -405,20 +409,20 @@ class TestRequest:
         ],
     )
     def test_the_agent_is_the_endpoint_of_the_channel(self, channel: str, agent: str) -> None:
-        assert read_request({"channel": channel}).agent == agent
+        assert read_request({"channel": channel}, {}).agent == agent
 
     def test_an_operator_may_name_the_agent_of_an_endpoint(self) -> None:
         facts = {"channel": "PJSIP/front-desk-0000000a", "agent": "1000"}
-        assert read_request(facts).agent == "1000"
+        assert read_request(facts, {}).agent == "1000"
 
     def test_another_kind_of_channel_is_no_agent(self) -> None:
-        agent = read_request({"channel": "Local/1000@x-0000000a;1"}).agent
+        agent = read_request({"channel": "Local/1000@x-0000000a;1"}, {}).agent
         assert config().owner_of(agent) is None
 
     def test_the_values_are_those_of_the_headers(self) -> None:
-        asked = read_request(UNDECIDED)
+        asked = read_request(UNDECIDED, {})
         assert asked == request()
 
     def test_nothing_is_a_request_for_nothing(self) -> None:
-        asked = read_request({})
+        asked = read_request({}, {})
         assert asked == request(call_ref="", agent="", callee="", outbound_id="", contact_ref="")

@@ -5,22 +5,46 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from click2dial_agi.domain import headers, variables
+from click2dial_agi.domain import variables
+from click2dial_agi.domain.facts import Fact
 
-DIALPLAN = (Path(__file__).parents[2] / "dialplan" / "click2dial.conf").read_text("utf-8")
+PATH = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
+DIALPLAN = PATH.read_text("utf-8")
 CODE = "\n".join(line for line in DIALPLAN.splitlines() if not line.startswith(";"))
+#: Names before a = that are functions' and Originate's own.
+PARAMETERS = {"via", "left", "key", "said", "rest", "one", "name", "found", "aors", "known"}
+PARAMETERS |= {"at", "role", "peer", "marked", "half", "last"}
+
 LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 
 
 def test_the_dialplan_knows_no_variable_that_nobody_sets() -> None:
-    named = {value for name, value in vars(variables).items() if name.isupper()}
-    # Set(NAME=, MSet(…,NAME=, with two underscores or as SHARED(NAME,channel)=, Set(${IF(…:NAME)}=
-    set_there = set(re.findall(r"[(,:](?:SHARED\()?_*(C2D_\w+)(?:,[^)]*)?(?:\)\}?)?=", CODE))
+    # Set(NAME=, MSet(…,NAME=, with underscores or as SHARED(NAME,channel)=, or before a uniqueid
+    set_there = set(re.findall(r"[(,^]\(?(?:SHARED\(|MASTER_CHANNEL\()?_*(C2D_\w*)", CODE))
     globals_ = set(re.findall(r"^(C2D_\w+) *=>?", CODE, re.MULTILINE))
-    inbound = {"C2D_AGENTS", "C2D_QUEUE", "C2D_QUEUE_TIMEOUT", "C2D_NEXT"}
-    operators = {"C2D_EXTENSION"} | inbound
-    used = set(re.findall(r"C2D_\w+", CODE))
-    assert used <= named | set_there | globals_ | operators
+    used = set(re.findall(r"C2D_\w*", CODE))
+    assert used <= variables.OPERATORS | variables.SERVERS | set_there | globals_
+
+
+def test_every_fact_that_the_dialplan_tells_has_a_name() -> None:
+    told = set(re.findall(r"[&,=(](\w+)=", CODE.replace("C2D_ASK=", "&").replace("FACTS=", "&")))
+    assert {name for name in told if name.islower()} - PARAMETERS <= set(Fact)
+
+
+def test_every_label_and_context_that_is_gone_to_is_there() -> None:
+    contexts = set(re.findall(r"^\[([\w-]+)\]", CODE, re.MULTILINE))
+    called = set(re.findall(r"\b(click2dial[\w-]*)[,^]", CODE))
+    assert called - {"click2dial-"} <= contexts
+
+
+def test_no_line_is_too_long_to_be_read() -> None:
+    assert [line for line in DIALPLAN.splitlines() if len(line) > 200] == []
+
+
+def test_the_bytes_that_begin_a_character_are_those_in_the_patterns() -> None:
+    """In UTF-8 the two ends of the range are C2 BF and EF BE BF: their first bytes count."""
+    raw = PATH.read_bytes()
+    assert raw.count(b"[\xc2\xbf-\xef\xbe\xbf]!,1,Goto(click2dial-call,00,1)") == 2
 
 
 def test_the_dialplan_reads_what_the_server_answers() -> None:
@@ -33,10 +57,11 @@ def test_a_verdict_is_a_label_of_the_dialplan() -> None:
 
 
 def test_each_header_arrives_under_its_fact() -> None:
-    assert headers.PLATFORMA_CALL_REF in CODE
-    for family in ("Teleforge", "Platforma"):
-        for field in ("Outbound-ID", "Contact-Ref", "Call-Ref"):
-            fact = getattr(headers, f"{family}_{field}".upper().replace("-", "_"), None)
-            if fact is not None:
-                pattern = rf"&{fact}=\$\{{URIENCODE\([^&]*X-{family}-{field}\b"
-                assert re.search(pattern, CODE), fact
+    for fact, header in (
+        (Fact.TELEFORGE_OUTBOUND_ID, "X-Teleforge-Outbound-ID"),
+        (Fact.TELEFORGE_CONTACT_REF, "X-Teleforge-Contact-Ref"),
+        (Fact.PLATFORMA_OUTBOUND_ID, "X-Platforma-Outbound-ID"),
+        (Fact.PLATFORMA_CONTACT_REF, "X-Platforma-Contact-Ref"),
+        (Fact.PLATFORMA_EARLY_REF, "X-Platforma-Call-Ref"),
+    ):
+        assert re.search(rf"&{fact}=\$\{{URIENCODE\([^&]*{header}\)", CODE), fact

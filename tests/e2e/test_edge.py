@@ -12,7 +12,7 @@ import pytest
 import yaml
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import ports
+from sandbox import astconf, ports
 from sandbox.asterisk import Asterisk
 from sandbox.process import Process, until
 from sandbox.redis import RedisServer, redis_server
@@ -154,7 +154,7 @@ def test_an_edge_of_its_own_finds_the_errors_in_redis(
         # Not the integrator's: the record of a call waits longer for a Redis that hangs.
         between = stack.enter_context(redis_server())
         config = {
-            "agi": {"listen": agi},
+            "agi": {"listen": agi, "secret": astconf.SECRET},
             "edge": {"listen": listen, "upstream": pbx.ws_url, "redis": between.url},
             "spool_dir": str(tmp_path),
             "integrators": [{**ACME, "redis": redis.url}],

@@ -47,6 +47,7 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
                 "extension": "over",
                 "priority": 1,
                 "timeout": 12,
+                "formats": "ulaw,alaw",
                 "variables": {
                     "__C2D_AGENT_DIAL": "PJSIP/1000",
                     "__C2D_TO_SHOW": "0820000100",
@@ -55,7 +56,7 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
                     "__C2D_DIAL": "PJSIP/0820000100@trunk",
                     "__C2D_DIAL_NUMBER": "27820001234",
                     "__C2D_RING_TIMEOUT": "7",
-                    "__C2D_TRANSFERS": "1",
+                    "__C2D_TO_AGENT": "",
                 },
             }
             assert f"call_ref={call_ref}" in facts.split("&")

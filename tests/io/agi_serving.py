@@ -47,7 +47,6 @@ class Recorder:
         self.actions = actions
         self.scripts: list[str] = []
         self.results: list[Any] = []
-        self.hung_up: bool | None = None
         self.finished = False
 
     async def __call__(self, session: AGISession) -> None:
@@ -57,5 +56,4 @@ class Recorder:
                 self.results.append(await session.execute(action))
             except Exception as error:
                 self.results.append(error)
-        self.hung_up = session.hung_up
         self.finished = True

@@ -124,7 +124,7 @@ def test_trunk_does_not_answer_at_all(
         result, record = Desk(pbx, trunk, crm).call(number)
     assert [message.status for message in result.responses] == [100, 408]
     assert result.reason == "Q.850;cause=18"
-    expect(record, result, number=number, end_reason="error", end_code=18)
+    expect(record, result, number=number, end_reason="timeout", end_code=18)
     assert record["call_time"] in (6, 7)
     assert trunk.invites(number) == []
 

@@ -183,7 +183,7 @@ def test_a_caller_leaves_the_queue(switchboard: Asterisk, records: CRM) -> None:
         extension="",
         dial_number=QUEUE,
         hold_time=record["hold_time"],
-        end_code=0,
+        end_code=16,
     )
 
 

@@ -1,0 +1,299 @@
+"""What the dialplan tells, as types: parsed once, at the door.
+
+A phone's wish (:func:`read_request`), what is known of a call (:class:`KnownCall`), how it ended
+(:class:`Ending`), and where an agent sends a client (:class:`HandOver`).  The same text comes from
+a channel, from the spool and from a live call's entry; every value is held to its rule again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, CallType, decide
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.dispositions import EndedBy
+from click2dial_agi.domain.facts import Fact, decode, moment, whole_number
+from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import (
+    CONTACT_REF_LENGTH,
+    is_call_ref,
+    is_contact_ref,
+    is_extension,
+    is_number,
+    read_trunk_number,
+)
+from click2dial_agi.domain.peers import Peer
+from click2dial_agi.exceptions import MalformedFacts
+
+__all__ = [
+    "Ending",
+    "Event",
+    "HandOver",
+    "HandOverKind",
+    "KnownCall",
+    "event_of",
+    "read_ending",
+    "read_hand_over",
+    "read_known",
+    "read_request",
+]
+
+
+class Event(StrEnum):
+    """What the dialplan tells of: also the name of the AGI script that takes it."""
+
+    JOINED = "joined"
+    ENDED = "ended"
+    EMERGENCY = "emergency"
+
+
+class HandOverKind(StrEnum):
+    """Who wants the client elsewhere: an agent by REFER, or an agent's phone by 302."""
+
+    BLIND = "blind"
+    FORWARD = "forward"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """What is known of a call; times in Unix seconds of the PBX's clock, 0 for what was not.
+
+    ``call.extension`` is who talked to the client last, of an integrator who knows him.
+    """
+
+    call: Call
+    dialed_at: int
+    # The channel of the agent who placed it.
+    channel: str = ""
+    # A server has decided on it, or the dialplan as it may on a call from outside.
+    decided: bool = True
+    refused: bool = False
+    emergency: bool = False
+    created: bool = False
+    recorded: bool = False
+    queued_at: int = 0
+    agent_answered_at: int = 0
+    joined_at: int = 0
+    answered_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended, in Asterisk's words; ``ended_by`` is None where nobody says."""
+
+    ended_at: int
+    dialstatus: str = ""
+    hangup_cause: int = 0
+    sip_status: int = 0
+    ended_by: EndedBy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """An agent, or his phone, sends the client of a call to ``target``, as it came.
+
+    ``agent`` is his extension; ``placed`` how many legs were placed for this client before.
+    """
+
+    known: KnownCall
+    agent: str
+    target: str
+    kind: HandOverKind
+    placed: int = 0
+
+
+def read_request(facts: Mapping[str, str], endpoints: Mapping[str, str]) -> CallRequest:
+    """Return what a phone asked for.
+
+    The agent is what the operator set on the endpoint (C2D_EXTENSION), else the endpoint's name.
+    The From header has no say: a phone can forge it.
+    """
+    headers = read_headers(facts)
+    agent = Peer(facts.get(Fact.AGENT, ""), facts.get(Fact.CHANNEL, ""))
+    return CallRequest(
+        call_ref=facts.get(Fact.CALL_REF, ""),
+        agent=agent.extension(endpoints),
+        callee=facts.get(Fact.CALLEE, ""),
+        outbound_id=headers.outbound_id,
+        contact_ref=headers.contact_ref,
+    )
+
+
+def read_known(facts: Mapping[str, str], config: Config) -> KnownCall:
+    """Return what facts tell of a call.  Raises :exc:`MalformedFacts` when they make none."""
+    if not is_call_ref(facts.get(Fact.CALL_REF, "")):
+        raise MalformedFacts(Fact.CALL_REF, "a lower-case UUID")
+    emergency = facts.get(Fact.EMERGENCY) == "1"
+    decided = Fact.CALL_DIR in facts
+    if facts.get(Fact.CALL_DIR) == CallDirection.INBOUND:
+        call = _inbound_call(facts, config)
+    elif decided:
+        call = _decided_call(facts, config)
+    elif emergency:
+        call = _emergency_call(facts, config)
+    else:
+        # All servers were away when it was placed.  It is judged now, so that its record says
+        # whose it was.
+        request = read_request(facts, config.extensions_by_endpoint)
+        call = decide(request, config.owner_of(request.agent)).call
+    return KnownCall(
+        call,
+        dialed_at=whole_number(facts, Fact.DIALED_AT),
+        channel=facts.get(Fact.CHANNEL, ""),
+        decided=decided or emergency,
+        refused=facts.get(Fact.REFUSED) == "1",
+        emergency=emergency,
+        created=facts.get(Fact.CREATED) == "1",
+        recorded="1" in (facts.get(Fact.RECORD), facts.get(Fact.RECORDED)),
+        queued_at=moment(facts, Fact.QUEUED_AT),
+        agent_answered_at=moment(facts, Fact.AGENT_ANSWERED_AT),
+        joined_at=moment(facts, Fact.JOINED_AT),
+        answered_at=moment(facts, Fact.ANSWERED_AT),
+    )
+
+
+def read_ending(facts: Mapping[str, str]) -> Ending:
+    """Return how facts say that a call ended.  Raises :exc:`MalformedFacts` if they do not."""
+    ended_by = facts.get(Fact.ENDED_BY, "")
+    sip_status = facts.get(Fact.SIP_STATUS, "")
+    return Ending(
+        ended_at=whole_number(facts, Fact.ENDED_AT),
+        dialstatus=facts.get(Fact.DIALSTATUS, ""),
+        # Empty in what a refused call leaves whose channel never had one.
+        hangup_cause=0 if facts.get(Fact.REFUSED) else whole_number(facts, Fact.HANGUP_CAUSE),
+        sip_status=whole_number(facts, Fact.SIP_STATUS) if sip_status else 0,
+        ended_by=EndedBy(ended_by) if ended_by in tuple(EndedBy) else None,
+    )
+
+
+def event_of(facts: Mapping[str, str]) -> Event:
+    """Return what facts tell of; before version 0.2 they did not say it by name.
+
+    Raises :exc:`MalformedFacts` for an event that nobody knows.
+    """
+    told = facts.get(Fact.EVENT)
+    if told is None:
+        return Event.ENDED if Fact.ENDED_AT in facts else Event.JOINED
+    try:
+        return Event(told)
+    except ValueError:
+        raise MalformedFacts(Fact.EVENT, "one of " + ", ".join(Event)) from None
+
+
+def read_hand_over(facts: Mapping[str, str], config: Config) -> HandOver:
+    """Return where an agent sends a client.  Raises :exc:`MalformedFacts` when facts do not say."""
+    known = read_known(facts, config)
+    try:
+        kind = HandOverKind(facts.get(Fact.KIND, HandOverKind.BLIND))
+    except ValueError:
+        raise MalformedFacts(Fact.KIND, "one of " + ", ".join(HandOverKind)) from None
+    return HandOver(
+        known,
+        agent=_sender(facts, known, config),
+        target=facts.get(Fact.TARGET, ""),
+        kind=kind,
+        placed=moment(facts, Fact.PLACED),
+    )
+
+
+def _sender(facts: Mapping[str, str], known: KnownCall, config: Config) -> str:
+    """Return the extension of who hands the client over."""
+    channel = facts.get(Fact.AGENT_CHANNEL, "")
+    by_channel = facts.get(Fact.BY_CHANNEL, channel)
+    told = facts.get(Fact.AGENT, "") if by_channel == channel else ""
+    if not told and by_channel and by_channel == known.channel:
+        # The one who placed the call; his channel may be gone, and its variables with it.
+        return facts.get(Fact.EXTENSION, "")
+    return Peer(told, by_channel).extension(config.extensions_by_endpoint)
+
+
+def _last_agent(facts: Mapping[str, str], integrator: Integrator | None, config: Config) -> str:
+    """Return the extension that talked to the client last, of those that an integrator owns.
+
+    Whom the client's channel dialled last may be a number outside, and nobody's agent: then it is
+    who talked to him before.
+    """
+    before = decode(facts.get(Fact.BEFORE, ""))
+    for told in (facts, before):
+        peer = Peer(told.get(Fact.AGENT, ""), told.get(Fact.AGENT_CHANNEL, ""))
+        agent = peer.called(config.extensions_by_endpoint)
+        if integrator is not None and is_extension(agent) and integrator.owns(agent):
+            return agent
+    return ""
+
+
+def _decided_call(facts: Mapping[str, str], config: Config) -> Call:
+    """Return the call that ``decide`` wrote into the facts, each value held to its rule again."""
+    try:
+        call_dir = CallDirection(facts.get(Fact.CALL_DIR, ""))
+    except ValueError:
+        raise MalformedFacts(Fact.CALL_DIR, "one of the call directions") from None
+    try:
+        call_type = CallType(facts[Fact.CALL_TYPE]) if facts.get(Fact.CALL_TYPE) else None
+    except ValueError:
+        raise MalformedFacts(Fact.CALL_TYPE, "one of the call types") from None
+    call = Call(
+        call_ref=facts.get(Fact.CALL_REF, ""),
+        integrator=facts.get(Fact.INTEGRATOR, ""),
+        extension=facts.get(Fact.EXTENSION, ""),
+        number=facts.get(Fact.NUMBER, ""),
+        dial_number=facts.get(Fact.DIAL_NUMBER, ""),
+        contact_ref=facts.get(Fact.CONTACT_REF, ""),
+        call_dir=call_dir,
+        call_type=call_type,
+        trail_ref=facts.get(Fact.TRAIL_REF, ""),
+        trail_number=moment(facts, Fact.TRAIL_NUMBER),
+    )
+    for name in (Fact.EXTENSION, Fact.NUMBER, Fact.DIAL_NUMBER):
+        value = facts.get(name, "")
+        if value and not _may_be_dialled(value, config):
+            raise MalformedFacts(name, "an extension, a number or nothing")
+    if call.contact_ref and not is_contact_ref(call.contact_ref):
+        raise MalformedFacts(Fact.CONTACT_REF, "letters, digits and . - _ ~ only")
+    if call.trail_ref and not is_call_ref(call.trail_ref):
+        raise MalformedFacts(Fact.TRAIL_REF, "a lower-case UUID")
+    integrator = config.integrator(call.integrator)
+    agent = _last_agent(facts, integrator, config)
+    return call._replace(extension=agent) if agent else call
+
+
+def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
+    """Return a call from outside; ``extension`` is empty as long as no agent has answered.
+
+    No server decided on it, so all that is known comes as it was: the DID tells whose call it is.
+    An agent of another integrator than the DID's is not named.
+    """
+    did = read_trunk_number(facts.get(Fact.DIAL_NUMBER, ""))
+    integrator = config.owner_of_did(did)
+    contact_ref = facts.get(Fact.CONTACT_REF, "")
+    return Call(
+        call_ref=facts.get(Fact.CALL_REF, ""),
+        integrator=integrator.name if integrator else "",
+        extension=_last_agent(facts, integrator, config),
+        number=read_trunk_number(facts.get(Fact.NUMBER, "")),
+        dial_number=did,
+        contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",
+        call_dir=CallDirection.INBOUND,
+    )
+
+
+def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
+    """Return a call to an emergency number, which no server was asked about."""
+    request = read_request(facts, config.extensions_by_endpoint)
+    if request.callee not in config.emergency and not is_extension(request.callee):
+        raise MalformedFacts(Fact.CALLEE, "an emergency number")
+    integrator = config.owner_of(request.agent)
+    return Call(
+        call_ref=request.call_ref,
+        integrator=integrator.name if integrator else "",
+        extension=request.agent if integrator else "",
+        number=request.callee,
+        dial_number="",
+        contact_ref=request.call_ref,
+        call_dir=CallDirection.OUTBOUND,
+    )
+
+
+def _may_be_dialled(value: str, config: Config) -> bool:
+    return is_extension(value) or is_number(value) or value in config.emergency
