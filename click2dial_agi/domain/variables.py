@@ -17,7 +17,7 @@ __all__ = [
     "RECEIPT",
     "RECORD",
     "RING_TIMEOUT",
-    "SIP_CALL_ID",
+    "SIP_DIALOG",
     "STEREO",
     "TO_AGENT",
     "TRANSFERS",
@@ -38,7 +38,8 @@ FACTS = "C2D_FACTS"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round
 # trip, and is exact: no other way to pass a phone's bytes through the dialplan leaves them whole.
-SIP_CALL_ID = "CHANNEL(pjsip,call-id)"
+# A text for GET FULL VARIABLE: the response's To tag, which is Asterisk's own, and the Call-ID.
+SIP_DIALOG = "${CHANNEL(pjsip,local_tag)};${CHANNEL(pjsip,call-id)}"
 
 # Set by /outbound, or with the channel that the REST API creates: what to dial, which number to
 # show, and for how many seconds to ring.
