@@ -36,8 +36,10 @@ _HANDSHAKE_TIMEOUT = 5.0
 # A peer that was told goodbye in TLS and does not answer has gone.
 _SHUTDOWN_TIMEOUT = 2.0
 
-# New connections taken in one go before those that are there have their turn.
-_BURST = 16
+# New connections taken in one go before those that are there have their turn.  A loop's own way
+# takes one a turn, so that in a flood the turns of a thousand come before the last is heard.  With
+# many more, a connection could be sent away for others before its request has been read.
+_BURST = 32
 
 # Told once in so many seconds for each door.
 _QUIET = 60.0
@@ -216,13 +218,17 @@ class Door:
 
     async def _accept(self, listening: socket.socket) -> None:
         while True:
-            for _ in range(_BURST):
-                try:
-                    peer, address = await self._loop.sock_accept(listening)
-                except OSError as error:
-                    await self._not_accepted(error)
-                    continue
+            try:
+                peer, address = await self._loop.sock_accept(listening)
+                for _ in range(_BURST):
+                    self._enter(peer, str(address[0]))
+                    peer, address = listening.accept()
+                    peer.setblocking(False)
                 self._enter(peer, str(address[0]))
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                await self._not_accepted(error)
             await asyncio.sleep(0)
 
     async def _not_accepted(self, error: OSError) -> None:
@@ -262,6 +268,9 @@ class Door:
             protocol.seat = seat
             return protocol
 
+        if seat not in self._seats:  # sent away before it had its turn
+            peer.close()
+            return
         try:
             if self._tls is None:
                 await self._loop.connect_accepted_socket(seated, peer)

@@ -5,13 +5,14 @@ which would be a stranger's code beside a field for the key.  fastapi-offline br
 application class is not used, since it adds pages that we do not have.
 """
 
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+
+from click2dial_agi.app.http.files import StaticFile
 
 __all__ = ["add_docs", "describe"]
 
@@ -27,13 +28,9 @@ _CACHE = {"Cache-Control": "public, max-age=86400"}
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve the interactive description of an application.
-
-    Its files are 1.5 MB, which forty bytes ask for.  Read from disk each time, a flood of such
-    requests held up all others for seconds.
-    """
-    script_file = _File(_SCRIPT, "text/javascript")
-    style_file = _File(_STYLE, "text/css")
+    """Serve the interactive description of an application."""
+    script_file = StaticFile(_STATIC / _SCRIPT, "text/javascript")
+    style_file = StaticFile(_STATIC / _STYLE, "text/css")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> Response:
@@ -51,23 +48,11 @@ def add_docs(app: FastAPI) -> None:
 
     @app.get(f"/docs/{_SCRIPT}", include_in_schema=False)
     async def script(request: Request) -> Response:
-        return script_file.response(request)
+        return script_file.response(request, _CACHE)
 
     @app.get(f"/docs/{_STYLE}", include_in_schema=False)
     async def style(request: Request) -> Response:
-        return style_file.response(request)
-
-
-class _File:
-    def __init__(self, name: str, media_type: str) -> None:
-        self._content = (_STATIC / name).read_bytes()
-        self._media_type = media_type
-        self._headers = {**_CACHE, "ETag": f'"{sha256(self._content).hexdigest()[:32]}"'}
-
-    def response(self, request: Request) -> Response:
-        if request.headers.get("if-none-match") == self._headers["ETag"]:
-            return Response(status_code=304, headers=self._headers)
-        return Response(self._content, 200, self._headers, self._media_type)
+        return style_file.response(request, _CACHE)
 
 
 def describe(app: FastAPI) -> None:

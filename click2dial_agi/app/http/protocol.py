@@ -22,8 +22,9 @@ _MAX_TARGET = 8 * 1024
 # after its 413 is cut off here.
 _MAX_REQUEST = 256 * 1024
 
-# Requests ahead of their answers.  All that a packet holds are parsed at once, and nobody else has
-# a turn meanwhile.
+# Requests ahead of their answers, in bytes: they are kept as they came, and parsed one by one.
+# Those that hide from that, behind chunks, may be so many in one packet.
+_MAX_BACKLOG = 64 * 1024
 _MAX_PIPELINED = 64
 
 # From connecting, or from a request's first byte, to the end of its headers or its body.  Longer
@@ -48,6 +49,7 @@ _LARGE_HEADERS = FieldError("request", f"at most {_MAX_HEADERS} bytes of headers
 _LONG_TARGET = FieldError("request", f"a path and query of at most {_MAX_TARGET} bytes")
 _OTHER_AUTHORITY = FieldError("host", "the one that the request line names")
 
+_END_OF_HEAD = b"\r\n\r\n"
 _NEVER = float("inf")
 
 
@@ -107,6 +109,9 @@ class BoundedProtocol(Seated, HTTPProtocol):
     _out: _Transport
     _received = 0
     _in_headers = True
+    _in_message = False
+    _body_left = 0
+    _backlog = b""
     _message_deadline = _NEVER
     _stall_deadline = _NEVER
     _unsent = 0
@@ -120,13 +125,42 @@ class BoundedProtocol(Seated, HTTPProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and end the connection of a client that sends too much."""
-        self._received += len(data)
         if self._out.was_answered:
+            self._received += len(data)
             if self._received > _MAX_REQUEST:
                 self._out.abort()
-            return
-        if self._out.is_closing():
-            return
+        elif self._backlog or self._holds_back():
+            self._backlog += data
+            if len(self._backlog) > _MAX_BACKLOG:
+                self._out.abort()
+        else:
+            self._feed(data)
+
+    def _holds_back(self) -> bool:
+        """Tell whether a request is being answered, and the next has to wait."""
+        return self.is_answering and not self._in_message
+
+    def _feed(self, data: bytes) -> None:
+        """Parse one request after the other until one has to be answered."""
+        while data and not self._out.is_closing() and not self._out.was_answered:
+            if self._holds_back():
+                self._backlog = data
+                return
+            end = self._end_of_part(data)
+            self._parse(data[:end])
+            data = data[end:]
+
+    def _end_of_part(self, data: bytes) -> int:
+        """Return where a head or a body ends, or at most does."""
+        if self._in_headers:
+            end = data.find(_END_OF_HEAD)
+            return len(data) if end < 0 else end + len(_END_OF_HEAD)
+        return min(self._body_left, len(data)) or len(data)
+
+    def _parse(self, data: bytes) -> None:
+        self._received += len(data)
+        if not self._in_headers:
+            self._body_left -= len(data)
         super().data_received(data)
         if self._in_headers and len(self.target) > _MAX_TARGET:
             self._refuse(414, _LONG_TARGET)
@@ -141,7 +175,7 @@ class BoundedProtocol(Seated, HTTPProtocol):
         """Start the clock."""
         super().on_message_begin()
         self.state["seat"] = self.seat
-        self._in_headers = True
+        self._in_headers = self._in_message = True
         if self.waiting_requests >= _MAX_PIPELINED:
             self._out.abort()
             raise ClientGone("more requests than it waits for answers")  # ends the parsing, too
@@ -150,6 +184,7 @@ class BoundedProtocol(Seated, HTTPProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
         self._in_headers = False
+        self._body_left = self._content_length()
         if self._out.is_closing() or self._out.was_answered:
             return
         if len(self.target) > _MAX_TARGET:
@@ -169,6 +204,7 @@ class BoundedProtocol(Seated, HTTPProtocol):
         self._message_deadline = _NEVER
         self._set_deadline()
         self._received = 0
+        self._in_headers, self._in_message = True, False
         if not self._out.was_answered:
             super().on_message_complete()
 
@@ -182,6 +218,14 @@ class BoundedProtocol(Seated, HTTPProtocol):
         super().on_response_complete()
         if not self.is_answering:
             self.seat.standing = self.seat.worth
+        if self._backlog:
+            self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Parse what waited, now that others have had their turn."""
+        if not self._holds_back():
+            data, self._backlog = self._backlog, b""
+            self._feed(data)
 
     def pause_writing(self) -> None:
         """Start the clock for a client that takes nothing."""
@@ -199,6 +243,13 @@ class BoundedProtocol(Seated, HTTPProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP as everything else is answered."""
         self._refuse(400, _NOT_HTTP)
+
+    def _content_length(self) -> int:
+        """Return the length of the body as far as it is said; chunks may have any."""
+        for name, value in self.header_list:
+            if name == b"content-length" and value.isdigit():
+                return int(value[:20])
+        return _MAX_REQUEST
 
     def _names_one_host(self) -> bool:
         """Tell whether a target in absolute form names the host that Host does."""

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.access import check_host, host_of
 from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.files import StaticFile
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
@@ -30,12 +31,12 @@ __all__ = ["SOFTPHONE_PATH", "Softphone", "add_softphone"]
 SOFTPHONE_PATH = "/softphone"
 
 _SOURCE = Path(__file__).parents[2] / "softphone"
-_PAGE = _SOURCE / "index.html"
+_PAGE = StaticFile(_SOURCE / "index.html", "text/html")
 _FILES = {
-    "softphone.js": (_SOURCE / "dist" / "softphone.js", "text/javascript"),
-    "softphone.css": (_SOURCE / "softphone.css", "text/css"),
-    "icon.svg": (_SOURCE / "icon.svg", "image/svg+xml"),
-    "icons.svg": (_SOURCE / "icons.svg", "image/svg+xml"),
+    "softphone.js": StaticFile(_SOURCE / "dist" / "softphone.js", "text/javascript"),
+    "softphone.css": StaticFile(_SOURCE / "softphone.css", "text/css"),
+    "icon.svg": StaticFile(_SOURCE / "icon.svg", "image/svg+xml"),
+    "icons.svg": StaticFile(_SOURCE / "icons.svg", "image/svg+xml"),
 }
 
 _NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
@@ -88,9 +89,10 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
     @app.get(SOFTPHONE_PATH, include_in_schema=False)
     async def page(request: Request) -> Response:
         websocket = switched_on().websocket(request)
-        if not _FILES["softphone.js"][0].is_file():
+        if not _FILES["softphone.js"].exists():
             return PlainTextResponse(_NOT_BUILT, 503)
-        return _file(request, _PAGE, "text/html", {"Content-Security-Policy": _policy(websocket)})
+        policy = {"Content-Security-Policy": _policy(websocket)}
+        return _PAGE.response(request, _SECURITY | policy)
 
     @app.get(SOFTPHONE_PATH + "/config", include_in_schema=False)
     async def config(request: Request) -> Response:
@@ -116,11 +118,10 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
     @app.get(SOFTPHONE_PATH + "/{name}", include_in_schema=False)
     async def file(request: Request) -> Response:
         switched_on()
-        name = request.path_params["name"]
-        path, media_type = _FILES.get(name, (None, ""))
-        if path is None or not path.is_file():
+        found = _FILES.get(request.path_params["name"])
+        if found is None or not found.exists():
             raise _NOT_HERE
-        return _file(request, path, media_type, {})
+        return found.response(request, _SECURITY)
 
 
 class _EventStream(StreamingResponse):
@@ -178,12 +179,3 @@ def _policy(websocket: str) -> str:
             "frame-ancestors 'none'",
         )
     )
-
-
-def _file(request: Request, path: Path, media_type: str, headers: dict[str, str]) -> Response:
-    response = FileResponse(
-        path, media_type=media_type, headers={**_SECURITY, **headers}, stat_result=path.stat()
-    )
-    if request.headers.get("if-none-match") == response.headers["etag"]:
-        return Response(status_code=304, headers={**_SECURITY, "ETag": response.headers["etag"]})
-    return response
