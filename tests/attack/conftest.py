@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.redis import RedisServer
 from tests.attack.target import Target
+from tests.e2e.conftest import tree, trunk  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,6 +55,7 @@ def create_application(
         title="Click2Dial",
         version=__version__,
         description="Ring the agent, then the callee, and join them.",
+        openapi_url=None,  # served by docs.py
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would build an address from the Host header
@@ -129,7 +130,7 @@ def create_application(
     add_recordings(app, calls)
     health.add_health(app, checks)
     docs.add_docs(app)
-    docs.describe(app)
+    docs.add_description(app)
     return app
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidMessage, WebSocketException
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -223,7 +223,7 @@ class Edge:
                 logger=_SILENT,
             )
         except (OSError, WebSocketException) as error:  # TimeoutError is an OSError
-            log.warning("%s turned away: edge.upstream: %s", name, error)
+            log.warning("%s turned away: edge.upstream: %s%s", name, error, self._hint(error))
             await close(client, CloseCode.TRY_AGAIN_LATER, AWAY, _CLOSE_TIMEOUT)
             return
         log.info("%s connected", name)
@@ -241,6 +241,15 @@ class Edge:
         except Exception:
             log.exception("%s dropped: our fault", name)
         log.info("%s disconnected: %s %s", name, client.close_code, client.close_reason)
+
+    def _hint(self, error: Exception) -> str:
+        """Say what may be behind a connection that Asterisk closed without an answer."""
+        if not isinstance(error, (InvalidMessage, ConnectionResetError)):
+            return ""
+        return (
+            f"; with {self.connections} connections, is http.conf's sessionlimit (100 by default) "
+            f"above edge.max_connections ({self._config.max_connections})?"
+        )
 
     async def _add_errors(self, message: bytes) -> bytes:
         final = read_final_error(message)
