@@ -72,9 +72,6 @@ class Front:
             send = cors.readable(send, origin, access.cors_origins)
         if scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _head_only(send)
-        await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         except Exception as error:

@@ -129,32 +129,30 @@ class BoundedProtocol(Seated, HTTPProtocol):
             self._received += len(data)
             if self._received > _MAX_REQUEST:
                 self._out.abort()
-        elif self._backlog or self._holds_back():
+        elif self._backlog or (self.is_answering and not self._in_message):
             self._backlog += data
             if len(self._backlog) > _MAX_BACKLOG:
                 self._out.abort()
         else:
             self._feed(data)
 
-    def _holds_back(self) -> bool:
-        """Tell whether a request is being answered, and the next has to wait."""
-        return self.is_answering and not self._in_message
-
     def _feed(self, data: bytes) -> None:
         """Parse one request after the other until one has to be answered."""
-        while data and not self._out.is_closing() and not self._out.was_answered:
-            if self._holds_back():
-                self._backlog = data
-                return
+        while not self._out.is_closing() and not self._out.was_answered:
             end = self._end_of_part(data)
             self._parse(data[:end])
             data = data[end:]
+            if not data:
+                return
+            if self.is_answering and not self._in_message:
+                self._backlog = data
+                return
 
     def _end_of_part(self, data: bytes) -> int:
-        """Return where a head or a body ends, or at most does."""
+        """Return where a head or a body ends, or at most does; the end if no other begins."""
         if self._in_headers:
-            end = data.find(_END_OF_HEAD)
-            return len(data) if end < 0 else end + len(_END_OF_HEAD)
+            end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+            return end if data.find(_END_OF_HEAD, end) >= end else len(data)
         return min(self._body_left, len(data)) or len(data)
 
     def _parse(self, data: bytes) -> None:
@@ -184,12 +182,16 @@ class BoundedProtocol(Seated, HTTPProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
         self._in_headers = False
-        self._body_left = self._content_length()
+        size, self._body_left = 0, _MAX_REQUEST  # of chunks there may be any number
+        for name, value in self.header_list:
+            size += len(name) + len(value)
+            if name == b"content-length" and value.isdigit():
+                self._body_left = int(value[:20])
         if self._out.is_closing() or self._out.was_answered:
             return
         if len(self.target) > _MAX_TARGET:
             self._refuse(414, _LONG_TARGET)
-        elif sum(len(name) + len(value) for name, value in self.header_list) > _MAX_HEADERS:
+        elif size > _MAX_HEADERS:
             self._refuse(431, _LARGE_HEADERS)  # they all came in one piece
         elif self.seat.is_extra:
             self._refuse(503, _BUSY, "retry-after: 1\r\n")
@@ -218,13 +220,13 @@ class BoundedProtocol(Seated, HTTPProtocol):
         super().on_response_complete()
         if not self.is_answering:
             self.seat.standing = self.seat.worth
-        if self._backlog:
-            self.loop.call_soon(self._go_on)
+            if self._backlog:
+                self.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """Parse what waited, now that others have had their turn."""
-        if not self._holds_back():
-            data, self._backlog = self._backlog, b""
+        data, self._backlog = self._backlog, b""
+        if data:
             self._feed(data)
 
     def pause_writing(self) -> None:
@@ -243,13 +245,6 @@ class BoundedProtocol(Seated, HTTPProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP as everything else is answered."""
         self._refuse(400, _NOT_HTTP)
-
-    def _content_length(self) -> int:
-        """Return the length of the body as far as it is said; chunks may have any."""
-        for name, value in self.header_list:
-            if name == b"content-length" and value.isdigit():
-                return int(value[:20])
-        return _MAX_REQUEST
 
     def _names_one_host(self) -> bool:
         """Tell whether a target in absolute form names the host that Host does."""
