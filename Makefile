@@ -13,12 +13,13 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test chaos lint bench sandbox softphone browser redis clean help
+.PHONY: demo test chaos fuzz lint bench sandbox softphone browser redis clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
+	@echo "make fuzz     hostile bytes at each door, FUZZ_SECONDS=600 each (ARGS='http' to choose)"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
@@ -33,6 +34,10 @@ test: sandbox redis softphone browser
 
 chaos: sandbox redis
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
+
+# FUZZ_SECONDS for each target (600), ARGS='http edge' to choose, FUZZ_SEED for the same bytes again.
+fuzz: $(STAMP) redis
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ Nothing in this package touches a socket, a clock or an event loop.  The server 
 from click2dial_agi.agi.commands import (
     Action,
     check_variables,
+    read_text,
     read_variable,
     serialize,
     set_variables,
@@ -23,6 +24,7 @@ __all__ = [
     "Hangup",
     "Reply",
     "check_variables",
+    "read_text",
     "read_variable",
     "serialize",
     "set_variables",

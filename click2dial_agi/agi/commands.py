@@ -15,7 +15,7 @@ from pystrix.agi.agi_core import _Action as Action
 from click2dial_agi.agi import limits
 from click2dial_agi.exceptions import UnsafeCommand
 
-__all__ = ["Action", "check_variables", "read_variable", "serialize", "set_variables"]
+__all__ = ["Action", "check_variables", "read_text", "read_variable", "serialize", "set_variables"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BARE_WORD = re.compile(r"[^\s\"\\]+")
@@ -87,7 +87,12 @@ def read_variable(name: str) -> Action:
 
     Text that a phone chose comes back as it is; nothing in it is expanded.
     """
-    return core.GetFullVariable(f"${{{name}}}")
+    return read_text(f"${{{name}}}")
+
+
+def read_text(template: str) -> Action:
+    """Read a text with ``${…}`` in it, several variables in one round trip."""
+    return core.GetFullVariable(template)
 
 
 def _word(argument: str) -> str:

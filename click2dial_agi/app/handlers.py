@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
-from click2dial_agi.agi import Action, read_variable, set_variables
+from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.notify import notify
@@ -209,17 +209,17 @@ def _log_hand_over(asked: HandOver, decided: HandOverDecision) -> None:
 async def _publish(
     refusals: Refusals, session: AGISession, names: Sequence[str], errors: Sequence[FieldError]
 ) -> None:
-    """Leave the errors of a refused call where the edge looks for them, by its SIP Call-ID."""
+    """Leave the errors of a refused call where the edge looks for them, by its SIP dialog."""
     if not session.environment.channel.startswith("PJSIP/"):
         return
     try:
-        call_id = await session.execute(read_variable(variables.SIP_CALL_ID))
+        dialog = await session.execute(read_text(variables.SIP_DIALOG))
     except CommandRejected as error:  # the phone gave up, and hears no response any more
-        log.debug("no Call-ID of %s: %s", session.environment.channel, error)
+        log.debug("no dialog of %s: %s", session.environment.channel, error)
         return
-    if call_id:
+    if dialog:
         headers = [(name, error.message) for name in names for error in errors]
-        await refusals.publish(call_id, headers)
+        await refusals.publish(dialog, headers)
 
 
 def _log_decision(decision: Decision, session: AGISession) -> None:

@@ -17,6 +17,7 @@ from click2dial_agi.domain.config_types import (
     SAME_HOST,
     Address,
     EmergencyNumber,
+    HostName,
     Listen,
     Networks,
     RedisURL,
@@ -31,7 +32,7 @@ from click2dial_agi.domain.integrators import TLS, Integrator
 from click2dial_agi.domain.numbers import overlap, same_number
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["AGI", "Asterisk", "Config", "Edge", "parse_config"]
+__all__ = ["AGI", "Asterisk", "Config", "Edge", "Metrics", "parse_config"]
 
 
 # South Africa's: from a mobile, the police, the ambulance, and from the cities.
@@ -67,8 +68,15 @@ class Edge(Section):
     # integrator's: one edge serves them all.
     redis: RedisURL | None = None
     origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(as_tuple)] = (SAME_HOST,)
-    # Each takes two file descriptors and a thread of Asterisk's.
-    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    # By which names `same-host` pages reach it, beside its own addresses and the machine's name.
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()
+    # Each takes two file descriptors, and a thread and one of the sessions (http.conf's
+    # sessionlimit) of Asterisk's, which ARI needs some of: 1000 in the sample.
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 900
+    # An office shares one address.  Beyond it those that did not register go first.
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 300
+    # From connecting to a REGISTER that Asterisk took, or to a call; a browser takes a second.
+    register_timeout: Seconds = 30.0
     # An office shares one address and reconnects all its phones at once after an outage.
     connections_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     # An INVITE of a browser with many candidates is some 5 KB.
@@ -85,6 +93,8 @@ class Metrics(Section):
     """Where Prometheus fetches what the service counts."""
 
     listen: Listen = Address("127.0.0.1", 9573)
+    # As in an integrator's section.
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()
 
 
 class Config(Section):
@@ -251,12 +261,25 @@ class Config(Section):
             found.append("metrics.listen is open to other machines, without a key")
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
+            found += self._host_warnings(integrator, where)
             found += self._softphone_warnings(integrator, where)
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
             if "international" not in integrator.destinations.model_fields_set:
                 found.append(f"{where}.destinations.international is not set: all countries")
         return found
+
+    def _host_warnings(self, integrator: Integrator, where: str) -> list[str]:
+        edge = self.edge
+        if (
+            edge is None
+            or not integrator.softphone
+            or integrator.softphone_ws is not None
+            or SAME_HOST not in edge.origins
+        ):
+            return []
+        missing = [host for host in integrator.public_hosts if host not in edge.hosts]
+        return [f"edge.hosts lacks {host}, where {where}'s softphone is" for host in missing]
 
     def _softphone_warnings(self, integrator: Integrator, where: str) -> list[str]:
         if not integrator.softphone or integrator.http is None or integrator.http.is_loopback:

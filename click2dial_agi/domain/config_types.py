@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from click2dial_agi.domain.hosts import read_host
 from click2dial_agi.domain.networks import Network
 from click2dial_agi.domain.numbers import is_extension, is_outbound_id, is_outbound_number
 from click2dial_agi.domain.redis_url import parse_redis_url
@@ -36,16 +37,19 @@ __all__ = [
     "EndpointName",
     "ExtensionRange",
     "Extensions",
+    "HostName",
     "Listen",
     "Networks",
     "OutboundID",
     "OutboundNumber",
     "OwnedNumber",
+    "PublicURL",
     "RedisURL",
     "Seconds",
     "Secret",
     "Section",
     "TrunkDial",
+    "WebOrigin",
     "WebSocketOrigin",
     "WebSocketURL",
     "as_tuple",
@@ -70,6 +74,10 @@ SAME_HOST = "same-host"
 
 _BROWSER_WEBSOCKET = re.compile(
     r"wss?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
+
+_PUBLIC_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?"
 )
 
 _PLACEHOLDERS = ("change-me", "changeme")
@@ -240,7 +248,7 @@ def _http_url(value: str) -> str:
 
 def _browser_websocket_url(value: str) -> str:
     # Narrower: this one goes into a Content-Security-Policy, where ; and blanks mean something.
-    if not _BROWSER_WEBSOCKET.fullmatch(value):
+    if not _BROWSER_WEBSOCKET.fullmatch(value) or not _is_url(value, "ws", "wss"):
         raise ValueError("ws://HOST:PORT/ws or wss://HOST:PORT/ws, as browsers reach it")
     return value
 
@@ -250,6 +258,29 @@ def _websocket_origin(value: str) -> str:
     if origin in (ANY_ORIGIN, SAME_HOST) or _ORIGIN.fullmatch(origin):
         return origin
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
+
+
+def _web_origin(value: str) -> str:
+    origin = value.lower()
+    if _ORIGIN.fullmatch(origin):
+        return origin
+    raise ValueError('a page\'s origin such as "https://crm.example.com"')
+
+
+def _host_name(value: object) -> str:
+    host = read_host([value]) if isinstance(value, str) else None
+    if host is None or host.port:
+        # An IPv6 address may be written without its brackets here.
+        host = read_host([f"[{value}]"])
+    if host is None or host.port:
+        raise ValueError("a host name or an address, without a port, such as pbx.example.com")
+    return host.name
+
+
+def _public_url(value: str) -> str:
+    if not _PUBLIC_URL.fullmatch(value) or not _is_url(value, "http", "https"):
+        raise ValueError("https://HOST[:PORT][/PATH], as clients reach it")
+    return value.rstrip("/")
 
 
 def _dial_template(example: str, *placeholders: str) -> AfterValidator:
@@ -286,10 +317,13 @@ DIDNumber = Annotated[str, BeforeValidator(_did)]
 CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 APIKey = Annotated[str, BeforeValidator(_api_key)]
+HostName = Annotated[str, BeforeValidator(_host_name)]
+PublicURL = Annotated[str, AfterValidator(_public_url)]
 HTTPURL = Annotated[str, AfterValidator(_http_url)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
 BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
+WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, _dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
 TrunkDial = Annotated[str, _dial_template("PJSIP/{number}@trunk", "{number}")]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -18,15 +19,18 @@ from click2dial_agi.domain.config_types import (
     DIDNumber,
     EndpointName,
     ExtensionRange,
+    HostName,
     Listen,
     Networks,
     OutboundID,
     OutboundNumber,
     OwnedNumber,
+    PublicURL,
     RedisURL,
     Secret,
     Section,
     TrunkDial,
+    WebOrigin,
     as_tuple,
     extension,
 )
@@ -106,6 +110,16 @@ class Integrator(Section):
     softphone_ws: BrowserWebSocketURL | None = None
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
     allow_from: Networks = ()
+    # By which names it is reached, beside its own addresses and the machine's name.
+    hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()
+    # Where clients reach it through a proxy: its path goes before Location's.
+    public_url: PublicURL | None = None
+    # Whose word on a client's address counts (X-Forwarded-For).
+    trusted_proxies: Networks = ()
+    # Pages of other servers that may call with a key.
+    cors_origins: Annotated[
+        tuple[WebOrigin, ...], BeforeValidator(as_tuple), Field(max_length=64)
+    ] = ()
     redis: RedisURL = "redis://127.0.0.1:6379/0"
     key_prefix: KeyPrefix = "enigma:notifications"
     copies: Annotated[tuple[KeyPrefix, ...], BeforeValidator(as_tuple), Field(max_length=8)] = ()
@@ -183,6 +197,17 @@ class Integrator(Section):
     def list_of(self, kind: NotificationKind) -> str:
         """Return the Redis list that takes this integrator's notifications of a kind."""
         return f"{self.key_prefix}:{kind}"
+
+    @property
+    def public_path(self) -> str:
+        """The path at which a proxy shows this integrator's API, ``""`` for the root."""
+        return urlsplit(self.public_url).path if self.public_url is not None else ""
+
+    @property
+    def public_hosts(self) -> tuple[str, ...]:
+        """The configured names by which the API is reached."""
+        named = urlsplit(self.public_url).hostname if self.public_url is not None else None
+        return (*self.hosts, named) if named else self.hosts
 
     @property
     def cdr_list(self) -> str:

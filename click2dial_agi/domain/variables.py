@@ -22,7 +22,7 @@ __all__ = [
     "RING_TIMEOUT",
     "ROLES_OF_AGENTS",
     "SERVERS",
-    "SIP_CALL_ID",
+    "SIP_DIALOG",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
@@ -109,7 +109,8 @@ ROLES_OF_AGENTS = "ao"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round
 # trip, and is exact: no other way to pass a phone's bytes through the dialplan leaves them whole.
-SIP_CALL_ID = "CHANNEL(pjsip,call-id)"
+# A text for GET FULL VARIABLE: the response's To tag, which is Asterisk's own, and the Call-ID.
+SIP_DIALOG = "${CHANNEL(pjsip,local_tag)};${CHANNEL(pjsip,call-id)}"
 
 
 def describe_call(

@@ -47,7 +47,7 @@ _MAX_VALUE = 512
 
 
 class Refusals:
-    """Keeps error headers by SIP Call-ID for the edge to find."""
+    """Keeps error headers by SIP dialog (To tag and Call-ID) for the edge to find."""
 
     def __init__(
         self, redis_url: str | None = None, clock: Callable[[], float] = time.monotonic
@@ -62,30 +62,30 @@ class Refusals:
         """How many calls' errors lie in memory."""
         return len(self._kept)
 
-    async def publish(self, call_id: str, headers: Sequence[tuple[str, str]]) -> None:
+    async def publish(self, dialog: str, headers: Sequence[tuple[str, str]]) -> None:
         """Have these headers ready for the response that refuses the call.  Never raises."""
         now = self._clock()
         while self._kept and (
             len(self._kept) >= _MAX_KEPT or next(iter(self._kept.values()))[0] <= now - _KEEP
         ):
             self._kept.popitem(last=False)
-        self._kept.pop(call_id, None)  # an entry that is written again is a new one
-        self._kept[call_id] = now, tuple(headers)
+        self._kept.pop(dialog, None)  # an entry that is written again is a new one
+        self._kept[dialog] = now, tuple(headers)
         if self._redis is not None:
-            key, text = _key(call_id), json.dumps(headers)
+            key, text = _key(dialog), json.dumps(headers)
             await self._ask(partial(self._redis.set, key, text, ex=_KEEP), _WRITE_TIMEOUT)
 
-    async def find(self, call_id: str, *, elsewhere: bool) -> ErrorHeaders:
+    async def find(self, dialog: str, *, elsewhere: bool) -> ErrorHeaders:
         """Return the headers for a call, none if it is not one that we refused.  Never raises.
 
         ``elsewhere`` allows a look at Redis for what another process published.
         """
-        kept = self._kept.pop(call_id, None)
+        kept = self._kept.pop(dialog, None)
         if kept is not None:
             return kept[1] if kept[0] > self._clock() - _KEEP else ()
         if self._redis is None or not elsewhere:
             return ()
-        return _read(await self._ask(partial(self._redis.get, _key(call_id)), _READ_TIMEOUT))
+        return _read(await self._ask(partial(self._redis.get, _key(dialog)), _READ_TIMEOUT))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -106,9 +106,9 @@ class Refusals:
             return None
 
 
-def _key(call_id: str) -> str:
+def _key(dialog: str) -> str:
     # Hashed: a phone chooses its Call-ID, and must not choose a key.
-    return f"c2d:errors:{sha256(call_id.encode('utf-8', 'replace')).hexdigest()}"
+    return f"c2d:errors:{sha256(dialog.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def _read(text: Any) -> ErrorHeaders:

@@ -105,6 +105,7 @@ def office(
         "api_keys": [API_KEY],
         "trunk_dial": "Local/{number}@world",
         "softphone": True,
+        "hosts": ["pbx.example.com", "::1"],
         "dids": [DID],
     }
     asterisk = {
@@ -114,7 +115,10 @@ def office(
     }
     config = server.config | {"integrators": [integrator], "asterisk": asterisk}
     if edge:
-        config["edge"] = {"listen": f"{HOST}:{edge_port}", "upstream": pbx.ws_url}
+        config["edge"] = {
+            **{"listen": f"{HOST}:{edge_port}", "upstream": pbx.ws_url},
+            "hosts": ["pbx.example.com"],
+        }
     else:
         edge_port = pbx.http_port
         integrator["softphone_ws"] = pbx.ws_url

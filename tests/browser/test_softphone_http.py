@@ -86,6 +86,12 @@ def test_the_websocket_is_where_the_page_is(http: httpx.Client, desk: Office, ho
     assert answer.json() == {"ws": f"ws://{host}:{desk.edge_port}/ws", "domain": host}
 
 
+@pytest.mark.case("A1")
+@pytest.mark.parametrize("path", ["/softphone", "/softphone/config"])
+def test_a_host_that_is_not_ours(http: httpx.Client, path: str) -> None:
+    assert http.get(path, headers={"Host": "evil.example"}).status_code == 421
+
+
 @pytest.mark.parametrize("host", ["a;script-src *", "a b", "user@host", "[::1", ""])
 def test_a_host_that_is_none(http: httpx.Client, host: str) -> None:
     assert http.get("/softphone", headers={"Host": host}).status_code == 400

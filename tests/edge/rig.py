@@ -56,6 +56,7 @@ class FakeAsterisk:
         self.port = port
         self._echo = echo
         self._arrived: asyncio.Queue[ServerConnection] = asyncio.Queue()
+        self._connections: set[ServerConnection] = set()
         self._server: Server
 
     @property
@@ -86,16 +87,18 @@ class FakeAsterisk:
     async def crash(self) -> None:
         """End as a killed process does: every connection is reset, nobody listens."""
         self._server.close(close_connections=False)
-        for connection in tuple(self._server.handlers):
+        for connection in tuple(self._connections):
             connection.transport.abort()
         await soon(self._server.wait_closed())
 
     async def _keep(self, connection: ServerConnection) -> None:
         self._arrived.put_nowait(connection)
+        self._connections.add(connection)
         with contextlib.suppress(ConnectionClosed):
             while self._echo:
                 await connection.send(await connection.recv())
         await connection.wait_closed()
+        self._connections.discard(connection)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from click2dial_agi.domain.hosts import Host, read_host
 from click2dial_agi.io.edge.admission import Rate, origin_allowed
 from tests.edge.rig import FakeAsterisk, phone, run, running_edge, soon
 
@@ -87,12 +88,16 @@ def test_configured_origins(origins: list[str], origin: str | None, status: int)
     ],
 )
 def test_same_host(origin: str, host: str, allowed: bool) -> None:
-    assert origin_allowed([origin], [host], ["same-host"]) is allowed
+    named = read_host([host])
+    let_in = named is not None and origin_allowed([origin], named, ["same-host"], [named])
+    assert let_in is allowed
 
 
-def test_two_hosts_are_no_host() -> None:
-    assert not origin_allowed(["http://a"], ["a", "b"], ["same-host"])
-    assert not origin_allowed(["http://a"], [], ["same-host"])
+def test_a_host_that_is_not_ours_is_no_same_host() -> None:
+    """The name of a page from elsewhere may point here (DNS rebinding)."""
+    evil, ours = Host("evil.example", "8088"), Host("pbx.example.com", "")
+    assert not origin_allowed(["http://evil.example:8088"], evil, ["same-host"], [ours])
+    assert origin_allowed(["http://evil.example:8088"], evil, ["http://evil.example:8088"], [ours])
 
 
 def test_too_many_connections_from_one_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.domain.config import AGI, parse_config
+from click2dial_agi.domain.variables import SIP_DIALOG
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.refusals import ErrorHeaders, Refusals
 from tests.edge.rig import run, soon
@@ -67,7 +68,7 @@ def _publish(
 def test_a_refused_call_leaves_its_errors_before_the_verdict() -> None:
     replies = ["200 result=1 (a)b%,c@phone)", "200 result=0"]
     commands, headers = _publish({**BAD, "teleforge_contact_ref": "é"}, replies, "a)b%,c@phone")
-    assert commands[0] == 'GET FULL VARIABLE "${CHANNEL(pjsip,call-id)}"\n'
+    assert commands[0] == f'GET FULL VARIABLE "{SIP_DIALOG}"\n'
     assert commands[1].startswith('EXEC MSet "')
     assert "C2D_VERDICT=refuse" in commands[1]
     assert headers == (("X-Teleforge-Error", CALLEE), ("X-Teleforge-Error", CONTACT_REF))

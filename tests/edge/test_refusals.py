@@ -16,7 +16,8 @@ from tests.edge.rig import LONG, pair, run, soon
 from tests.edge.test_sip_errors import HEADERS, LINES, REFUSAL
 
 CALL_ID = "3bb1c2a5@phone.example"
-KEY = f"c2d:errors:{hashlib.sha256(CALL_ID.encode()).hexdigest()}"
+DIALOG = f"2;{CALL_ID}"
+KEY = f"c2d:errors:{hashlib.sha256(DIALOG.encode()).hexdigest()}"
 WITH_ERRORS = REFUSAL.replace(b"Content-Length:", LINES + b"Content-Length:")
 
 
@@ -56,13 +57,13 @@ def test_memory_gives_each_entry_once_and_forgets_it() -> None:
 def test_redis_carries_them_to_another_process(redis: RedisServer, client: Redis) -> None:
     async def test() -> None:
         here, there = Refusals(redis.url), Refusals(redis.url)
-        await here.publish(CALL_ID, HEADERS)
+        await here.publish(DIALOG, HEADERS)
         assert client.keys() == [KEY]
         ttl = client.ttl(KEY)
         assert isinstance(ttl, int)
         assert 0 < ttl <= 30
-        assert await there.find(CALL_ID, elsewhere=False) == ()
-        assert await there.find(CALL_ID, elsewhere=True) == tuple(HEADERS)
+        assert await there.find(DIALOG, elsewhere=False) == ()
+        assert await there.find(DIALOG, elsewhere=True) == tuple(HEADERS)
         assert await there.find("other", elsewhere=True) == ()
         await here.close()
         await there.close()
@@ -90,7 +91,7 @@ def test_what_another_writer_left_is_no_header(
     async def test() -> None:
         refusals = Refusals(redis.url)
         client.set(KEY, text)
-        assert await refusals.find(CALL_ID, elsewhere=True) == ()
+        assert await refusals.find(DIALOG, elsewhere=True) == ()
         await refusals.close()
 
     run(test())
@@ -102,7 +103,7 @@ def test_a_key_of_another_type_is_no_header(
     async def test() -> None:
         refusals = Refusals(redis.url)
         client.rpush(KEY, "x")
-        assert await refusals.find(CALL_ID, elsewhere=True) == ()
+        assert await refusals.find(DIALOG, elsewhere=True) == ()
         await refusals.close()
 
     with caplog.at_level(logging.WARNING, "click2dial_agi"):
@@ -120,18 +121,18 @@ def test_a_redis_that_hangs_costs_its_deadline_once(
         redis.pause()
         try:
             began = loop.time()
-            await refusals.publish(CALL_ID, HEADERS)
+            await refusals.publish(DIALOG, HEADERS)
             first = loop.time() - began
             for _ in range(100):
-                await refusals.publish(CALL_ID, HEADERS)
+                await refusals.publish(DIALOG, HEADERS)
                 await refusals.find("other", elsewhere=True)
             rest = loop.time() - began - first
         finally:
             redis.resume()
         clock.now += 5
-        await refusals.publish(CALL_ID, HEADERS)
+        await refusals.publish(DIALOG, HEADERS)
         other = Refusals(redis.url)
-        assert await other.find(CALL_ID, elsewhere=True) == tuple(HEADERS)
+        assert await other.find(DIALOG, elsewhere=True) == tuple(HEADERS)
         await refusals.close()
         await other.close()
         return first, rest
@@ -146,9 +147,9 @@ def test_a_redis_that_hangs_costs_its_deadline_once(
 def test_a_redis_that_is_away_costs_nothing() -> None:
     async def test() -> None:
         refusals = Refusals("redis://127.0.0.1:1/0")
-        await refusals.publish(CALL_ID, HEADERS)
-        assert await refusals.find(CALL_ID, elsewhere=True) == tuple(HEADERS)
-        assert await refusals.find(CALL_ID, elsewhere=True) == ()
+        await refusals.publish(DIALOG, HEADERS)
+        assert await refusals.find(DIALOG, elsewhere=True) == tuple(HEADERS)
+        assert await refusals.find(DIALOG, elsewhere=True) == ()
         await refusals.close()
 
     run(test())
@@ -159,7 +160,7 @@ def test_the_edge_adds_them(binary: bool) -> None:
     async def test() -> None:
         refusals = Refusals()
         async with pair(refusals) as (client, asterisk, _):
-            await refusals.publish(CALL_ID, HEADERS)
+            await refusals.publish(DIALOG, HEADERS)
             for expected in (WITH_ERRORS, REFUSAL):  # once: the next is another transaction's
                 await asterisk.send(REFUSAL if binary else REFUSAL.decode())
                 message = await soon(client.recv())
@@ -172,7 +173,7 @@ def test_the_edge_adds_none_on_the_way_to_asterisk_nor_to_other_messages() -> No
     async def test() -> None:
         refusals = Refusals()
         async with pair(refusals) as (client, asterisk, _):
-            await refusals.publish(CALL_ID, HEADERS)
+            await refusals.publish(DIALOG, HEADERS)
             await client.send(REFUSAL)
             assert await soon(asterisk.recv()) == REFUSAL
             for other in (
@@ -192,7 +193,7 @@ def test_the_edge_asks_redis_for_a_call_that_cause_28_ended(
 ) -> None:
     async def test() -> None:
         server, refusals = Refusals(redis.url), Refusals(redis.url)
-        await server.publish(CALL_ID, HEADERS)
+        await server.publish(DIALOG, HEADERS)
         async with pair(refusals) as (client, asterisk, _):
             await asterisk.send(REFUSAL.replace(b"484", b"%d" % status))
             message = await soon(client.recv())

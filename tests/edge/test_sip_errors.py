@@ -21,7 +21,7 @@ REFUSAL = (
     b"Content-Length:  0\r\n"
     b"\r\n"
 )
-FOUND = FinalError(484, "3bb1c2a5@phone.example")
+FOUND = FinalError(484, "3bb1c2a5@phone.example", "2")
 HEADERS = [("X-Teleforge-Error", "callee: wrong"), ("X-Teleforge-Error", "contact_ref: wrong")]
 LINES = b"X-Teleforge-Error: callee: wrong\r\nX-Teleforge-Error: contact_ref: wrong\r\n"
 

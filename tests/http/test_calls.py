@@ -103,10 +103,10 @@ def test_there_is_nothing_else(redis: RedisServer) -> None:
 
 
 OTHER_METHODS = [
-    ("PUT", CALLS, {"GET", "POST"}),
-    ("POST", UNKNOWN, {"DELETE", "GET"}),
-    ("HEAD", CALLS, {"GET", "POST"}),
-    ("POST", "/healthz", {"GET"}),
+    ("PUT", CALLS, {"GET", "HEAD", "POST"}),
+    ("POST", UNKNOWN, {"DELETE", "GET", "HEAD"}),
+    ("PATCH", CALLS, {"GET", "HEAD", "POST"}),
+    ("POST", "/healthz", {"GET", "HEAD"}),
 ]
 
 

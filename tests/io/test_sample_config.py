@@ -24,6 +24,7 @@ EXAMPLES |= {
     "cert",
     "key",
     "softphone_ws",
+    "public_url",
     "dids",
     "webhooks",
     "metrics",

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from click2dial_agi.app.created_calls import CreatedCalls, Refused
+from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
+from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.http.health import Checks
 from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
@@ -15,6 +17,7 @@ from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.ari import ARI
@@ -47,6 +50,7 @@ class CreateCallAPI:
         self._calls: dict[str, CreatedCalls] = {}
         self._feeds: dict[str, CDRFeed] = {}
         self._servers: dict[str, HTTPServer] = {}
+        self._access: dict[str, Access] = {}  # an integrator's that was taken out stays
         self._config: Config
         self._reaper: asyncio.Task[None] | None = None
         self._reaped_enough = asyncio.Event()
@@ -61,6 +65,11 @@ class CreateCallAPI:
         self.stores = {
             integrator.name: CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
             for integrator in config.integrators
+        }
+        self._access |= {
+            integrator.name: Access.to(integrator, integrator.http)
+            for integrator in config.integrators
+            if integrator.http is not None
         }
         for feed in self._feeds.values():
             feed.close()  # the softphones come back, under the new keys and networks
@@ -121,7 +130,13 @@ class CreateCallAPI:
         name, where = integrator.name, f"integrators.{integrator.name}"
         app = create_application(partial(self._calls_of, name), partial(self._checks, name))
         add_softphone(app, partial(self._softphone, name))
-        server = HTTPServer(app, address, where, integrator.tls)
+        server = HTTPServer(
+            Front(app, lambda: self._access[name]),
+            address,
+            where,
+            integrator.tls,
+            is_proxy=lambda peer: is_inside(peer, self._access[name].proxies),
+        )
         await server.start()
         self._servers[name] = server
         root = f"{'http' if integrator.tls is None else 'https'}://{address}"

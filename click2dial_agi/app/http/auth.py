@@ -4,10 +4,12 @@ import hmac
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.access import access_of, check_host, mark_known
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
@@ -39,7 +41,11 @@ _hash_known = lru_cache(maxsize=1024)(hash_key)
 
 
 def authorize(request: Request, integrator: Integrator) -> None:
-    """Raise :exc:`Refused` (401, 403) unless the request carries a key or needs none."""
+    """Raise :exc:`Refused` (401, 403, 421) unless the request carries a key or needs none.
+
+    A key is a right of whoever sends it.  A network is a right of every page that a browser there
+    shows, so such a request must come from a page of ours, if from any.
+    """
     credentials = request.headers.getlist("authorization")
     # Two of them would leave it to chance which one a proxy in between has looked at.
     if len(credentials) == 1:
@@ -48,13 +54,24 @@ def authorize(request: Request, integrator: Integrator) -> None:
         if scheme.lower() == "bearer" and _is_key(
             key.strip(" ").encode("latin-1"), integrator.api_keys
         ):
+            mark_known(request)
             return
     if request.client is None or not is_inside(request.client.host, integrator.allow_from):
         raise _UNAUTHORIZED
-    # A page from elsewhere, open in a browser of that network, could call through it.
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+    check_host(request)
+    if not _is_same_origin(request):
         raise _CROSS_SITE
+    mark_known(request)
+
+
+def _is_same_origin(request: Request) -> bool:
+    """Tell whether a request comes from a page of ours, or from none."""
+    # Newer browsers say it of every request, of those without Origin too.
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    origins = request.headers.getlist("origin")
+    ours = {request.headers.get("host"), urlsplit(access_of(request).public_origin).netloc} - {""}
+    return all(origin.partition("://")[2] in ours for origin in origins)
 
 
 def _is_key(key: bytes, keys: Sequence[str]) -> bool:

@@ -5,15 +5,17 @@ which would be a stranger's code beside a field for the key.  fastapi-offline br
 application class is not used, since it adds pages that we do not have.
 """
 
+import json
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse
 
-__all__ = ["add_docs", "describe"]
+from click2dial_agi.app.http.files import StaticFile
+
+__all__ = ["add_description", "add_docs"]
 
 _STATIC = Path(str(files("fastapi_offline"))) / "static"
 _SCRIPT, _STYLE = "swagger-ui-bundle.js", "swagger-ui.css"
@@ -28,6 +30,8 @@ _CACHE = {"Cache-Control": "public, max-age=86400"}
 
 def add_docs(app: FastAPI) -> None:
     """Serve the interactive description of an application."""
+    script_file = StaticFile(_STATIC / _SCRIPT, "text/javascript")
+    style_file = StaticFile(_STATIC / _STYLE, "text/css")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> Response:
@@ -44,24 +48,26 @@ def add_docs(app: FastAPI) -> None:
         return page
 
     @app.get(f"/docs/{_SCRIPT}", include_in_schema=False)
-    async def script(_: Request) -> Response:
-        return FileResponse(_STATIC / _SCRIPT, headers=_CACHE)
+    async def script(request: Request) -> Response:
+        return script_file.response(request, _CACHE)
 
     @app.get(f"/docs/{_STYLE}", include_in_schema=False)
-    async def style(_: Request) -> Response:
-        return FileResponse(_STATIC / _STYLE, headers=_CACHE)
+    async def style(request: Request) -> Response:
+        return style_file.response(request, _CACHE)
 
 
-def describe(app: FastAPI) -> None:
-    """Say in OpenAPI that keys are bearer tokens."""
-    generate = app.openapi
+def add_description(app: FastAPI) -> None:
+    """Serve ``/openapi.json``; it says that keys are bearer tokens."""
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            generate()["components"]["securitySchemes"] = {
-                "bearer": {"type": "http", "scheme": "bearer"}
-            }
-        assert app.openapi_schema is not None
-        return app.openapi_schema
+    # Written once for each path that a proxy has put before ours, of which there is one.
+    @lru_cache(maxsize=4)
+    def text(root_path: str) -> bytes:
+        document = app.openapi()
+        document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        if root_path:
+            document = {**document, "servers": [{"url": root_path}]}
+        return json.dumps(document, ensure_ascii=False).encode()
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> Response:
+        return Response(text(request.scope["root_path"]), media_type="application/json")

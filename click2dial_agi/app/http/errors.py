@@ -85,10 +85,13 @@ def add_error_handlers(app: FastAPI) -> None:
         shown = _HTTP_ERRORS.get(error.status_code, _OTHER_HTTP_ERROR)
         headers = dict(error.headers or {})
         if error.status_code == 405:  # Starlette names the methods of one route only
-            headers["Allow"] = ", ".join(sorted(_methods(app, request.scope)))
+            methods = _methods(app, request.scope)
+            if "GET" in methods:  # Front turns one into the other
+                methods.add("HEAD")
+            headers["Allow"] = ", ".join(sorted(methods))
         return error_response(error.status_code, [shown], headers)
 
     @app.exception_handler(Exception)
     async def _fault(_: Request, error: Exception) -> Response:
-        # Starlette raises it again for uvicorn, which logs the traceback.
+        # Starlette raises it again, and Front logs it.
         return error_response(500, [_OURS])

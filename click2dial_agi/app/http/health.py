@@ -23,7 +23,9 @@ Checks = Mapping[str, Callable[[], Awaitable[None]]]
 def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
     """Add both routes."""
 
-    @app.get("/healthz", response_model=Health, summary="Is the process alive")
+    @app.get(
+        "/healthz", response_model=Health, operation_id="isAlive", summary="Is the process alive"
+    )
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok", "parts": {}})
 
@@ -31,6 +33,7 @@ def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
         "/readyz",
         response_model=Health,
         responses={503: {"model": Health, "description": "A part does not work."}},
+        operation_id="isReady",
         summary="Can calls be created",
     )
     async def readyz(_: Request) -> Response:

@@ -8,9 +8,11 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.http.access import Access, check_host
 from click2dial_agi.app.http.errors import add_error_handlers
+from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.metrics import GAUGES, REGISTRY
-from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.config import Config, Metrics
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import read_waiting
@@ -24,14 +26,15 @@ def create_metrics(
     config: Callable[[], Config],
     deliveries: Callable[[], Mapping[str, Delivery]],
     in_flight: Callable[[], tuple[int, int]],
-) -> FastAPI:
+) -> Front:
     """Return the application; ``in_flight`` tells AGI sessions and browsers' connections."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_error_handlers(app)
     one_at_a_time = asyncio.Lock()
 
     @app.get("/metrics")
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        check_host(request)
         async with one_at_a_time:
             sessions, connections = in_flight()
             GAUGES.sessions.set(sessions)
@@ -49,7 +52,11 @@ def create_metrics(
             text = await asyncio.to_thread(_look_at_disk, config())
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    return app
+    def access() -> Access:
+        section = config().metrics or Metrics()
+        return Access.by_host(section.listen, section.hosts)
+
+    return Front(app, access)
 
 
 async def _look_at_lists(integrator: Integrator, writer: RedisWriter) -> None:

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from click2dial_agi.app.created_calls import CreatedCalls, Refused
 from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.recordings import RecordingState, find, recording_path
@@ -29,13 +30,15 @@ def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
     @app.get(
         f"{RECORDINGS_PATH}/{{ref}}",
         response_class=FileResponse,
-        responses={**recorded(), **errors(401, 403, 404, 409, 503)},
+        responses={**recorded(), **errors(401, 403, 404, 409, 421, 422, 503)},
         openapi_extra=ONE_RECORDING,
+        operation_id="getRecording",
         summary="Fetch a recording",
     )
     async def recording(request: Request) -> Response:
         current, ref = calls(), request.path_params["ref"]
         authorize(request, current.integrator)
+        read_query(request)
         try:
             path = recording_path(current.config.recordings_dir, current.integrator.name, ref)
         except ValueError:

@@ -1,10 +1,11 @@
 """What OpenAPI says of bodies.  The rules themselves are in :mod:`click2dial_agi.domain`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from click2dial_agi.app.call_states import CallState
+from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
     "CREATE",
@@ -23,11 +24,17 @@ __all__ = [
 
 _NUMBER = "0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}"
 _OUTBOUND_ID = "random|tvc_[A-Za-z0-9_-]{1,64}|0[0-9]{9}|27[0-9]{9}"
+# Which of JSON's numbers a client's language may take for them.
+_Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+
 _AGENT_EXAMPLE, _CALLEE_EXAMPLE = "1000", "0820000100"
 
 # JSON integers are taken as their digits; none can begin with 0.
-_INTEGER_EXTENSION = {"type": "integer", "minimum": 100, "maximum": 9999}
-_INTEGER_NUMBER = {"type": "integer", "minimum": 27_000_000_000, "maximum": 27_999_999_999}
+_INTEGER_EXTENSION = {"type": "integer", "format": "int64", "minimum": 100, "maximum": 9999}
+_INTEGER_NUMBER = {
+    **{"type": "integer", "format": "int64"},
+    **{"minimum": 27_000_000_000, "maximum": 27_999_999_999},
+}
 
 
 def _text(pattern: str) -> dict[str, Any]:
@@ -49,7 +56,10 @@ def _reference(description: str) -> dict[str, Any]:
         "anyOf": [
             _text("[A-Za-z0-9._~-]*"),
             # A larger one is good as well, but not every JSON library passes it on whole.
-            {"type": "integer", "minimum": 1 - 2**53, "maximum": 2**53 - 1},
+            {
+                **{"type": "integer", "format": "int64"},
+                **{"minimum": 1 - 2**53, "maximum": 2**53 - 1},
+            },
             {"type": "null"},
         ],
     }
@@ -147,11 +157,31 @@ class CallAnswer(BaseModel):
     dial_number: str = Field(examples=["27820001234"])
 
 
+class Record(BaseModel):
+    """The payload of a cdr notification, as it was pushed."""
+
+    extension: str = Field(examples=[_AGENT_EXAMPLE])
+    number: str | None = Field(
+        default=None, examples=[_CALLEE_EXAMPLE], description="From payload_version 3 on."
+    )
+    dial_number: str = Field(examples=["27820001234"])
+    call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])
+    contact_ref: str = Field(examples=["client-4711"])
+    dialed_at: _Integer = Field(description="Unix time.", examples=[1795444038])
+    end_reason: EndReason
+    end_code: _Integer = Field(description="Q.850 cause.", examples=[16])
+    call_time: _Integer = Field(description="Seconds.", examples=[65])
+    hold_time: _Integer = Field(description="Seconds.", examples=[0])
+    call_dir: Literal["outbound", "inbound", "internal", "external"]
+    recording_url: str = Field(examples=[""])
+    ref: str = Field(examples=["click-dial"])
+
+
 class CallStatus(CallAnswer):
     """A call and where it stands."""
 
     state: CallState
-    record: dict[str, Any] | None = Field(description="The cdr payload, once the call has ended.")
+    record: Record | None = Field(description="The cdr payload, once the call has ended.")
 
 
 class Calls(BaseModel):
@@ -172,10 +202,12 @@ _TEXTS = {
     401: "No key, or a wrong one.",
     403: "The destination is not allowed, or a page from elsewhere asks without a key.",
     404: "This integrator has no such call.",
+    415: "The body is neither JSON nor said to be, or is compressed.",
+    421: "The Host is none of this server's, and the request has no key.",
     408: "The body did not come in time.",
     409: "The agent's phone is not registered or not known.",
     413: "The body is too large.",
-    422: "Wrong values, unknown or missing keys.",
+    422: "Wrong values, unknown or missing keys, unknown query parameters.",
     429: "Too many calls.",
     503: "The PBX or Redis cannot be reached.",
 }

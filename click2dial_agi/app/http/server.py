@@ -1,19 +1,20 @@
-"""uvicorn inside our own event loop: one listener for each integrator."""
+"""uvicorn inside our own event loop, behind a door of our own: one listener for each integrator."""
 
 import asyncio
-import contextlib
 import logging
-import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from click2dial_agi.app.http.protocol import BoundedProtocol
+from click2dial_agi.app.http import protocol
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.door import Door, Seated, listen_on
+from click2dial_agi.io.private import UvicornServer
 from click2dial_agi.io.tls import reload_certificate, tls_context
 
 __all__ = ["HTTPServer"]
@@ -23,112 +24,86 @@ log = logging.getLogger(__name__)
 # A client that keeps its connection open must not keep us from stopping.
 _GRACE = 5
 
-_BACKLOG = 2048  # uvicorn's
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the process's signals to the service it is part of."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.stopping = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Write the Date header anew each second until told to stop.
-
-        uvicorn's own loop wakes up ten times a second to see whether it should.
-        """
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self.stopping.wait()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+# What is said is said to those who asked: no page may embed it, no browser guess what it is.
+_HEADERS = [
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "same-origin"),
+]
 
 
 class HTTPServer:
     """Serves one application on one address.
 
     ``where`` is its section of the configuration and ``key`` that of its address, for errors.
+    ``is_proxy`` tells of an address whether it is a trusted proxy's, which may connect for many.
     """
 
     def __init__(
         self,
-        app: FastAPI,
+        app: ASGIApp,
         listen: Address,
         where: str,
         tls: TLS | None = None,
         *,
         key: str = "http",
+        is_proxy: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._listen = listen
         self._where = where
         self._key = key
         self._tls = tls
+        self._is_proxy = is_proxy
         self._context: ssl.SSLContext | None = None
-        self._server = _Server(
+        self._server = UvicornServer(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                headers=_HEADERS,
                 # Its warnings are of requests that are not HTTP: any port scan would fill the log.
-                log_level="error",
+                # Its errors are of applications' faults, which the application logs itself.
+                log_level="critical",
                 timeout_graceful_shutdown=_GRACE,
-                http=BoundedProtocol,
+                http=protocol.BoundedProtocol,
                 ws="none",
-                # They would let a client of a proxy on this machine choose the address that
-                # allow_from sees.
+                # X-Forwarded-For is read where it is known who may write it.
                 proxy_headers=False,
-                ssl_context_factory=(lambda *_: self._loaded()) if tls is not None else None,
             )
         )
-        self._socket: socket.socket
+        self._door: Door
         self._task: asyncio.Task[None]
 
     async def start(self) -> None:
         """Listen.  Raises :exc:`StartupError` if the address or the certificate is no good."""
         if self._tls is not None:
             self._context = tls_context(self._tls, f"{self._where}.tls")
-        family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it.  asyncio would set it only for a socket of protocol IPPROTO_TCP,
-        # and an answer's body, written after its head, would wait 40 ms for the head's ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self._socket.bind((self._listen.host, self._listen.port))
-            # uvicorn's task would do it some turns of the loop later; who is told that the server
-            # has started may connect at once.
-            self._socket.listen(_BACKLOG)
+            sockets = listen_on(self._listen)
         except OSError as error:
-            self._socket.close()
             reason = error.strerror or error
             raise StartupError(
                 f"{self._where}.{self._key}: cannot listen on {self._listen}: {reason}"
             ) from error
-        self._task = asyncio.create_task(self._server.serve([self._socket]))
+        self._task = asyncio.create_task(self._server.run_until_stopped())
+        self._door = Door(
+            f"{self._where}.{self._key}",
+            sockets,
+            lambda: cast(Seated, self._server.new_protocol()),
+            in_all=protocol.MAX_CONNECTIONS,
+            per_address=protocol.PER_ADDRESS,
+            tls=self._context,
+            is_exempt=self._is_proxy,
+        )
 
     def use(self, tls: TLS | None) -> None:
         """Read the certificate again; no connection is dropped."""
-        if (tls is None) != (self._context is None):
-            log.warning("%s.tls was added or taken out; that takes a restart", self._where)
-        elif tls is not None and self._context is not None:
-            try:
-                reload_certificate(self._context, tls, f"{self._where}.tls")
-            except (StartupError, OSError) as error:
-                log.error("certificate not reloaded: %s", error)
+        reload_certificate(self._context, tls, f"{self._where}.tls")
 
     async def stop(self) -> None:
         """Finish the requests under way and close."""
-        self._server.should_exit = True
-        self._server.stopping.set()
+        await self._door.close()
+        self._server.stop()
         await self._task
-        self._socket.close()
-
-    def _loaded(self) -> ssl.SSLContext:
-        assert self._context is not None  # start() made it
-        return self._context
+        self._door.send_all_away()

@@ -6,7 +6,6 @@ takes.
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.access import check_host, host_of
 from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.files import StaticFile
+from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
@@ -29,28 +31,24 @@ __all__ = ["SOFTPHONE_PATH", "Softphone", "add_softphone"]
 SOFTPHONE_PATH = "/softphone"
 
 _SOURCE = Path(__file__).parents[2] / "softphone"
-_PAGE = _SOURCE / "index.html"
+_PAGE = StaticFile(_SOURCE / "index.html", "text/html")
 _FILES = {
-    "softphone.js": (_SOURCE / "dist" / "softphone.js", "text/javascript"),
-    "softphone.css": (_SOURCE / "softphone.css", "text/css"),
-    "icon.svg": (_SOURCE / "icon.svg", "image/svg+xml"),
-    "icons.svg": (_SOURCE / "icons.svg", "image/svg+xml"),
+    "softphone.js": StaticFile(_SOURCE / "dist" / "softphone.js", "text/javascript"),
+    "softphone.css": StaticFile(_SOURCE / "softphone.css", "text/css"),
+    "icon.svg": StaticFile(_SOURCE / "icon.svg", "image/svg+xml"),
+    "icons.svg": StaticFile(_SOURCE / "icons.svg", "image/svg+xml"),
 }
 
 _NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
 _NOT_HERE = Refused(404, (FieldError("path", "one of those at /docs"),))
-_BAD_HOST = Refused(400, (FieldError("host", "a host name, or an address, and a port"),))
 _NOT_OURS = Refused(422, (FieldError("extension", "one of this integrator's"),))
 _FULL = Refused(503, (FieldError("softphone", "fewer pages at once; try again later"),), 30)
-
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::[0-9]{1,5})?")
 
 # Below the minute after which proxies close what is silent.  Also how a page that vanished is
 # found out: writing to it fails.
 _HEARTBEAT = 15.0
 
 _SECURITY = {
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Cache-Control": "no-cache",
@@ -65,10 +63,12 @@ class Softphone:
     edge: Edge | None
     feed: CDRFeed
 
-    def websocket(self, host: str) -> str:
-        """Return the WebSocket's address for a page that was asked for on ``host``."""
+    def websocket(self, request: Request) -> str:
+        """Return the WebSocket's address for a page: on its own host, unless one is configured."""
+        check_host(request)
         if self.integrator.softphone_ws is not None:
             return self.integrator.softphone_ws
+        host = host_of(request).uri_name
         assert self.edge is not None  # or the configuration would not have been taken
         scheme = "wss" if self.edge.tls is not None else "ws"
         return f"{scheme}://{host}:{self.edge.listen.port}/ws"
@@ -88,24 +88,25 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
 
     @app.get(SOFTPHONE_PATH, include_in_schema=False)
     async def page(request: Request) -> Response:
-        websocket = switched_on().websocket(_host(request))
-        if not _FILES["softphone.js"][0].is_file():
+        websocket = switched_on().websocket(request)
+        if not _FILES["softphone.js"].exists():
             return PlainTextResponse(_NOT_BUILT, 503)
-        return _file(request, _PAGE, "text/html", {"Content-Security-Policy": _policy(websocket)})
+        policy = {"Content-Security-Policy": _policy(websocket)}
+        return _PAGE.response(request, _SECURITY | policy)
 
     @app.get(SOFTPHONE_PATH + "/config", include_in_schema=False)
     async def config(request: Request) -> Response:
-        websocket = switched_on().websocket(_host(request))
-        # netloc without its port, brackets kept: a SIP URI takes IPv6 in brackets too.
-        domain = _HOST.fullmatch(urlsplit(websocket).netloc)
-        if domain is None:
-            raise _BAD_HOST
-        return JSONResponse({"ws": websocket, "domain": domain[1]}, headers=_SECURITY)
+        websocket = switched_on().websocket(request)
+        # A SIP URI takes IPv6 in brackets, too.
+        name = urlsplit(websocket).hostname or ""
+        domain = f"[{name}]" if ":" in name else name
+        return JSONResponse({"ws": websocket, "domain": domain}, headers=_SECURITY)
 
     @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)
-    async def events(request: Request, extension: str = "") -> Response:
+    async def events(request: Request) -> Response:
         softphone = switched_on()
         authorize(request, softphone.integrator)
+        extension = read_query(request, "extension").get("extension", "")
         if not softphone.integrator.owns(extension):
             raise _NOT_OURS
         try:
@@ -115,12 +116,12 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
         return _EventStream(listener, extension)
 
     @app.get(SOFTPHONE_PATH + "/{name}", include_in_schema=False)
-    async def file(request: Request, name: str) -> Response:
+    async def file(request: Request) -> Response:
         switched_on()
-        path, media_type = _FILES.get(name, (None, ""))
-        if path is None or not path.is_file():
+        found = _FILES.get(request.path_params["name"])
+        if found is None or not found.exists():
             raise _NOT_HERE
-        return _file(request, path, media_type, {})
+        return found.response(request, _SECURITY)
 
 
 class _EventStream(StreamingResponse):
@@ -163,13 +164,6 @@ def _concerns(event: Event, extension: str) -> bool:
         return False
 
 
-def _host(request: Request) -> str:
-    match = _HOST.fullmatch(request.headers.get("host", ""))
-    if match is None:
-        raise _BAD_HOST
-    return match[1]
-
-
 def _policy(websocket: str) -> str:
     """Return a Content-Security-Policy: our own files, and one WebSocket, nothing inline."""
     url = urlsplit(websocket)
@@ -185,12 +179,3 @@ def _policy(websocket: str) -> str:
             "frame-ancestors 'none'",
         )
     )
-
-
-def _file(request: Request, path: Path, media_type: str, headers: dict[str, str]) -> Response:
-    response = FileResponse(
-        path, media_type=media_type, headers={**_SECURITY, **headers}, stat_result=path.stat()
-    )
-    if request.headers.get("if-none-match") == response.headers["etag"]:
-        return Response(status_code=304, headers={**_SECURITY, "ETag": response.headers["etag"]})
-    return response

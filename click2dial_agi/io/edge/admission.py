@@ -1,12 +1,12 @@
 """Who may open a WebSocket: path, Origin, rate and number of connections.  No input or output."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from click2dial_agi.domain.config_types import ANY_ORIGIN, SAME_HOST
+from click2dial_agi.domain.hosts import Host, read_host
+from click2dial_agi.domain.networks import owner_of
 
 __all__ = ["Rate", "Rejection", "check_handshake", "origin_allowed"]
 
@@ -29,14 +29,20 @@ def check_handshake(
     request_origins: Sequence[str],
     subprotocols: Sequence[str],
     allowed_origins: Sequence[str],
+    known_hosts: Container[Host],
 ) -> Rejection | None:
     """Return why a handshake is refused, None if it is good.
 
     The sequences hold every value of the Host, Origin and Sec-WebSocket-Protocol headers.
     """
+    host = read_host(hosts)
+    if host is None:
+        return Rejection(
+            HTTPStatus.BAD_REQUEST, "one Host header: a name or an address, and a port"
+        )
     if path.partition("?")[0] != PATH:
         return Rejection(HTTPStatus.NOT_FOUND, f"SIP over WebSocket is at {PATH}")
-    if not origin_allowed(request_origins, hosts, allowed_origins):
+    if not origin_allowed(request_origins, host, allowed_origins, known_hosts):
         return Rejection(HTTPStatus.FORBIDDEN, "this page's Origin is not in edge.origins")
     offered = [name.strip() for value in subprotocols for name in value.split(",")]
     if SUBPROTOCOL not in offered:
@@ -44,13 +50,16 @@ def check_handshake(
     return None
 
 
-def origin_allowed(origins: Sequence[str], hosts: Sequence[str], allowed: Sequence[str]) -> bool:
+def origin_allowed(
+    origins: Sequence[str], host: Host, allowed: Sequence[str], known_hosts: Container[Host]
+) -> bool:
     """Tell whether a page may connect.
 
     A browser always states its page's Origin; a client without one is no browser, could state
     any, and is let in: the check keeps strange pages out of people's browsers, the password of the
     endpoint keeps strange phones out.  With ``same-host`` the port and the scheme may differ, since
-    the page is mostly served by another server.
+    the page is mostly served by another server; the host must be one that is known, or any page
+    whose name points here would be on the same host.
     """
     if not origins or ANY_ORIGIN in allowed:
         return True
@@ -59,17 +68,11 @@ def origin_allowed(origins: Sequence[str], hosts: Sequence[str], allowed: Sequen
     origin = origins[0].lower()
     if origin in allowed:
         return True
-    if SAME_HOST not in allowed or len(hosts) != 1:
+    scheme, _, page = origin.partition("://")
+    if SAME_HOST not in allowed or scheme not in ("http", "https") or host not in known_hosts:
         return False
-    host = _host_name(origin)
-    return bool(host) and host == _host_name(f"//{hosts[0].lower()}")
-
-
-def _host_name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+    page_host = read_host([page])
+    return page_host is not None and page_host.name == host.name
 
 
 class Rate:
@@ -88,21 +91,10 @@ class Rate:
         if now - self._began >= _WINDOW:
             self._began = now
             self._counts = {}
-        owner = _owner(address)
+        owner = owner_of(address)
         self._counts[owner] = count = self._counts.get(owner, 0) + 1
         return count
 
     def retry_after(self, now: float) -> int:
         """Return in how many seconds the next minute begins."""
         return max(1, round(self._began + _WINDOW - now))
-
-
-def _owner(address: str) -> str:
-    """Return what stands for the owner of an address: in IPv6 one line has a whole /64."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or parsed.exploded[:19])
-    return str(parsed)

@@ -3,23 +3,28 @@
 import asyncio
 import logging
 import ssl
+from functools import partial
 from http import HTTPStatus
-from typing import ClassVar
+from typing import cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidMessage, WebSocketException
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.domain.sip_errors import add_headers, read_final_error
 from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.door import Door, Seated, listen_on
 from click2dial_agi.io.edge.admission import PATH, SUBPROTOCOL, Rate, Rejection, check_handshake
 from click2dial_agi.io.edge.link import AWAY, Link, close, peer
+from click2dial_agi.io.hosts import hosts_of
+from click2dial_agi.io.private import OpenServer, idle_socket
 from click2dial_agi.io.refusals import Refusals
-from click2dial_agi.io.tls import tls_context
+from click2dial_agi.io.tls import reload_certificate, tls_context
 
 __all__ = ["Edge"]
 
@@ -43,13 +48,11 @@ _CLOSE_TIMEOUT = 2.0
 # 64 KiB, 16 (the library's default) would let one client hold 2 MiB.
 _MAX_QUEUE = 4
 
-# Beyond max_connections: sockets that may still be told 503; the next are closed unheard, so that
-# a flood cannot take the file descriptors that AGI sessions need.
-_SLACK = 64
+# A phone registers within a second or two.  So long it is not sent away for others, or the phones
+# of an office that come back all at once would push each other out.
+_GRACE = 5.0
 
 _SUBPROTOCOL = Subprotocol(SUBPROTOCOL)
-
-_BACKLOG = 1024  # phones come back all at once after an outage
 
 # The status of cause 28, which is how the dialplan refuses a call: only then may another process
 # have left errors for it.
@@ -61,21 +64,12 @@ _AT_START = (
     "listen",
     "redis",
     "max_connections",
-    "max_message_size",
-    "ping_interval",
-    "ping_timeout",
+    "connections_per_address",
 )
 
 
-class _Client(ServerConnection):
-    """A connection that is counted from its first byte, before any handshake."""
-
-    max_connections: ClassVar[int]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if len(self.server.handlers) > self.max_connections + _SLACK:
-            self.transport.abort()
+class _Client(Seated, ServerConnection):
+    """A connection that is counted from its first packet, before any handshake."""
 
 
 class Edge:
@@ -90,53 +84,65 @@ class Edge:
         self._config = config
         self._refusals = refusals
         self._rate = Rate()
+        self._hosts = hosts_of(config.listen, config.hosts)
         self._tls: ssl.SSLContext | None = None
         self._server: Server | None = None
+        self._door: Door | None = None
 
     async def start(self) -> None:
         """Listen.  Raises :exc:`StartupError` when the address or the certificate is no good."""
         config = self._config
         if config.tls is not None:
             self._tls = tls_context(config.tls, "edge.tls")
-        client = type("_Client", (_Client,), {"max_connections": config.max_connections})
         try:
-            self._server = await serve(
-                self._handle,
-                config.listen.host,
-                config.listen.port,
-                process_request=self._admit,
-                subprotocols=[_SUBPROTOCOL],
-                compression=None,
-                server_header=None,
-                open_timeout=_OPEN_TIMEOUT,
-                close_timeout=_CLOSE_TIMEOUT,
-                ping_interval=config.ping_interval,
-                ping_timeout=config.ping_timeout,
-                max_size=config.max_message_size,
-                max_queue=_MAX_QUEUE,
-                logger=_SILENT,
-                create_connection=client,
-                ssl=self._tls,
-                backlog=_BACKLOG,
-            )
+            sockets = listen_on(config.listen)
         except OSError as error:
             reason = error.strerror or error
             raise StartupError(
                 f"edge.listen: cannot listen on {config.listen}: {reason}"
             ) from error
+        self._server = await serve(
+            self._handle,
+            sock=idle_socket(),
+            start_serving=False,
+            process_request=self._admit,
+            server_header=None,
+            open_timeout=_OPEN_TIMEOUT,
+            logger=_SILENT,
+        )
+        self._door = Door(
+            "edge.listen",
+            sockets,
+            partial(self._new_client, OpenServer(self._server)),
+            in_all=config.max_connections,
+            per_address=config.connections_per_address,
+            grace=_GRACE,
+            tls=self._tls,
+        )
+
+    def _new_client(self, server: OpenServer) -> _Client:
+        config = self._config
+        protocol = ServerProtocol(
+            subprotocols=[_SUBPROTOCOL], max_size=config.max_message_size, logger=_SILENT
+        )
+        return _Client(
+            protocol,
+            cast(Server, server),
+            ping_interval=config.ping_interval,
+            ping_timeout=config.ping_timeout,
+            close_timeout=_CLOSE_TIMEOUT,
+            max_queue=_MAX_QUEUE,
+        )
 
     @property
     def port(self) -> int:
         """The port that the edge listens on; tells which one it got when 0 was configured."""
-        if self._server is None:
-            return self._config.listen.port
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._door.port if self._door is not None else self._config.listen.port
 
     @property
     def connections(self) -> int:
         """How many clients are connected, those in their handshake included."""
-        return len(self._server.handlers) if self._server is not None else 0
+        return self._door.taken if self._door is not None else 0
 
     def announce(self) -> None:
         """Log where browsers connect and where they are led."""
@@ -148,31 +154,23 @@ class Edge:
     def use(self, config: EdgeConfig) -> None:
         """Take a new configuration and read the certificate again; no connection is dropped."""
         changed = [n for n in _AT_START if getattr(config, n) != getattr(self._config, n)]
-        if (config.tls is None) != (self._tls is None):
-            changed.append("tls")
         for name in changed:
             log.warning("edge.%s changed; that takes a restart", name)
-        if config.tls is not None and self._tls is not None:
-            try:
-                tls_context(
-                    config.tls, "edge.tls"
-                )  # a pair that does not match must not replace a good one
-                self._tls.load_cert_chain(config.tls.cert, config.tls.key)
-            except (StartupError, OSError) as error:
-                log.error("certificate not reloaded: %s", error)
+        reload_certificate(self._tls, config.tls, "edge.tls")
         self._config = config
+        self._hosts = hosts_of(config.listen, config.hosts)
 
     async def stop(self, grace: float) -> None:
         """Stop listening, close every connection, drop what is left after ``grace`` seconds."""
-        if self._server is None:
+        if self._server is None or self._door is None:
             return
+        await self._door.close()
         self._server.close(code=CloseCode.SERVICE_RESTART, reason="the server is stopping")
         try:
             async with asyncio.timeout(grace):
                 await self._server.wait_closed()
         except TimeoutError:
-            for client in tuple(self._server.handlers):
-                client.transport.abort()
+            self._door.send_all_away()
             await self._server.wait_closed()
 
     def _admit(self, client: ServerConnection, request: Request) -> Response | None:
@@ -187,8 +185,8 @@ class Edge:
                 Rejection(HTTPStatus.TOO_MANY_REQUESTS, "too many connections from this address"),
                 retry_after=self._rate.retry_after(now),
             )
-        if self.connections > config.max_connections:
-            log.warning("%s refused: %d connections", address, config.max_connections)
+        if cast(_Client, client).seat.is_extra:
+            log.info("%s refused: no connection is free", address)
             return _reject(
                 client, Rejection(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections"), 60
             )
@@ -199,6 +197,7 @@ class Edge:
             headers.get_all("Origin"),
             headers.get_all("Sec-WebSocket-Protocol"),
             config.origins,
+            self._hosts,
         )
         if rejection is None:
             return None
@@ -224,7 +223,7 @@ class Edge:
                 logger=_SILENT,
             )
         except (OSError, WebSocketException) as error:  # TimeoutError is an OSError
-            log.warning("%s turned away: edge.upstream: %s", name, error)
+            log.warning("%s turned away: edge.upstream: %s%s", name, error, self._hint(error))
             await close(client, CloseCode.TRY_AGAIN_LATER, AWAY, _CLOSE_TIMEOUT)
             return
         log.info("%s connected", name)
@@ -232,6 +231,8 @@ class Edge:
             client,
             upstream,
             self._add_errors,
+            cast(_Client, client).seat,
+            register_timeout=config.register_timeout,
             idle_timeout=config.idle_timeout,
             stall_timeout=config.stall_timeout,
         )
@@ -241,11 +242,20 @@ class Edge:
             log.exception("%s dropped: our fault", name)
         log.info("%s disconnected: %s %s", name, client.close_code, client.close_reason)
 
+    def _hint(self, error: Exception) -> str:
+        """Say what may be behind a connection that Asterisk closed without an answer."""
+        if not isinstance(error, (InvalidMessage, ConnectionResetError)):
+            return ""
+        return (
+            f"; with {self.connections} connections, is http.conf's sessionlimit (100 by default) "
+            f"above edge.max_connections ({self._config.max_connections})?"
+        )
+
     async def _add_errors(self, message: bytes) -> bytes:
         final = read_final_error(message)
         if final is None:
             return message
-        headers = await self._refusals.find(final.call_id, elsewhere=final.status == _REFUSED)
+        headers = await self._refusals.find(final.dialog, elsewhere=final.status == _REFUSED)
         return add_headers(message, headers) if headers else message
 
 

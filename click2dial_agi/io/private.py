@@ -1,0 +1,116 @@
+"""What is used of libraries beyond what they promise, all of it in one place.
+
+``tests/io/test_private.py`` fails, and names the piece, where a new version of a library has
+dropped one.
+
+* uvicorn: its HTTP protocol class is not documented for subclassing, nor is making one by hand.  It
+  is the only way to bound what comes before a request is whole, and to have our own listener, whose
+  bounds begin before TLS.
+* websockets: a connection that another listener accepted.  The classes and their arguments are
+  documented; that a :class:`Server` which does not listen itself says no to every handshake is not.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.asyncio.server import Server as WebSocketServer
+
+__all__ = ["HTTPProtocol", "OpenServer", "UvicornServer", "idle_socket"]
+
+
+class HTTPProtocol(HttpToolsProtocol):
+    """One HTTP connection, with names for what subclasses may ask."""
+
+    @property
+    def target(self) -> bytes:
+        """The request target as far as it has come."""
+        return cast(bytes, getattr(self, "url", b""))
+
+    @property
+    def header_list(self) -> list[tuple[bytes, bytes]]:
+        """Headers as far as they have come, names in lower case."""
+        return self.headers
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request is in the hands of the application."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether an answer may be written: not in the middle of another."""
+        return not self.is_answering or (not self.pipeline and not self.cycle.response_started)
+
+    @property
+    def waiting_requests(self) -> int:
+        """How many requests wait for the one before them to be answered."""
+        return len(self.pipeline)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the application finds in the state of the request that begins."""
+        return self.scope["state"]
+
+
+class UvicornServer(uvicorn.Server):
+    """A server without listeners of its own, which leaves signals to the service it is part of."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def new_protocol(self) -> asyncio.Protocol:
+        """Return the protocol for one more connection."""
+        kind = cast(Any, self.config.http_protocol_class)
+        protocol: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return protocol
+
+    async def run_until_stopped(self) -> None:
+        """Run until :meth:`stop`, then until the requests under way are answered."""
+        await self.serve(sockets=[])
+
+    def stop(self) -> None:
+        """Take no more requests."""
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Write the Date header anew each second until told to stop.
+
+        uvicorn's own loop wakes up ten times a second to see whether it should.
+        """
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._stopping.wait()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def idle_socket() -> socket.socket:
+    """Return a socket for a server that is not to listen."""
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+
+class OpenServer:
+    """A WebSocket server for connections that we accept: it says that it is open, though idle."""
+
+    def __init__(self, server: WebSocketServer) -> None:
+        self._server = server
+
+    def is_serving(self) -> bool:
+        """Let handshakes succeed."""
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)

@@ -1,0 +1,72 @@
+"""What is used of libraries beyond their promises: a version that drops it fails here, by name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http import httptools_impl
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.server import ServerProtocol
+
+import click2dial_agi
+
+PACKAGE = Path(click2dial_agi.__file__).parent
+
+CONFIG = uvicorn.Config(lambda: None, log_config=None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("url", "headers", "scope", "cycle", "pipeline"),
+        *("connection_made", "connection_lost", "data_received", "pause_writing", "resume_writing"),
+        *("on_message_begin", "on_headers_complete", "on_body", "on_message_complete"),
+        *("on_response_complete", "send_400_response"),
+    ],
+)
+def test_uvicorns_protocol_has(name: str) -> None:
+    source = inspect.getsource(httptools_impl.HttpToolsProtocol)
+    has = hasattr(httptools_impl.HttpToolsProtocol, name) or f"self.{name}" in source
+    assert has, f"uvicorn {uvicorn.__version__}: HttpToolsProtocol has no {name} any more"
+
+
+@pytest.mark.parametrize("name", ["response_started", "response_complete"])
+def test_uvicorns_cycle_has(name: str) -> None:
+    source = inspect.getsource(httptools_impl.RequestResponseCycle)
+    assert f"self.{name} = " in source, f"uvicorn {uvicorn.__version__}: a cycle has no {name}"
+
+
+@pytest.mark.parametrize(
+    "name", ["server_state", "should_exit", "on_tick", "main_loop", "capture_signals", "serve"]
+)
+def test_uvicorns_server_has(name: str) -> None:
+    has = hasattr(uvicorn.Server(CONFIG), name)
+    assert has, f"uvicorn {uvicorn.__version__}: Server has no {name} any more"
+
+
+def test_uvicorns_protocol_is_made_as_we_do() -> None:
+    named = inspect.signature(httptools_impl.HttpToolsProtocol).parameters
+    assert {"config", "server_state", "app_state"} <= named.keys()
+
+
+def test_websockets_classes_take_what_we_give() -> None:
+    assert {"process_request", "server_header", "open_timeout", "logger"} <= _named(serve)
+    assert {"subprotocols", "max_size", "logger"} <= _named(ServerProtocol)
+    given = {"protocol", "server", "ping_interval", "ping_timeout", "close_timeout", "max_queue"}
+    assert given <= _named(ServerConnection)
+    assert hasattr(Server, "is_serving")
+
+
+def _named(kind: object) -> set[str]:
+    return set(inspect.signature(kind).parameters)  # type: ignore[arg-type]
+
+
+def test_nothing_else_reaches_into_uvicorn() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("uvicorn."):
+                assert path.name == "private.py", path
