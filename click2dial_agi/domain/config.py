@@ -10,9 +10,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
+from click2dial_agi.domain.config_rules import foreign_caller_ids, shared_lists, shared_webhooks
 from click2dial_agi.domain.config_types import (
     HTTPURL,
     SAME_HOST,
+    AbsolutePath,
     Address,
     Listen,
     Networks,
@@ -85,10 +87,10 @@ class Config(Section):
     asterisk: Asterisk | None = None
     edge: Edge | None = None
     metrics: Metrics | None = None
-    spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
+    spool_dir: AbsolutePath = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
-    recordings_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial/recordings")
-    # About 1 KB of disk each.
+    recordings_dir: AbsolutePath = Path("/var/spool/click2dial/recordings")
+    # Of each queue: of an integrator's lists, of each webhook.  About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
@@ -97,17 +99,12 @@ class Config(Section):
         for what, values in (
             ("name", [one.name for one in self.integrators]),
             ("http", [one.http for one in self.integrators if one.http]),
-            (
-                "pair of redis and key_prefix or copy",
-                [(one.redis, p) for one in self.integrators for p in (one.key_prefix, *one.copies)],
-            ),
-            (
-                "webhook of an integrator",
-                [(one.name, hook.url) for one in self.integrators for hook in one.webhooks],
-            ),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")
+        for find in (shared_lists, shared_webhooks, foreign_caller_ids):
+            if wrong := find(self.integrators):
+                raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
@@ -197,6 +194,11 @@ class Config(Section):
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             found += self._softphone_warnings(integrator, where)
+            if sum(webhook.name is None for webhook in integrator.webhooks) > 1:
+                found.append(
+                    f"{where}.webhooks: several without a name; their queues go by their places "
+                    "in the list, so give each a name before you change it"
+                )
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
             if "international" not in integrator.destinations.model_fields_set:

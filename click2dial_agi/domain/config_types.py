@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ __all__ = [
     "HTTPURL",
     "SAME_HOST",
     "APIKey",
+    "AbsolutePath",
     "Address",
     "AgentDial",
     "BrowserWebSocketURL",
@@ -247,6 +249,13 @@ def _websocket_origin(value: str) -> str:
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
 
 
+def _absolute(value: Path) -> Path:
+    # Relative to what?  systemd starts us in /, and an operator in a directory of his own.
+    if not value.is_absolute() or "\0" in str(value):
+        raise ValueError("an absolute path")
+    return value
+
+
 def _dial_template(placeholder: str, example: str) -> AfterValidator:
     def check(value: str) -> str:
         if not _DIAL.fullmatch(value.replace(placeholder, "0")) or placeholder not in value:
@@ -261,6 +270,7 @@ def as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from click2dial_agi.domain.config_types import (
     HTTPURL,
+    AbsolutePath,
     AgentDial,
     APIKey,
     BrowserWebSocketURL,
@@ -30,6 +31,7 @@ from click2dial_agi.domain.numbers import covers, same_number
 
 __all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits", "Webhook"]
 
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
@@ -77,21 +79,33 @@ class Limits(Section):
 class TLS(Section):
     """A certificate with its chain, and its key, both PEM files."""
 
-    cert: Annotated[Path, Field(strict=False)]
-    key: Annotated[Path, Field(strict=False)]
+    cert: AbsolutePath
+    key: AbsolutePath
 
 
 class Webhook(Section):
-    """Where notifications are posted, and the secret that signs them."""
+    """Where notifications are posted, and the secret that signs them.
+
+    ``name`` is its queue's, which so outlives another ``url``.  ``ca`` is a PEM file with the
+    authorities that may have signed its certificate; None: those that the system trusts.
+    """
 
     url: HTTPURL
     secret: Annotated[Secret, Field(min_length=16, max_length=1024)]
+    name: Name | None = None
+    ca: AbsolutePath | None = None
+
+    @property
+    def shown_url(self) -> str:
+        """Where it is, without what may be a secret: a user, a password, a path, a query."""
+        url = urlsplit(self.url)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 class Integrator(Section):
     """One CRM: its extensions, numbers, Redis and limits."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    name: Name
     http: Listen | None = None
     tls: TLS | None = None
     softphone: bool = False
@@ -142,6 +156,14 @@ class Integrator(Section):
     @cached_property
     def _canonical_dids(self) -> tuple[str, ...]:
         return tuple(same_number(entry) for entry in self.dids)
+
+    @cached_property
+    def named_webhooks(self) -> Mapping[str, Webhook]:
+        """The webhooks by name: their own, or by their place ``webhook-1``, ``webhook-2``, …."""
+        return {
+            webhook.name or f"webhook-{place}": webhook
+            for place, webhook in enumerate(self.webhooks, 1)
+        }
 
     @property
     def cdr_list(self) -> str:

@@ -180,17 +180,20 @@ def test_an_unknown_key_is_told(key: str, path: str) -> None:
         (
             {"integrators": [ACME, {**OTHER, "key_prefix": "enigma:notifications"}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and other both have "
+            "enigma:notifications on 127.0.0.1:6379/0",
         ),
         (
             {"integrators": [ACME, {**OTHER, "copies": ["enigma:notifications"]}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and other both have "
+            "enigma:notifications on 127.0.0.1:6379/0",
         ),
         (
             {"integrators": [{**ACME, "copies": ["billing", "billing"]}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and acme both have billing on "
+            "127.0.0.1:6379/0",
         ),
         (
             {"integrators": [{**ACME, "http": "h:1"}, {**OTHER, "http": "h:1"}]},
@@ -385,3 +388,56 @@ def test_the_defaults_are_the_contracts() -> None:
     assert acme.internal_calls
     assert acme.default_outbound_id is None
     assert (acme.limits.calls_per_minute, acme.limits.concurrent_calls) == (60, 30)
+
+
+@pytest.mark.case("A10")
+@pytest.mark.parametrize("url", ["redis://localhost", "redis://[::1]:6379/0", "redis://127.1/"])
+def test_one_list_of_two_integrators_is_found_however_it_is_written(url: str) -> None:
+    other = {**OTHER, "key_prefix": "enigma:notifications", "redis": url}
+    path, expected = problem({"integrators": [ACME, other]})
+    assert path == "integrators"
+    assert expected.startswith("each pair of redis and key_prefix or copy once; acme and other")
+
+
+@pytest.mark.case("A10")
+@pytest.mark.parametrize(
+    ("keys", "where"),
+    [
+        ({"caller_ids": {"owned": ["2711*"], "random": ["27110001234", "27820001234"]}}, "random"),
+        ({"caller_ids": {"owned": ["2711*"]}, "default_outbound_id": "27820001234"}, "default"),
+        ({"caller_ids": {"owned": ["2711*"]}, "default_outbound_id": "0820001234"}, "default"),
+    ],
+)
+def test_a_caller_id_that_is_not_owned_cannot_be_configured(
+    keys: dict[str, Any], where: str
+) -> None:
+    key = "caller_ids.random[1]" if where == "random" else "default_outbound_id"
+    assert problem({"integrators": [{**ACME, **keys}]}) == (
+        f"{I0}.{key}",
+        "a number that caller_ids.owned holds",
+    )
+
+
+def test_owned_caller_ids_are_fine_in_any_spelling() -> None:
+    caller_ids = {"owned": ["2782*"], "random": ["27820001234", "0820001234"]}
+    assert integrator(caller_ids=caller_ids, default_outbound_id="0820001234")
+    assert integrator(caller_ids=caller_ids, default_outbound_id="random")
+
+
+HOOK = {"url": "https://user:s3cret@crm.example.com/T0/s3cret?key=s3cret", "secret": "s" * 16}
+
+
+@pytest.mark.case("K4")
+def test_a_webhook_has_a_name() -> None:
+    named = {**HOOK, "url": "https://b", "name": "crm"}
+    acme = integrator(webhooks=[HOOK, named])
+    assert list(acme.named_webhooks) == ["webhook-1", "crm"]
+    assert acme.webhooks[0].shown_url == "https://crm.example.com"
+    for hooks in ([HOOK, HOOK], [HOOK, {**named, "name": "webhook-1"}]):
+        assert problem({"integrators": [{**ACME, "webhooks": hooks}]})[0] == f"{I0}.webhooks"
+
+
+@pytest.mark.case("O5")
+@pytest.mark.parametrize("key", ["spool_dir", "recordings_dir"])
+def test_a_directory_is_absolute(key: str) -> None:
+    assert problem({"integrators": [ACME], key: "spool"}) == (key, "an absolute path")

@@ -11,7 +11,6 @@ import pytest
 
 from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.domain.integrators import Limits
-from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 from click2dial_agi.io.call_store import Admission, CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.journal import Journal
@@ -113,44 +112,3 @@ def test_any_node_of_a_cluster_will_do(nodes: list[Node], node: int) -> None:
 
 def test_one_reachable_node_of_those_named_is_enough(nodes: list[Node]) -> None:
     run(popped(f"redis+cluster://127.0.0.1:1,127.0.0.1:{nodes[0].port}"))
-
-
-@pytest.mark.parametrize(
-    ("url", "kind", "hosts", "service", "db"),
-    [
-        ("redis://h:1/2", RedisKind.SERVER, (), "", 0),
-        ("redis+sentinel://a:1,b/m/3", RedisKind.SENTINEL, (("a", 1), ("b", 26379)), "m", 3),
-        ("rediss+sentinel://u:p%40@[::1]:7/m", RedisKind.SENTINEL, (("::1", 7),), "m", 0),
-        ("redis+cluster://a,b:7", RedisKind.CLUSTER, (("a", 6379), ("b", 7)), "", 0),
-        ("redis+cluster://a/0", RedisKind.CLUSTER, (("a", 6379),), "", 0),
-    ],
-)
-def test_urls(
-    url: str, kind: RedisKind, hosts: tuple[tuple[str, int], ...], service: str, db: int
-) -> None:
-    place = parse_redis_url(url)
-    assert (place.kind, place.hosts, place.service, place.db) == (kind, hosts, service, db)
-    assert place.tls == url.startswith("rediss")
-    if "@" in url:
-        assert (place.username, place.password) == ("u", "p@")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://h",
-        "redis://",
-        "redis+sentinel://h",
-        "redis+sentinel://h:1/",
-        "redis+sentinel://h:0/m",
-        "redis+sentinel://h,,i/m",
-        "redis+sentinel://h/m/x",
-        "redis+cluster://h/1",
-        "redis+cluster://",
-        "redis+other://h",
-        "redis://h h",
-    ],
-)
-def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(ValueError, match="redis\\+sentinel://HOST:PORT"):
-        parse_redis_url(url)
