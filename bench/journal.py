@@ -22,12 +22,12 @@ from redis import Redis
 
 from bench import yardstick
 from bench.agi import ENDED
-from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.app.service import Service
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.io.config_file import load_config
 from click2dial_agi.io.journal import Journal
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.process import Process, until
 from sandbox.redis import LocalRedis
 from sandbox.server import Server
@@ -104,7 +104,7 @@ def outage(where: Path, redis: LocalRedis) -> None:
 
 async def _outage(path: Path, redis: LocalRedis) -> tuple[float, float]:
     journal = Journal(path)
-    delivery = Delivery("acme", RedisWriter(redis.url, "left"), journal)
+    delivery = ListQueue("acme", RedisLists(redis.url, "left"), journal)
     notes = [Notification(LIST, str(UUID(int=n)), f"{n} {ENDED}") for n in range(RECORDS)]
     waiting = iter(notes)
 
@@ -141,12 +141,10 @@ def serve_without_journal(config: Path) -> None:
 
     class Writers:
         def __init__(self, *_: object) -> None:
-            self.by_name: Mapping[str, RedisWriter] = {}
+            self.by_name: Mapping[str, RedisLists] = {}
 
         def use(self, config: service.Config) -> None:
-            self.by_name = {
-                one.name: RedisWriter(one.redis, one.push) for one in config.integrators
-            }
+            self.by_name = {one.name: RedisLists(one.redis, one.push) for one in config.integrators}
 
         async def close(self) -> None:
             await asyncio.gather(*(writer.close() for writer in self.by_name.values()))

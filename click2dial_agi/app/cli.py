@@ -1,6 +1,7 @@
 """The command line: ``click2dial-agi`` and its commands."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -9,7 +10,7 @@ import typer
 from click2dial_agi import __version__
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
-from click2dial_agi.io.config_file import load_config
+from click2dial_agi.io.config_file import load_config, load_destinations
 
 __all__ = ["main"]
 
@@ -165,8 +166,9 @@ def spool(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config)
+    loaded = _load(config, load_destinations)
     _configure_logging("WARNING")
+    spool_commands.become_owner(loaded.spool_dir)
     try:
         if flush:
             print(f"{asyncio.run(spool_commands.flush(loaded))} records pushed")
@@ -191,11 +193,12 @@ def drain(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config)
+    loaded = _load(config, load_destinations)
     _configure_logging(log_level)
-    path = loaded.spool_path if directory is None else directory / loaded.spool_path.name
+    path = loaded.spool_path if directory is None else directory.absolute() / loaded.spool_path.name
+    spool_commands.become_owner(path.parent)
     try:
-        print(f"{asyncio.run(spool_commands.drain(loaded, path))} records pushed")
+        print(f"{asyncio.run(spool_commands.flush(loaded, path))} records pushed")
     except Click2DialError as error:
         _fail(str(error), 1)
 
@@ -219,9 +222,9 @@ def _configure_logging(level: str) -> None:
     configure_logging(level.upper())
 
 
-def _load(path: Path) -> Config:
+def _load(path: Path, load: Callable[[Path], Config] = load_config) -> Config:
     try:
-        return load_config(path)
+        return load(path)
     except ConfigError as error:
         others = len(getattr(error, "__notes__", []))
         more = f" (and {others} more: see click2dial-agi check-config)" if others else ""

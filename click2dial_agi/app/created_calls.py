@@ -14,7 +14,7 @@ from typing import Any
 
 from click2dial_agi.app.call_states import CallState, from_live, from_record
 from click2dial_agi.app.logs import mask
-from click2dial_agi.app.notify import notify
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts, variables
@@ -27,7 +27,6 @@ from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore
-from click2dial_agi.io.redis_writer import Pusher
 
 __all__ = ["CreatedCalls", "Refused"]
 
@@ -64,14 +63,14 @@ class CreatedCalls:
         integrator: Integrator,
         ari: ARI,
         store: CallStore,
-        writer: Pusher,
+        notifier: Notifier,
         times: Times,
     ) -> None:
         self.config = config
         self.integrator = integrator
         self.store = store
         self._ari = ari
-        self._writer = writer
+        self._notifier = notifier
         self.times = times
 
     async def create(self, request: CallRequest) -> Decision:
@@ -293,7 +292,7 @@ class CreatedCalls:
         ended = {**known, "dialstatus": dialstatus, "hangup_cause": str(int(cause))}
         ended["ended_at"] = str(int(time.time()))
         record = CallRecord.from_facts(ended, self.config)
-        await notify(self._writer, record.notification(self.integrator), self.integrator)
+        await self._notifier.notify(record.notification(self.integrator))
         await self.store.release(record.call.call_ref)
 
 

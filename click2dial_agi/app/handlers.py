@@ -15,10 +15,9 @@ from uuid import uuid4
 from click2dial_agi.agi import Action, read_variable, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
-from click2dial_agi.app.notify import notify
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import Decision, decide
-from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
@@ -27,7 +26,6 @@ from click2dial_agi.domain.transfers import decide_transfer
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession, Handler
 from click2dial_agi.io.call_store import CallStore
-from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["CallHandlers"]
@@ -41,21 +39,14 @@ _SESSIONS = {name: SESSIONS.labels(name) for name in ("outbound", "transfer", "j
 class CallHandlers:
     """Answers FastAGI sessions with the current configuration.
 
-    ``config`` and ``writers`` (by integrator name) may be replaced at any time; a session that is
-    under way keeps those it began with.  ``refusals`` is where the WebSocket edge finds the errors
-    of a refused call, None where there is no edge.
+    ``current`` may be replaced at any time; a session that is under way keeps the one it began
+    with.  ``refusals`` is where the WebSocket edge finds the errors of a refused call, None where
+    there is no edge.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        writers: Mapping[str, Pusher],
-        refusals: Refusals | None = None,
-    ) -> None:
-        self.config = config
-        self.writers = writers
+    def __init__(self, current: Snapshot, refusals: Refusals | None = None) -> None:
+        self.current = current
         self.refusals = refusals
-        self.stores: Mapping[str, CallStore] = {}
         self._handlers: Mapping[str, Handler] = {
             "outbound": self.outbound,
             "transfer": self.transfer,
@@ -79,7 +70,7 @@ class CallHandlers:
         request = read_request(asked)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
-        integrator = self.config.owner_of(request.agent)
+        integrator = self.current.config.owner_of(request.agent)
         decision = decide(request, integrator)
         answer = set_variables(_answer(decision, asked.get("dialed_at", ""), integrator))
         if decision.errors and self.refusals is not None:
@@ -98,10 +89,11 @@ class CallHandlers:
 
     def transfer(self, session: AGISession) -> None:
         """Decide on where an agent sends the client; the call stays the one that it is."""
+        config = self.current.config
         asked = facts.decode(session.environment.query)
-        call = read_call(asked, self.config)
-        decision = decide_transfer(call, asked, self.config)
-        integrator = self.config.integrator(call.integrator)
+        call = read_call(asked, config)
+        decision = decide_transfer(call, asked, config)
+        integrator = config.integrator(call.integrator)
         answer = {variables.VERDICT: variables.VERDICT_REFUSE}
         if integrator is not None and not decision.errors:
             answer = variables.describe_transfer(decision, integrator)
@@ -109,15 +101,17 @@ class CallHandlers:
 
     async def ended(self, session: AGISession) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
+        current = self.current
         known = facts.decode(session.environment.query)
-        record = CallRecord.from_facts(known, self.config)
+        record = CallRecord.from_facts(known, current.config)
         call = record.call
-        new = await self._push(record)
-        writer = self.writers.get(call.integrator)
-        redis_answers = writer is None or not writer.failing
+        new = await _notify(record, current)
+        notifier = current.notifiers.get(call.integrator)
+        store = current.stores.get(call.integrator)
+        redis_answers = notifier is None or not notifier.failing
         # While Redis is away the receipt does not wait for it once more: the reaper counts out.
-        if redis_answers and "created" in known and call.integrator in self.stores:
-            await _count_out(self.stores[call.integrator], call.call_ref)
+        if redis_answers and "created" in known and store is not None:
+            await _count_out(store, call.call_ref)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         if new:
             CALLS.labels(call.integrator, record.disposition.reason.value).inc()
@@ -132,8 +126,9 @@ class CallHandlers:
 
     async def joined(self, session: AGISession) -> None:
         """Tell of a call that was answered; both sides wait for it, unheard by each other."""
-        joined = JoinedCall.from_facts(facts.decode(session.environment.query), self.config)
-        new = await self._push(joined)
+        current = self.current
+        joined = JoinedCall.from_facts(facts.decode(session.environment.query), current.config)
+        new = await _notify(joined, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
             "%s joined: agent %s, number %s, after %d s in the queue%s",
@@ -144,18 +139,18 @@ class CallHandlers:
             "" if new else " (told before)",
         )
 
-    async def _push(self, event: CallRecord | JoinedCall) -> bool:
-        """Store the notification of a call's integrator; False if it was stored before."""
-        call = event.call
-        if not call.integrator:
-            # There is no list to push to: nobody owns the agent's extension, or the DID.
-            log.warning("%s has no integrator, so no record is kept", call.call_ref)
-            return True
-        integrator = self.config.integrator(call.integrator)
-        writer = self.writers.get(call.integrator)
-        if integrator is None or writer is None:
-            raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
-        return await notify(writer, event.notification(integrator), integrator)
+
+async def _notify(event: CallRecord | JoinedCall, current: Snapshot) -> bool:
+    """Store the notification of a call's integrator; False if it was stored before."""
+    call = event.call
+    if not call.integrator:
+        # There is no list to push to: nobody owns the agent's extension, or the DID.
+        log.warning("%s has no integrator, so no record is kept", call.call_ref)
+        return True
+    notifier = current.notifiers.get(call.integrator)
+    if notifier is None:
+        raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
+    return await notifier.notify(event.notification(notifier.integrator))
 
 
 def _log_transfer(decision: Decision) -> None:

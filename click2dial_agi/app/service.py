@@ -6,14 +6,15 @@ import signal
 from collections.abc import Callable
 
 from click2dial_agi import __version__
-from click2dial_agi.app.delivery import Deliveries
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.metrics import create_metrics
 from click2dial_agi.app.http.server import HTTPServer
+from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.app.retention import sweep_forever
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
@@ -41,12 +42,12 @@ class Service:
     ) -> None:
         self._config = config
         self._reload = reload
-        self._deliveries = Deliveries(config)
+        self._notifiers = Notifiers(config)
         self._refusals = Refusals(config.edge.redis) if config.edge else None
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
-        self._handlers = CallHandlers(config, self._deliveries.by_name, self._refusals)
+        self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         self._api = CreateCallAPI(self._agi)
         self._metrics: HTTPServer | None = None
@@ -67,7 +68,7 @@ class Service:
         self._use(self._config)
         await self._agi.start()
         draining = asyncio.create_task(
-            drain_forever(self._config.spool_path, lambda: (self._config, self._handlers.writers))
+            drain_forever(self._config.spool_path, lambda: self._handlers.current)
         )
         sweeping = asyncio.create_task(sweep_forever(lambda: self._config))
         try:
@@ -91,7 +92,7 @@ class Service:
             draining.cancel()
             sweeping.cancel()
             await asyncio.wait([draining, sweeping])
-            await self._deliveries.close()
+            await self._notifiers.close()
         log.info("stopped")
 
     def reload(self) -> None:
@@ -113,12 +114,12 @@ class Service:
         log.info("configuration reloaded")
 
     def _use(self, config: Config) -> None:
-        self._config = self._handlers.config = config
+        built = self._notifiers.build(config)
+        self._config = config
         self._agi.use(config.agi)
-        self._deliveries.use(config)
-        self._handlers.writers = self._deliveries.by_name
-        self._api.use(config, self._deliveries.by_name)
-        self._handlers.stores = self._api.stores
+        self._notifiers.use(config, built)
+        self._api.use(config, built)
+        self._handlers.current = Snapshot(config, built, self._api.stores)
 
     async def _start_metrics(self) -> None:
         if self._config.metrics is None:
@@ -127,7 +128,7 @@ class Service:
         def in_flight() -> tuple[int, int]:
             return self._agi.sessions, self._edge.connections if self._edge is not None else 0
 
-        app = create_metrics(lambda: self._config, lambda: self._deliveries.by_name, in_flight)
+        app = create_metrics(lambda: self._config, lambda: self._notifiers.by_name, in_flight)
         server = HTTPServer(app, self._config.metrics.listen, "metrics", key="listen")
         await server.start()
         self._metrics = server

@@ -1,6 +1,6 @@
 """Records as they are pushed, for those who only watch: the softphones of one integrator.
 
-Each push is published on a channel of the list's name (see :mod:`click2dial_agi.io.redis_writer`),
+Each push is published on a channel of the list's name (see :mod:`click2dial_agi.io.redis_lists`),
 so watching takes nothing from the list.  One subscription serves all listeners, and lasts while
 there are any.
 """

@@ -15,7 +15,7 @@ from redis import Redis
 from click2dial_agi.app.tail import describe, follow
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, config
 from tests.domain.examples import CALL_REF
@@ -100,7 +100,7 @@ def subscribers(client: Redis) -> int:
 
 
 async def push(redis: RedisServer) -> None:
-    writer = RedisWriter(redis.url, "left")
+    writer = RedisLists(redis.url, "left")
     acme = config(redis.url)
     await writer.push(CallRecord.from_facts(RECORD, acme).notification(acme.integrators[0]))
     await writer.close()

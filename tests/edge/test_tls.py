@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,8 @@ from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.refusals import Refusals
-from sandbox.process import require
+from tests.certificates import certificate
 from tests.edge.rig import SIP, FakeAsterisk, run, running_edge, soon
-
-
-def _certificate(directory: Path, name: str) -> dict[str, str]:
-    """Make a key and a certificate for 127.0.0.1; return the `tls` section that names them."""
-    directory.mkdir(exist_ok=True)
-    files = {"cert": str(directory / "cert.pem"), "key": str(directory / "key.pem")}
-    subprocess.run(
-        [
-            *(require("openssl", "openssl"), "req", "-x509", "-nodes", "-days", "2"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", files["key"], "-out", files["cert"]),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return files
 
 
 def _phone(edge: Edge, tls: dict[str, str]) -> connect:
@@ -53,14 +35,14 @@ async def _echoes(client: ClientConnection) -> None:
 
 def test_a_certificate_is_replaced_without_dropping_anybody(tmp_path: Path) -> None:
     async def test() -> None:
-        tls = _certificate(tmp_path / "now", "first")
+        tls = certificate(tmp_path / "now", "first")
         async with (
             FakeAsterisk(echo=True) as asterisk,
             running_edge(asterisk.url, tls=tls) as edge,
             _phone(edge, tls) as early,
         ):
             await _echoes(early)
-            _certificate(tmp_path / "now", "second")
+            certificate(tmp_path / "now", "second")
             edge.use(_config(asterisk.url, tls))
             async with _phone(edge, tls) as late:
                 await _echoes(late)
@@ -73,8 +55,8 @@ def test_a_broken_certificate_does_not_replace_a_good_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
-        tls = _certificate(tmp_path / "now", "good")
-        other = _certificate(tmp_path / "other", "other")
+        tls = certificate(tmp_path / "now", "good")
+        other = certificate(tmp_path / "other", "other")
         old = {"cert": str(tmp_path / "old.pem")}
         Path(old["cert"]).write_bytes(Path(tls["cert"]).read_bytes())
         async with FakeAsterisk(echo=True) as asterisk, running_edge(asterisk.url, tls=tls) as edge:
@@ -93,7 +75,7 @@ def test_a_broken_certificate_does_not_replace_a_good_one(
 @pytest.mark.parametrize("content", [None, "not a certificate"])
 def test_a_start_without_a_good_certificate_says_why(tmp_path: Path, content: str | None) -> None:
     async def test() -> None:
-        tls = _certificate(tmp_path, "x")
+        tls = certificate(tmp_path, "x")
         if content is None:
             Path(tls["key"]).unlink()
         else:

@@ -9,20 +9,20 @@ from typing import cast
 
 import pytest
 
-from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.io.call_store import Admission, CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_client import connect
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis_groups import Node, cluster, watched
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
 
 
 async def push_once(url: str) -> None:
-    writer, another = RedisWriter(url, "left"), RedisWriter(url, "left")
+    writer, another = RedisLists(url, "left"), RedisLists(url, "left")
     assert await asyncio.gather(*(writer.push(note(n)) for n in range(5))) == [True] * 5
     assert await asyncio.gather(*(another.push(note(n)) for n in range(6))) == [*[False] * 5, True]
     await writer.close()
@@ -54,7 +54,7 @@ async def every_user_of_redis(url: str, repeated: Sequence[str] = ()) -> None:
     feed = CDRFeed(url, LIST)
     listener = feed.listen()
     assert [await listener.next(), await listener.next()] == [("state", "away"), ("state", "live")]
-    writer = RedisWriter(url, "left")
+    writer = RedisLists(url, "left")
     await writer.push(note(100))
     while (event := await listener.next()) != ("cdr", note(100).body):
         assert event is not None
@@ -73,7 +73,7 @@ def test_sentinel_names_the_primary_and_a_failover_loses_nothing(tmp_path: Path)
 
         async def scenario() -> None:
             journal = Journal(tmp_path / "journal.db")
-            delivery = Delivery("acme", RedisWriter(group.url, "left", 0.5), journal)
+            delivery = ListQueue("acme", RedisLists(group.url, "left", 0.5), journal)
             await delivery.push(note(200))
             before = group.primary()
             before.kill()

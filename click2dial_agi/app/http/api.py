@@ -11,6 +11,7 @@ from click2dial_agi.app.http.health import Checks
 from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
 from click2dial_agi.app.lost_calls import reap_forever
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
@@ -20,7 +21,6 @@ from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
-from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.spool import Spool
 
 __all__ = ["CreateCallAPI"]
@@ -53,7 +53,7 @@ class CreateCallAPI:
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
-    def use(self, config: Config, writers: Mapping[str, Pusher]) -> None:
+    def use(self, config: Config, notifiers: Mapping[str, Notifier]) -> None:
         """Take a configuration; requests under way finish with the one they began with."""
         self._close_later(self._ari, *self.stores.values())
         self._config = config
@@ -77,7 +77,7 @@ class CreateCallAPI:
                 integrator,
                 self._ari,
                 self.stores[integrator.name],
-                writers[integrator.name],
+                notifiers[integrator.name],
                 self._times,
             )
             for integrator in config.integrators
