@@ -44,13 +44,19 @@ def serve(
     import uvloop
 
     from click2dial_agi.app.service import Service
+    from click2dial_agi.io.systemd import Systemd
 
     _configure_logging(log_level)
-    service = Service(_load(config), lambda: load_config(config), with_edge=with_edge)
+    try:
+        service = Service(
+            _load(config), lambda: load_config(config), with_edge=with_edge, systemd=Systemd()
+        )
+    except StartupError as error:
+        _fail(str(error))
     try:
         uvloop.run(service.run())
     except StartupError as error:
-        _fail(str(error))
+        _fail(str(error), 1)
 
 
 @app.command()
@@ -59,12 +65,17 @@ def edge(config: ConfigOption = DEFAULT_CONFIG, log_level: LogLevelOption = "INF
     import uvloop
 
     from click2dial_agi.app.edge_service import EdgeService
+    from click2dial_agi.io.systemd import Systemd
 
     _configure_logging(log_level)
     try:
-        uvloop.run(EdgeService(_load(config), lambda: load_config(config)).run())
+        service = EdgeService(_load(config), lambda: load_config(config), Systemd())
     except StartupError as error:
         _fail(str(error))
+    try:
+        uvloop.run(service.run())
+    except StartupError as error:
+        _fail(str(error), 1)
 
 
 @app.command()
@@ -232,6 +243,9 @@ def _load(path: Path, load: Callable[[Path], Config] = load_config) -> Config:
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    """End with one clear line and an exit code; 2 is for what trying again will not mend."""
+    """End with one clear line and an exit code; 2 is for what is written wrong.
+
+    systemd does not start us again after that one.
+    """
     print(f"click2dial-agi: {message}", file=sys.stderr)
     raise typer.Exit(code)

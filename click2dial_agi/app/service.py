@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from click2dial_agi import __version__
 from click2dial_agi.app.drain import drain_forever
@@ -15,11 +16,14 @@ from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.app.snapshot import Snapshot
+from click2dial_agi.app.starting import Starting
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.edge import Edge
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.refusals import Refusals
+from click2dial_agi.io.systemd import Systemd
 
 __all__ = ["Service"]
 
@@ -34,12 +38,23 @@ class Service:
 
     ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
     :exc:`ConfigError`, which leaves everything as it was.  ``with_edge`` False leaves the edge to
-    another process, which finds the errors of refused calls in ``edge.redis``.
+    another process, which finds the errors of refused calls in ``edge.redis``.  ``systemd`` is who
+    started us.  Raises :exc:`StartupError` for a configuration that does not fit them.
     """
 
     def __init__(
-        self, config: Config, reload: Callable[[], Config], *, with_edge: bool = True
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        with_edge: bool = True,
+        systemd: Systemd | None = None,
     ) -> None:
+        if config.edge and not with_edge and not config.edge.redis:
+            raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
+        self._systemd = systemd or Systemd({})
+        self._listeners = Listeners(self._systemd)
+        self._starting = Starting()
         self._config = config
         self._reload = reload
         self._notifiers = Notifiers(config)
@@ -56,17 +71,17 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish the sessions in flight.
 
-        Raises :exc:`StartupError` when an address cannot be had, or the edge not be reached.
+        Raises :exc:`StartupError` when FastAGI's address cannot be had.  What cannot start beside
+        it is tried again while calls are served.
         """
-        if self._config.edge and not self._edge and not self._config.edge.redis:
-            raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
         self._stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
         self._use(self._config)
-        await self._agi.start()
+        await self._agi.start(self._listeners)
+        living = asyncio.create_task(self._systemd.live())
         draining = asyncio.create_task(
             drain_forever(self._config.spool_path, lambda: self._handlers.current)
         )
@@ -74,13 +89,17 @@ class Service:
         try:
             if self._edge is not None and self._config.edge is not None:
                 raise_file_limit(self._config.edge)
-                await self._edge.start()
-            await self._api.start()
-            await self._start_metrics()
+                await self._starting.start(partial(self._edge.start, self._listeners))
+            await self._starting.start(partial(self._api.start, self._listeners))
+            await self._starting.start(self._start_metrics)
+            self._listeners.close_rest()
             self._announce()
+            self._systemd.ready()
             await self._stopping.wait()
+            self._systemd.stopping()
             log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
         finally:
+            await self._starting.stop()
             await self._api.stop()
             if self._metrics is not None:
                 await self._metrics.stop()
@@ -89,9 +108,10 @@ class Service:
                 await self._edge.stop(EDGE_GRACE)
             if self._refusals is not None:
                 await self._refusals.close()
-            draining.cancel()
-            sweeping.cancel()
-            await asyncio.wait([draining, sweeping])
+            tasks = (draining, sweeping, living)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await self._notifiers.close()
         log.info("stopped")
 
@@ -130,7 +150,7 @@ class Service:
 
         app = create_metrics(lambda: self._config, lambda: self._notifiers.by_name, in_flight)
         server = HTTPServer(app, self._config.metrics.listen, "metrics", key="listen")
-        await server.start()
+        await server.start(self._listeners)
         self._metrics = server
         log.info("metrics on http://%s/metrics", self._config.metrics.listen)
 

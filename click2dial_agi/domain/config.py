@@ -36,7 +36,7 @@ __all__ = ["AGI", "Asterisk", "Config", "Edge", "parse_config"]
 class AGI(Section):
     """Where Asterisk reaches the dialplan server, and what one session may take."""
 
-    listen: Listen = Address("127.0.0.1", 4573)
+    listen: Listen = Address("127.0.0.1", 4574)
     allow_from: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     session_timeout: Seconds = 10.0

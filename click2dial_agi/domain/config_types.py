@@ -102,7 +102,7 @@ def _listen(value: object) -> Address:
         return value
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or int(match[3]) > 65535:
-        raise ValueError("host:port, such as 127.0.0.1:4573 or [::1]:4573")
+        raise ValueError("host:port, such as 127.0.0.1:4574 or [::1]:4574")
     return Address(match[1] or match[2], int(match[3]))
 
 

@@ -17,7 +17,7 @@ from click2dial_agi.exceptions import ConfigError
 from tests.domain.examples import ACME, config, integrator
 
 RANGE = 'a range of 3-4 digit extensions, such as "1000-1999", or one extension'
-LISTEN = "host:port, such as 127.0.0.1:4573 or [::1]:4573"
+LISTEN = "host:port, such as 127.0.0.1:4574 or [::1]:4574"
 NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
 NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
@@ -59,10 +59,10 @@ def problem(made: object) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("key", "value", "path", "expected"),
     [
-        ("agi.listen", 4573, "agi.listen", LISTEN),
+        ("agi.listen", 4574, "agi.listen", LISTEN),
         ("agi.listen", "127.0.0.1", "agi.listen", LISTEN),
         ("agi.listen", "127.0.0.1:65536", "agi.listen", LISTEN),
-        ("agi.listen", "::1:4573", "agi.listen", LISTEN),
+        ("agi.listen", "::1:4574", "agi.listen", LISTEN),
         ("agi.listen", "h:1\n", "agi.listen", LISTEN),
         ("agi.allow_from", ["10.0.0.1/8"], "agi.allow_from", NETWORKS),
         ("agi.allow_from", ["here"], "agi.allow_from", NETWORKS),
@@ -263,8 +263,8 @@ def test_a_configuration_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
-        ("127.0.0.1:4573", "127.0.0.1", 4573),
-        ("[::1]:4573", "::1", 4573),
+        ("127.0.0.1:4574", "127.0.0.1", 4574),
+        ("[::1]:4574", "::1", 4574),
         ("pbx.example-1.org:0", "pbx.example-1.org", 0),
     ],
 )
@@ -379,7 +379,7 @@ def test_what_was_chosen_is_not_warned_of() -> None:
 
 def test_the_defaults_are_the_contracts() -> None:
     acme = integrator()
-    assert str(config().agi.listen) == "127.0.0.1:4573"
+    assert str(config().agi.listen) == "127.0.0.1:4574"
     assert [str(network) for network in config().agi.allow_from] == ["127.0.0.0/8", "::1/128"]
     assert acme.redis == "redis://127.0.0.1:6379/0"
     assert acme.cdr_list == "enigma:notifications:cdr"

@@ -17,10 +17,12 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.spool import Spool
 
 __all__ = ["CreateCallAPI"]
@@ -84,12 +86,19 @@ class CreateCallAPI:
             if self._ari is not None and integrator.http is not None
         }
 
-    async def start(self) -> None:
-        """Listen.  Raises :exc:`StartupError` when an address cannot be had."""
+    async def start(self, listeners: Listeners | None = None) -> None:
+        """Listen.  Raises :exc:`StartupError` when an address cannot be had.
+
+        The others are served all the same; call it again for those that are left.
+        """
+        failures: list[StartupError] = []
         for integrator in self._config.integrators:
-            if integrator.http is not None:
-                await self._listen(integrator, integrator.http)
-        if self._servers:
+            if integrator.http is not None and integrator.name not in self._servers:
+                try:
+                    await self._listen(integrator, integrator.http, listeners)
+                except StartupError as error:
+                    failures.append(error)
+        if self._servers and self._reaper is None:
             self._reaper = asyncio.create_task(
                 reap_forever(
                     lambda: list(self._calls.values()),
@@ -98,6 +107,8 @@ class CreateCallAPI:
                     self._reaped_enough,
                 )
             )
+        if failures:
+            raise StartupError("; ".join(str(error) for error in failures))
 
     async def stop(self) -> None:
         """Finish the requests under way and close everything."""
@@ -117,12 +128,14 @@ class CreateCallAPI:
         except OSError:  # the drain tells of it
             return False
 
-    async def _listen(self, integrator: Integrator, address: Address) -> None:
+    async def _listen(
+        self, integrator: Integrator, address: Address, listeners: Listeners | None
+    ) -> None:
         name, where = integrator.name, f"integrators.{integrator.name}"
         app = create_application(partial(self._calls_of, name), partial(self._checks, name))
         add_softphone(app, partial(self._softphone, name))
         server = HTTPServer(app, address, where, integrator.tls)
-        await server.start()
+        await server.start(listeners)
         self._servers[name] = server
         root = f"{'http' if integrator.tls is None else 'https'}://{address}"
         log.info("Create Call API of %s on %s", name, root)

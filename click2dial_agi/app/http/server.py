@@ -14,6 +14,7 @@ from click2dial_agi.app.http.protocol import BoundedProtocol
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.tls import reload_certificate, tls_context
 
 __all__ = ["HTTPServer"]
@@ -89,27 +90,15 @@ class HTTPServer:
         self._socket: socket.socket
         self._task: asyncio.Task[None]
 
-    async def start(self) -> None:
+    async def start(self, listeners: Listeners | None = None) -> None:
         """Listen.  Raises :exc:`StartupError` if the address or the certificate is no good."""
         if self._tls is not None:
             self._context = tls_context(self._tls, f"{self._where}.tls")
-        family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it.  asyncio would set it only for a socket of protocol IPPROTO_TCP,
-        # and an answer's body, written after its head, would wait 40 ms for the head's ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            self._socket.bind((self._listen.host, self._listen.port))
-            # uvicorn's task would do it some turns of the loop later; who is told that the server
-            # has started may connect at once.
-            self._socket.listen(_BACKLOG)
-        except OSError as error:
-            self._socket.close()
-            reason = error.strerror or error
-            raise StartupError(
-                f"{self._where}.{self._key}: cannot listen on {self._listen}: {reason}"
-            ) from error
+        # uvicorn's task would listen some turns of the loop later; who is told that the server has
+        # started may connect at once.
+        self._socket = (listeners or Listeners()).listen(
+            f"{self._where}.{self._key}", self._listen, _BACKLOG
+        )
         self._task = asyncio.create_task(self._server.serve([self._socket]))
 
     def use(self, tls: TLS | None) -> None:

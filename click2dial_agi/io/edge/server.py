@@ -18,6 +18,7 @@ from click2dial_agi.domain.sip_errors import add_headers, read_final_error
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.edge.admission import PATH, SUBPROTOCOL, Rate, Rejection, check_handshake
 from click2dial_agi.io.edge.link import AWAY, Link, close, peer
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.refusals import Refusals
 from click2dial_agi.io.tls import tls_context
 
@@ -93,37 +94,31 @@ class Edge:
         self._tls: ssl.SSLContext | None = None
         self._server: Server | None = None
 
-    async def start(self) -> None:
+    async def start(self, listeners: Listeners | None = None) -> None:
         """Listen.  Raises :exc:`StartupError` when the address or the certificate is no good."""
         config = self._config
         if config.tls is not None:
             self._tls = tls_context(config.tls, "edge.tls")
         client = type("_Client", (_Client,), {"max_connections": config.max_connections})
-        try:
-            self._server = await serve(
-                self._handle,
-                config.listen.host,
-                config.listen.port,
-                process_request=self._admit,
-                subprotocols=[_SUBPROTOCOL],
-                compression=None,
-                server_header=None,
-                open_timeout=_OPEN_TIMEOUT,
-                close_timeout=_CLOSE_TIMEOUT,
-                ping_interval=config.ping_interval,
-                ping_timeout=config.ping_timeout,
-                max_size=config.max_message_size,
-                max_queue=_MAX_QUEUE,
-                logger=_SILENT,
-                create_connection=client,
-                ssl=self._tls,
-                backlog=_BACKLOG,
-            )
-        except OSError as error:
-            reason = error.strerror or error
-            raise StartupError(
-                f"edge.listen: cannot listen on {config.listen}: {reason}"
-            ) from error
+        listener = (listeners or Listeners()).listen("edge.listen", config.listen, _BACKLOG)
+        self._server = await serve(
+            self._handle,
+            sock=listener,
+            process_request=self._admit,
+            subprotocols=[_SUBPROTOCOL],
+            compression=None,
+            server_header=None,
+            open_timeout=_OPEN_TIMEOUT,
+            close_timeout=_CLOSE_TIMEOUT,
+            ping_interval=config.ping_interval,
+            ping_timeout=config.ping_timeout,
+            max_size=config.max_message_size,
+            max_queue=_MAX_QUEUE,
+            logger=_SILENT,
+            create_connection=client,
+            ssl=self._tls,
+            backlog=_BACKLOG,
+        )
 
     @property
     def port(self) -> int:
