@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config import Edge as EdgeConfig
+from click2dial_agi.domain.config_changes import needing_restart
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.listeners import Listeners
@@ -78,6 +79,8 @@ class EdgeService:
         if config.edge is None:
             log.error("configuration not reloaded: edge: this key is required to run the edge")
             return
+        for key in needing_restart(self._config, config.edge, "edge."):
+            log.warning("%s changed; that takes a restart", key)
         self._edge.use(config.edge)
         log.info("configuration reloaded")
 

@@ -11,9 +11,11 @@ import logging
 import time
 from collections.abc import Sequence
 
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Entry, Journal
+from click2dial_agi.io.redis_checks import RedisReport
 from click2dial_agi.io.redis_lists import RedisLists
 
 __all__ = ["ListQueue"]
@@ -94,6 +96,10 @@ class ListQueue:
     async def lengths(self, names: Sequence[str]) -> list[int]:
         """Return how many notifications lie on lists.  Raises :exc:`NotificationError`."""
         return await self._lists.lengths(names)
+
+    async def examine(self, integrator: Integrator) -> RedisReport:
+        """Return what is wrong with the Redis.  Raises :exc:`NotificationError`."""
+        return await self._lists.examine(integrator)
 
     def retire(self) -> None:
         """Leave the journal to another; what is offered still goes to Redis, or into it."""

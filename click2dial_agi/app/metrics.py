@@ -40,6 +40,11 @@ class _Gauges:
         self.sessions = gauge("agi_sessions_open", "AGI sessions in flight.")
         self.edge = gauge("edge_connections", "Browsers connected through the edge.")
         self.redis_up = gauge("redis_up", "Whether the Redis answers.", "integrator")
+        self.redis_safe = gauge(
+            "redis_safe",
+            "Whether it keeps what it is given.",
+            "integrator",
+        )
         self.webhook_up = gauge("webhook_up", "Whether it took what was posted last.", "queue")
         self.list_length = gauge("list_length", "Notifications that nobody popped.", "list")
         self.waiting = gauge("journal_records", "Records in the journal.", "queue", "list")

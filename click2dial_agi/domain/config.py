@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
+from click2dial_agi.domain.config_changes import AtStart
 from click2dial_agi.domain.config_rules import foreign_caller_ids, shared_lists, shared_webhooks
 from click2dial_agi.domain.config_types import (
     HTTPURL,
@@ -36,7 +37,7 @@ __all__ = ["AGI", "Asterisk", "Config", "Edge", "parse_config"]
 class AGI(Section):
     """Where Asterisk reaches the dialplan server, and what one session may take."""
 
-    listen: Listen = Address("127.0.0.1", 4574)
+    listen: Annotated[Listen, AtStart.VALUE] = Address("127.0.0.1", 4574)
     allow_from: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     session_timeout: Seconds = 10.0
@@ -53,22 +54,22 @@ class Asterisk(Section):
 class Edge(Section):
     """The SIP-over-WebSocket proxy that adds the error headers for browsers."""
 
-    listen: Listen = Address("127.0.0.1", 8088)
+    listen: Annotated[Listen, AtStart.VALUE] = Address("127.0.0.1", 8088)
     upstream: WebSocketURL = "ws://127.0.0.1:8087/ws"
-    tls: TLS | None = None
+    tls: Annotated[TLS | None, AtStart.PRESENCE] = None
     # Where the edge finds the errors of calls that another process or host refused.  Not an
     # integrator's: one edge serves them all.
-    redis: RedisURL | None = None
+    redis: Annotated[RedisURL | None, AtStart.VALUE] = None
     origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(as_tuple)] = (SAME_HOST,)
     # Each takes two file descriptors and a thread of Asterisk's.
-    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    max_connections: Annotated[int, Field(ge=1, le=100_000), AtStart.VALUE] = 2000
     # An office shares one address and reconnects all its phones at once after an outage.
     connections_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     # An INVITE of a browser with many candidates is some 5 KB.
-    max_message_size: Annotated[int, Field(ge=4096, le=1_048_576)] = 65_536
+    max_message_size: Annotated[int, Field(ge=4096, le=1_048_576), AtStart.VALUE] = 65_536
     # Below the minute after which home routers and proxies forget a silent connection.
-    ping_interval: Seconds = 30.0
-    ping_timeout: Seconds = 20.0
+    ping_interval: Annotated[Seconds, AtStart.VALUE] = 30.0
+    ping_timeout: Annotated[Seconds, AtStart.VALUE] = 20.0
     # Asterisk's default maximum_expiration: who sent nothing for so long is not registered.
     idle_timeout: Annotated[float, Field(gt=0, le=86_400)] = 7200.0
     stall_timeout: Seconds = 10.0
@@ -85,9 +86,9 @@ class Config(Section):
 
     agi: AGI = Field(default_factory=AGI)
     asterisk: Asterisk | None = None
-    edge: Edge | None = None
+    edge: Annotated[Edge | None, AtStart.PRESENCE] = None
     metrics: Metrics | None = None
-    spool_dir: AbsolutePath = Path("/var/spool/click2dial")
+    spool_dir: Annotated[AbsolutePath, AtStart.VALUE] = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
     recordings_dir: AbsolutePath = Path("/var/spool/click2dial/recordings")
     # Of each queue: of an integrator's lists, of each webhook.  About 1 KB of disk each.

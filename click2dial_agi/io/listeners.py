@@ -7,6 +7,7 @@ it: a restart refuses nobody.  The addresses are the configuration's alone; syst
 import contextlib
 import logging
 import socket
+from weakref import WeakSet
 
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.exceptions import StartupError
@@ -24,6 +25,8 @@ class Listeners:
     def __init__(self, systemd: Systemd | None = None) -> None:
         self._systemd = systemd
         self._kept = systemd.take() if systemd is not None else {}
+        self._given: dict[str, socket.socket] = {}
+        self._all: WeakSet[socket.socket] = WeakSet()
 
     def listen(self, key: str, address: Address, backlog: int) -> socket.socket:
         """Return a socket that listens on ``address``, non-blocking.
@@ -33,20 +36,44 @@ class Listeners:
         """
         kept = self._kept.pop(key, None)
         if kept is not None and _is_at(kept, address):
+            self._given[key] = kept
+            self._all.add(kept)
             return _ready(kept, backlog)
         if kept is not None:  # the address was changed
             self._close(key, kept)
         try:
-            made = _bound(address)
+            made = self._another(address) or _bound(address)
         except OSError as error:
             if (holder := self._let_go_of(address)) is None:
                 raise _cannot(key, address, error) from error
             log.info("%s: %s was kept for %s", key, address, holder)
             made = self._again(key, address)
         made = _ready(made, backlog)
-        if self._systemd is not None:
-            self._systemd.keep(key, made)
+        self.release(key)  # of what it had at another address
+        self.reinstate(key, made)
         return made
+
+    def release(self, key: str) -> None:
+        """Have nothing kept for a key any more; its socket is closed by whoever has it."""
+        if self._given.pop(key, None) is not None and self._systemd is not None:
+            self._systemd.forget(key)
+
+    def reinstate(self, key: str, listener: socket.socket) -> None:
+        """Have a listener kept for a key."""
+        self._given[key] = listener
+        self._all.add(listener)
+        if self._systemd is not None:
+            self._systemd.keep(key, listener)
+
+    def _another(self, address: Address) -> socket.socket | None:
+        """Return a second handle of a socket of ours at this address, None if there is none.
+
+        Two listeners may change places in one reload; each connection is one's or the other's.
+        """
+        for given in self._all:
+            if given.fileno() >= 0 and address.port and _is_at(given, address):
+                return given.dup()
+        return None
 
     def close_rest(self) -> None:
         """Close what was kept and no listener asked for: it is not configured any more."""

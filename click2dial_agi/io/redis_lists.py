@@ -7,9 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io import redis_checks
+from click2dial_agi.io.redis_checks import RedisReport
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
 __all__ = ["RedisLists", "pushed_key"]
@@ -113,6 +116,15 @@ class RedisLists:
                 return [await self._redis.llen(name) for name in names]
         except REDIS_ERRORS as error:
             raise NotificationError(f"Redis: {self._place}: {error}") from error
+
+    async def examine(self, integrator: Integrator) -> RedisReport:
+        """Return what is wrong with this Redis.  Raises :exc:`NotificationError`."""
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                return await redis_checks.examine(self._redis, integrator)
+        except REDIS_ERRORS as error:
+            reason = str(error) or "no answer in time"
+            raise NotificationError(f"Redis: {self._place}: {reason}") from error
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import Any
 
 import pytest
 
@@ -29,14 +30,18 @@ def config(agi: int, **sections: object) -> Config:
 
 
 @pytest.mark.case("O2")
-@pytest.mark.parametrize("section", ["metrics", "edge"])
+@pytest.mark.parametrize("section", ["metrics", "edge", "http"])
 def test_calls_are_served_while_a_port_is_taken(
     section: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("click2dial_agi.app.starting._EVERY", 0.05)
     caplog.set_level("INFO", "click2dial_agi")
     port, taken = ports.free_port(), ports.free_port()
-    made = config(port, **{section: {"listen": f"127.0.0.1:{taken}"}})
+    where: dict[str, Any] = {section: {"listen": f"127.0.0.1:{taken}"}}
+    if section == "http":
+        acme = {**ACME, "redis": "redis://127.0.0.1:1/0", "http": f"127.0.0.1:{taken}"}
+        where = {"integrators": [acme], "asterisk": {"ari_password": "s3cret"}}
+    made = config(port, **where)
 
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", taken)):
@@ -50,7 +55,32 @@ def test_calls_are_served_while_a_port_is_taken(
             await task
 
     run(scenario())
-    assert f"{section}.listen: cannot listen on 127.0.0.1:{taken}" in caplog.text
+    key = "integrators.acme.http" if section == "http" else f"{section}.listen"
+    assert f"{key}: cannot listen on 127.0.0.1:{taken}" in caplog.text
+
+
+@pytest.mark.case("O2")
+@pytest.mark.case("O16")
+def test_fastagis_own_port_is_waited_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click2dial_agi.app.starting._EVERY", 0.05)
+    caplog.set_level("INFO", "click2dial_agi")
+    taken = ports.free_port()
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", taken)):
+            task = asyncio.create_task(Service(config(taken), lambda: config(taken)).run())
+            await eventually(lambda: "agi.listen: cannot listen" in caplog.text)
+            await eventually(lambda: "click2dial-agi " in caplog.text)
+            assert "FastAGI on" not in caplog.text
+        await eventually(lambda: f"FastAGI on 127.0.0.1:{taken}" in caplog.text)
+        assert await verdict(taken) == "dial"
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    run(scenario())
 
 
 def test_it_goes_on_trying_and_says_so_now_and_then(caplog: pytest.LogCaptureFixture) -> None:

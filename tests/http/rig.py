@@ -63,7 +63,7 @@ class API:
 
     async def reap(self, lost_after: float = 0.0) -> None:
         """Look for lost calls, now, among those that are older than so many seconds."""
-        for calls in self.api._calls.values():
+        for calls in self.api._now.calls.values():
             usual, calls.times = calls.times, replace(calls.times, lost_after=lost_after)
             await calls.reap()
             calls.times = usual
@@ -88,7 +88,7 @@ class API:
                 ],
             }
         )
-        self.api.use(config, notifiers)
+        self.api.use(self.api.build(config, notifiers))
 
 
 @contextlib.asynccontextmanager
@@ -111,7 +111,7 @@ async def serve(
     }
     config, notifiers = _parse(document)
     api = CreateCallAPI(cast(AGIServer, _Listening()), times)
-    api.use(config, notifiers)
+    api.use(api.build(config, notifiers))
     await api.start()
     try:
         base_url = f"http://127.0.0.1:{port}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from click2dial_agi.app.http.errors import add_error_handlers
 from click2dial_agi.app.metrics import GAUGES, REGISTRY
 from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.webhooks import shown_queue
 from click2dial_agi.exceptions import NotificationError
@@ -20,8 +21,7 @@ __all__ = ["create_metrics"]
 
 
 def create_metrics(
-    config: Callable[[], Config],
-    notifiers: Callable[[], Mapping[str, Notifier]],
+    current: Callable[[], Snapshot],
     in_flight: Callable[[], tuple[int, int]],
 ) -> FastAPI:
     """Return the application; ``in_flight`` tells AGI sessions and browsers' connections."""
@@ -38,8 +38,8 @@ def create_metrics(
             GAUGES.redis_up.clear()
             GAUGES.list_length.clear()
             GAUGES.webhook_up.clear()
-            await asyncio.gather(*(_look_at_lists(one) for one in notifiers().values()))
-            text = await asyncio.to_thread(_look_at_disk, config())
+            await asyncio.gather(*(_look_at_lists(one) for one in current().notifiers.values()))
+            text = await asyncio.to_thread(_look_at_disk, current().config)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -90,8 +90,16 @@ class HTTPServer:
         self._socket: socket.socket
         self._task: asyncio.Task[None]
 
-    async def start(self, listeners: Listeners | None = None) -> None:
-        """Listen.  Raises :exc:`StartupError` if the address or the certificate is no good."""
+    @property
+    def listener(self) -> socket.socket:
+        """The socket that it listens on."""
+        return self._socket
+
+    def bind(self, listeners: Listeners | None = None) -> None:
+        """Take the address; who connects waits until :meth:`run`.
+
+        Raises :exc:`StartupError` if the address or the certificate is no good.
+        """
         if self._tls is not None:
             self._context = tls_context(self._tls, f"{self._where}.tls")
         # uvicorn's task would listen some turns of the loop later; who is told that the server has
@@ -99,13 +107,28 @@ class HTTPServer:
         self._socket = (listeners or Listeners()).listen(
             f"{self._where}.{self._key}", self._listen, _BACKLOG
         )
+
+    def run(self) -> None:
+        """Serve at the address that :meth:`bind` took."""
         self._task = asyncio.create_task(self._server.serve([self._socket]))
+
+    async def start(self, listeners: Listeners | None = None) -> None:
+        """Take the address and serve.  Raises :exc:`StartupError` as :meth:`bind`."""
+        self.bind(listeners)
+        self.run()
+
+    def check(self, tls: TLS | None) -> None:
+        """Raise :exc:`StartupError` if :meth:`use` could not use a certificate."""
+        if tls is not None:
+            tls_context(tls, f"{self._where}.tls")
+
+    def close(self) -> None:
+        """Give up an address that was taken and is not served."""
+        self._socket.close()
 
     def use(self, tls: TLS | None) -> None:
         """Read the certificate again; no connection is dropped."""
-        if (tls is None) != (self._context is None):
-            log.warning("%s.tls was added or taken out; that takes a restart", self._where)
-        elif tls is not None and self._context is not None:
+        if tls is not None and self._context is not None:
             try:
                 reload_certificate(self._context, tls, f"{self._where}.tls")
             except (StartupError, OSError) as error:

@@ -56,17 +56,6 @@ _BACKLOG = 1024  # phones come back all at once after an outage
 # have left errors for it.
 _REFUSED = 484
 
-# What is read when the edge starts, and only then; the rest of its section is read anew for each
-# connection.
-_AT_START = (
-    "listen",
-    "redis",
-    "max_connections",
-    "max_message_size",
-    "ping_interval",
-    "ping_timeout",
-)
-
 
 class _Client(ServerConnection):
     """A connection that is counted from its first byte, before any handshake."""
@@ -142,11 +131,6 @@ class Edge:
 
     def use(self, config: EdgeConfig) -> None:
         """Take a new configuration and read the certificate again; no connection is dropped."""
-        changed = [n for n in _AT_START if getattr(config, n) != getattr(self._config, n)]
-        if (config.tls is None) != (self._tls is None):
-            changed.append("tls")
-        for name in changed:
-            log.warning("edge.%s changed; that takes a restart", name)
         if config.tls is not None and self._tls is not None:
             try:
                 tls_context(
