@@ -1,5 +1,6 @@
 """The command line: ``click2dial-agi`` and its commands."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -228,6 +229,8 @@ def main() -> None:
 def _configure_logging(level: str) -> None:
     from click2dial_agi.app.logs import configure_logging
 
+    # Whoever started us: what is written holds personal data, and is for our user and group alone.
+    os.umask(os.umask(0o027) | 0o027)
     if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
     configure_logging(level.upper())

@@ -16,10 +16,10 @@ from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.doors import Door, HTTPDoors
 from click2dial_agi.app.http.metrics import create_metrics
 from click2dial_agi.app.notifiers import Notifiers
-from click2dial_agi.app.redis_watch import RedisWatch
 from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.app.starting import Starting
+from click2dial_agi.app.watch import Watch
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_changes import needing_restart
 from click2dial_agi.exceptions import ConfigError, StartupError
@@ -112,7 +112,7 @@ class Service:
         _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
         _beside(ladder, sweep_forever(lambda: self.current.config))
         _beside(ladder, self._systemd.live())
-        _beside(ladder, RedisWatch(lambda: self.current).run())
+        _beside(ladder, Watch(lambda: self.current).run())
         if self._refusals is not None:
             ladder.push_async_callback(self._refusals.close)
         if self._edge is not None and config.edge is not None:

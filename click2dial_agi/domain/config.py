@@ -4,6 +4,7 @@
 what it holds.
 """
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -237,6 +238,9 @@ def parse_config(document: object) -> Config:
         raise raised from None
 
 
+# What a mistyped key looks like, and passwords do not.
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
 # Where pydantic would say it in Python's words.
 _MESSAGES = {
     "dict_type": "a mapping",
@@ -254,6 +258,8 @@ def _problem(details: Any) -> tuple[str, str]:
         if key != "[key]":  # pydantic's mark for "the key itself", which the path names already
             path += f"[{key}]" if isinstance(key, int) else f".{key}"
     kind = details["type"]
+    if kind == "extra_forbidden" and not _KEY.fullmatch(str(details["loc"][-1])):
+        path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
     message = _MESSAGES.get(kind, details["msg"])
     if kind == "value_error":
         message = str(details["ctx"]["error"])

@@ -27,6 +27,9 @@ _SECRET_KEYS = ("ari_password", "ami_password", "api_keys", "redis", "secret", "
 _DOORS = ("agi", "asterisk", "edge", "metrics")
 _INTEGRATORS_DOORS = ("http", "tls", "softphone", "softphone_ws", "api_keys", "allow_from")
 
+# What a mistyped key looks like, and passwords do not.
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
 # What the library makes of `2026-13-45`, `!!int x`, `!!bool x`, `!!timestamp x` and the like.
 _NOT_WHAT_IT_SAYS = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
 
@@ -105,7 +108,8 @@ class _Loader(yaml.SafeLoader):
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             line = node.start_mark.line + 1
-            raise ConfigError(str(twice), f"once in the mapping that starts at line {line}")
+            shown = twice if _KEY.fullmatch(twice) else "each key"
+            raise ConfigError(shown, f"once in the mapping that starts at line {line}")
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

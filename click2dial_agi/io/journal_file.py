@@ -110,6 +110,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(
         path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
     )
+    database.text_factory = _text
     try:
         _use_wal(database)
         database.execute("PRAGMA synchronous = FULL")
@@ -130,7 +131,11 @@ def add(database: sqlite3.Connection, queue: str, notification: Notification) ->
 def oldest(database: sqlite3.Connection, queue: str, limit: int, after: int) -> list[Entry]:
     """Return a queue's oldest entries with a number beyond ``after``."""
     rows = database.execute(_OLDEST, (queue, after, limit))
-    return [Entry(number, Notification(*rest), since) for number, since, *rest in rows]
+    # Of a damaged page that SQLite could not tell from a good one, any column is of any type.
+    return [
+        Entry(number, Notification(*map(str, rest)), since if isinstance(since, float) else 0.0)
+        for number, since, *rest in rows
+    ]
 
 
 def drop(database: sqlite3.Connection, queue: str, number: int) -> int:
@@ -172,6 +177,7 @@ def read_waiting(path: Path) -> list[Waiting]:
         return []
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.text_factory = _text
             return waiting(database)
     except sqlite3.Error as error:
         raise NotificationError(f"journal: {path}: {error}") from error
@@ -190,6 +196,7 @@ def read_out(damaged: Path, database: sqlite3.Connection) -> int:
     """Copy records from a damaged database as far as it can be read; return how many."""
     saved = 0
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(damaged)) as source:
+        source.text_factory = _text
         for row in source.execute(_ALL):
             saved += database.execute(_INSERT, row).rowcount
     return saved
@@ -211,6 +218,11 @@ def is_damaged(error: sqlite3.Error) -> bool:
 def is_transient(error: Exception) -> bool:
     """Tell whether the same connection may do better later."""
     return isinstance(error, sqlite3.Error) and _primary_code(error) in _TRANSIENT
+
+
+def _text(data: bytes) -> str:
+    """Read a text of the database, whatever a damaged disk made of it."""
+    return data.decode("utf-8", "replace")
 
 
 def _use_wal(database: sqlite3.Connection) -> None:

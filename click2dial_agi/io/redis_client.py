@@ -1,9 +1,11 @@
 """Clients of Redis by URL: one server, the primary that a Sentinel names, or a cluster."""
 
 import random
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -12,7 +14,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from click2dial_agi.domain.redis_url import RedisKind, RedisPlace, parse_redis_url
 
-__all__ = ["REDIS_ERRORS", "connect", "subscriber"]
+__all__ = ["REDIS_ERRORS", "connect", "messages", "subscriber"]
 
 # What a Redis that is away, or that refuses, makes of a command.  A cluster of which no node
 # answers is none of redis-py's RedisErrors; TimeoutError is an OSError.
@@ -65,6 +67,25 @@ def subscriber(url: str, timeout: float | None = None) -> Redis:
         "encoding_errors": "replace",  # anybody may publish on a channel
     }
     return _one(parse_redis_url(url), options)
+
+
+async def messages(subscription: PubSub, silence: float) -> AsyncIterator[dict[str, Any]]:
+    """Yield what arrives on a subscription.
+
+    After ``silence`` seconds without anything the connection is asked whether it still works; it
+    may have died without a word.  Raises TimeoutError after twice that.
+    """
+    asked = False
+    while True:
+        message: dict[str, Any] | None = await subscription.get_message(timeout=silence)
+        if message is not None:
+            asked = False
+            yield message
+        elif asked:
+            raise TimeoutError(f"silent for {2 * silence:g} s")
+        else:
+            await subscription.ping()
+            asked = True
 
 
 def _one(place: RedisPlace, options: dict[str, Any]) -> Redis:

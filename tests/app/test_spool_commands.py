@@ -221,6 +221,16 @@ def test_as_root_it_leaves_nothing_that_the_server_cannot_write(redis: RedisServ
         assert set(owners.values()) == {65534}
 
 
+@pytest.mark.case("O13")
+def test_what_it_writes_is_for_its_user_and_group_alone(spool_dir: Path) -> None:
+    before = os.umask(0)
+    try:
+        command("spool", "--config", configure(spool_dir, AWAY))
+    finally:
+        set_by_it = os.umask(before)
+    assert set_by_it == 0o027
+
+
 def test_the_path_unit_watches_what_the_dialplan_writes() -> None:
     units = configparser.ConfigParser(strict=False, interpolation=None)
     units.optionxform = str  # type: ignore[assignment,method-assign]

@@ -97,7 +97,7 @@ async def serve(
     ari: FakeARI,
     *others: Mapping[str, Any],
     times: Times = QUICK,
-    spool_dir: str = "/nonexistent",
+    spool_dir: str = "/tmp",
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME."""

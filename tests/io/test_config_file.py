@@ -159,6 +159,8 @@ def test_a_secret_is_not_shown_in_the_error(path: Path) -> None:
         "ari_password: hunter2\0",
         "<<: hunter2",
         "[hunter2]: x",
+        "hunter2:",
+        "hunter2: 1\n  hunter2: 2",
     ],
 )
 def test_a_mistake_in_the_line_of_a_password_does_not_show_it(path: Path, line: str) -> None:
@@ -169,10 +171,10 @@ def test_a_mistake_in_the_line_of_a_password_does_not_show_it(path: Path, line: 
 
 @pytest.mark.case("A11")
 def test_what_is_wrong_is_told_with_its_line(path: Path) -> None:
-    path.write_text(f"agi:\n  listen: nowhere\n  listen2: x\n{GOOD}")
+    path.write_text(f"agi:\n  listen: nowhere\n  listening: x\n{GOOD}")
     with pytest.raises(ConfigError, match=r"agi\.listen: host:port, .* \(line 2\)") as raised:
         load_config(path, {})
-    assert raised.value.__notes__ == ["agi.listen2: unknown key (line 3)"]
+    assert raised.value.__notes__ == ["agi.listening: unknown key (line 3)"]
 
 
 @pytest.mark.case("O4")

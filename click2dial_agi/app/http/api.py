@@ -15,8 +15,8 @@ from click2dial_agi.app.http.health import Checks
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
 from click2dial_agi.app.lost_calls import reap_forever
 from click2dial_agi.app.notify import Notifier
-from click2dial_agi.app.redis_watch import check_redis
 from click2dial_agi.app.times import Times
+from click2dial_agi.app.watch import check_redis, check_spool
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
@@ -187,10 +187,11 @@ class CreateCallAPI:
             raise RuntimeError("taken out of the configuration")
 
         state = self._now
+        spool = partial(check_spool, state.config)
         if name not in state.calls or state.ari is None:
-            return {"redis": gone, "ari": gone, "agi": agi}
+            return {"redis": gone, "ari": gone, "agi": agi, "spool": spool}
         redis = partial(check_redis, state.notifiers[name])
-        return {"redis": redis, "ari": state.ari.ping, "agi": agi}
+        return {"redis": redis, "ari": state.ari.ping, "agi": agi, "spool": spool}
 
     def _close_later(self, *clients: ARI | CallStore | None) -> None:
         async def close(client: ARI | CallStore) -> None:

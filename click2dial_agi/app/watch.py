@@ -1,4 +1,4 @@
-"""Looks at every integrator's Redis: what would lose records is told before it does.
+"""Looks at every integrator's Redis and at the spool: what would lose records is told before.
 
 At the start, when a Redis is back, and every half minute; what lasts is told again every five
 minutes.  ``/readyz`` asks for itself.
@@ -13,11 +13,13 @@ from itertools import combinations
 from click2dial_agi.app.metrics import GAUGES
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.snapshot import Snapshot
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_checks import RedisReport
+from click2dial_agi.io.spool_checks import examine_spool, spool_failure
 
-__all__ = ["RedisWatch", "check_redis"]
+__all__ = ["Watch", "check_redis", "check_spool"]
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +35,14 @@ async def check_redis(notifier: Notifier) -> None:
         raise NotificationError("; ".join(report.findings))
 
 
-class RedisWatch:
-    """Tells of what is wrong with the Redis of each integrator, as long as it is."""
+async def check_spool(config: Config) -> None:
+    """Raise :exc:`NotificationError`, with what is wrong, if nothing can be kept on disk."""
+    if failure := await asyncio.to_thread(spool_failure, config.spool_dir):
+        raise NotificationError(failure)
+
+
+class Watch:
+    """Tells of what is wrong where records are kept, as long as it is."""
 
     def __init__(self, current: Callable[[], Snapshot]) -> None:
         self._current = current
@@ -44,40 +52,45 @@ class RedisWatch:
         """Look, now and again, until cancelled."""
         looked_at, failing = -_EVERY, set[str]()
         while True:
-            notifiers = self._current().notifiers
-            failed = {name for name, one in notifiers.items() if one.failing}
+            current = self._current()
+            failed = {name for name, one in current.notifiers.items() if one.failing}
             back, failing = failing - failed, failed
             now = time.monotonic()
             if back or now - looked_at >= _EVERY:
                 looked_at = now
                 try:
-                    await self.look(notifiers)
+                    await self.look(current)
                 except Exception:  # a defect of ours must not end the looking
-                    log.exception("looking at Redis")
+                    log.exception("looking at Redis and the spool")
             await asyncio.sleep(_TICK)
 
-    async def look(self, notifiers: Mapping[str, Notifier]) -> None:
+    async def look(self, current: Snapshot) -> None:
         """Look once at each, and tell what is new, what lasts and what is over."""
+        notifiers = current.notifiers
         names = list(notifiers)
         reports = await asyncio.gather(*(_report(notifiers[name]) for name in names))
         by_name = dict(zip(names, reports, strict=True))
-        found = {(name, text) for name, one in by_name.items() for text in one.findings}
-        found |= set(_shared(notifiers, by_name))
+        wrong = {(name, text) for name, one in by_name.items() for text in one.findings}
+        wrong |= set(_shared(notifiers, by_name))
         for name in names:
-            GAUGES.redis_safe.labels(name).set(not any(whose == name for whose, _ in found))
-        self._tell(found, notifiers)
+            GAUGES.redis_safe.labels(name).set(not any(whose == name for whose, _ in wrong))
+        found = {
+            (f"Redis of {name} ({parse_redis_url(notifiers[name].integrator.redis)})", text)
+            for name, text in wrong
+        }
+        spool = await asyncio.to_thread(examine_spool, current.config.spool_dir)
+        self._tell(found | {("spool_dir", text) for text in spool})
 
-    def _tell(self, found: set[tuple[str, str]], notifiers: Mapping[str, Notifier]) -> None:
+    def _tell(self, found: set[tuple[str, str]]) -> None:
         now = time.monotonic()
-        for name, text in sorted(found):
-            told = self._told.get((name, text))
+        for where, text in sorted(found):
+            told = self._told.get((where, text))
             if told is None or now - told >= _TELL_AGAIN:
-                self._told[name, text] = now
-                place = parse_redis_url(notifiers[name].integrator.redis)
-                log.error("Redis of %s (%s): %s", name, place, text)
-        for name, text in set(self._told) - found:
-            del self._told[name, text]
-            log.warning("Redis of %s: no longer: %s", name, text)
+                self._told[where, text] = now
+                log.error("%s: %s", where, text)
+        for where, text in set(self._told) - found:
+            del self._told[where, text]
+            log.warning("%s: no longer: %s", where, text)
 
 
 async def _report(notifier: Notifier) -> RedisReport:
