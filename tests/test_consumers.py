@@ -76,6 +76,10 @@ def test_a_connection_that_dies_without_a_fin_is_given_up(
         client.lpush(LIST, notification(0))
         until(lambda: output().count("\n") == 1, 20, "the first")
         proxy.swallow()
+        if (
+            name == "simple.py"
+        ):  # what a pop under way takes now is lost, which is why there is safe
+            until(lambda: not client.info("clients")["blocked_clients"], 20, "the end of its pop")
         client.lpush(LIST, notification(1))
         until(lambda: output().count("\n") >= 2, 30, "the next, over another connection")
         client.lpush(LIST, notification(2))
