@@ -75,6 +75,7 @@ def test_a_connection_that_dies_without_a_fin_is_given_up(
     ):
         client.lpush(LIST, notification(0))
         until(lambda: output().count("\n") == 1, 20, "the first")
+        until(lambda: client.llen(TAKEN) == 0, 20, "its acknowledgement")
         proxy.swallow()
         if (
             name == "simple.py"
