@@ -77,9 +77,7 @@ def test_a_connection_that_dies_without_a_fin_is_given_up(
         until(lambda: output().count("\n") == 1, 20, "the first")
         until(lambda: client.llen(TAKEN) == 0, 20, "its acknowledgement")
         proxy.swallow()
-        if (
-            name == "simple.py"
-        ):  # what a pop under way takes now is lost, which is why there is safe
+        if name == "simple.py":  # what a pop under way takes now is lost: hence the safe one
             until(lambda: not client.info("clients")["blocked_clients"], 20, "the end of its pop")
         client.lpush(LIST, notification(1))
         until(lambda: output().count("\n") >= 2, 30, "the next, over another connection")
