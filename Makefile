@@ -13,7 +13,7 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test chaos fuzz lint bench sandbox softphone browser redis clean help
+.PHONY: demo test chaos fuzz lint bench sandbox softphone browser machine redis clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
@@ -29,7 +29,7 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
-test: sandbox redis softphone browser
+test: sandbox redis softphone browser machine
 	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis
@@ -67,6 +67,10 @@ redis:
 # What only the tests in a browser need.
 browser: $(LIBRARIES)
 	@sh sandbox/apt-packages.sh chromium
+
+# What only the tests on a whole machine need.
+machine:
+	@sh sandbox/apt-packages.sh slirp4netns ip systemd-analyze
 
 $(LIBRARIES): tests/browser/package-lock.json
 	@sh sandbox/apt-packages.sh npm

@@ -22,12 +22,13 @@ from redis import Redis
 
 from bench import yardstick
 from bench.agi import ENDED
-from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.service import Service
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.io.config_file import load_config
 from click2dial_agi.io.journal import Journal
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.process import Process, until
 from sandbox.redis import LocalRedis
 from sandbox.server import Server
@@ -104,7 +105,7 @@ def outage(where: Path, redis: LocalRedis) -> None:
 
 async def _outage(path: Path, redis: LocalRedis) -> tuple[float, float]:
     journal = Journal(path)
-    delivery = Delivery("acme", RedisWriter(redis.url, "left"), journal)
+    delivery = ListQueue("acme", RedisLists(redis.url, "left"), journal)
     notes = [Notification(LIST, str(UUID(int=n)), f"{n} {ENDED}") for n in range(RECORDS)]
     waiting = iter(notes)
 
@@ -133,29 +134,35 @@ async def _outage(path: Path, redis: LocalRedis) -> tuple[float, float]:
 
 
 def serve_without_journal(config: Path) -> None:
-    """Serve with the writers alone, as the service did before there was a journal."""
+    """Serve with the lists alone, as the service did before there was a journal."""
     import uvloop
 
     from click2dial_agi.app import service
     from click2dial_agi.app.logs import configure_logging
 
-    class Writers:
+    class StraightToRedis:
         def __init__(self, *_: object) -> None:
-            self.by_name: Mapping[str, RedisWriter] = {}
+            self.by_name: Mapping[str, Notifier] = {}
 
-        def use(self, config: service.Config) -> None:
-            self.by_name = {
-                one.name: RedisWriter(one.redis, one.push) for one in config.integrators
+        def build(self, config: service.Config) -> Mapping[str, Notifier]:
+            return {
+                one.name: Notifier(one, RedisLists(one.redis, one.push))
+                for one in config.integrators
             }
 
+        def use(self, _: service.Config, built: Mapping[str, Notifier]) -> None:
+            self.by_name = built
+
         async def close(self) -> None:
-            await asyncio.gather(*(writer.close() for writer in self.by_name.values()))
+            for one in self.by_name.values():
+                assert isinstance(one.lists, RedisLists)
+                await one.lists.close()
 
     async def no_drain(*_: object) -> None:
         await asyncio.Event().wait()
 
     configure_logging("INFO")
-    service.__dict__.update(Deliveries=Writers, drain_forever=no_drain)
+    service.__dict__.update(Notifiers=StraightToRedis, drain_forever=no_drain)
     loaded = load_config(config)
     uvloop.run(Service(loaded, lambda: loaded).run())
 

@@ -15,10 +15,12 @@
     * :exc:`MalformedFacts`: what a channel or a spool file says of a call cannot be read
     * :exc:`ConfigError`: the configuration file, and where in it
     * :exc:`NotificationError`: a record could not be handed to Redis
+        * :exc:`QueueFull`: its queue on disk holds as many as it may
     * :exc:`PBXUnreachable`: Asterisk's REST interface does not answer as it should
         * :exc:`PBXUnanswered`: it was asked and gave no answer, so it may have done it
     * :exc:`CallNotCreated`: the REST API, as the command line met it, has no call to follow
     * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
+        * :exc:`ListenError`: an address cannot be had now; it may be later
 
 Bytes from a peer raise :exc:`ProtocolError` and nothing else.
 """
@@ -31,6 +33,7 @@ __all__ = [
     "DeadChannel",
     "InvalidCommand",
     "LimitExceeded",
+    "ListenError",
     "MalformedEnvironment",
     "MalformedFacts",
     "MalformedReply",
@@ -38,6 +41,7 @@ __all__ = [
     "PBXUnanswered",
     "PBXUnreachable",
     "ProtocolError",
+    "QueueFull",
     "SessionClosed",
     "StartupError",
     "UnexpectedData",
@@ -120,16 +124,24 @@ class MalformedFacts(Click2DialError):
 
 
 class ConfigError(Click2DialError):
-    """The configuration is wrong at ``path`` (dotted keys); ``expected`` says what belongs."""
+    """The configuration is wrong at ``path`` (dotted keys); ``expected`` says what belongs.
 
-    def __init__(self, path: str, expected: str) -> None:
+    ``line`` is the key's in the file, None where it has none.
+    """
+
+    def __init__(self, path: str, expected: str, line: int | None = None) -> None:
         self.path = path
         self.expected = expected
-        super().__init__(f"{path}: {expected}")
+        self.line = line
+        super().__init__(f"{path}: {expected}{f' (line {line})' if line else ''}")
 
 
 class NotificationError(Click2DialError):
     """A notification was not stored; it may be offered again."""
+
+
+class QueueFull(NotificationError):
+    """A queue in the journal holds as many notifications as it may (``journal_max_records``)."""
 
 
 class PBXUnreachable(Click2DialError):
@@ -146,3 +158,7 @@ class CallNotCreated(Click2DialError):
 
 class StartupError(Click2DialError):
     """The service cannot start; the message is one line for the operator."""
+
+
+class ListenError(StartupError):
+    """An address cannot be listened on now: taken, or not there yet.  It may be later."""

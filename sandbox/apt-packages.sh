@@ -8,6 +8,8 @@ if [ $# -gt 0 ]; then
 	for program; do
 		case $program in
 		gcc) need gcc "gcc libc6-dev python3-dev" ;;
+		ip) need ip iproute2 ;;
+		systemd-analyze) need systemd-analyze systemd ;;
 		*) need "$program" "$program" ;;
 		esac
 	done

@@ -46,7 +46,7 @@ class Asterisk:
         tree: Path,
         *,
         include: Path | None = None,
-        c2d_agi: str = "agi://127.0.0.1:4573",
+        c2d_agi: str = "agi://127.0.0.1:4574",
         extra_extensions: str = "",
         extra_pjsip: str = "",
         queues: str = "",

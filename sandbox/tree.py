@@ -43,6 +43,12 @@ def redis_tree() -> Path:
     )
 
 
+def machine_tree() -> Path:
+    """Return a tree that boots: systemd, and Asterisk as Debian configures it."""
+    packages = ("systemd", "systemd-sysv", "dbus", "asterisk", "asterisk-core-sounds-en-gsm")
+    return _cached(f"machine-{RECIPE}", lambda where: _debootstrap(where, "sid", packages), _trim)
+
+
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold a lock that other processes respect; it ends with the process, however that ends."""

@@ -1,6 +1,8 @@
 """The command line: ``click2dial-agi`` and its commands."""
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -9,7 +11,7 @@ import typer
 from click2dial_agi import __version__
 from click2dial_agi.domain.config import Config
 from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
-from click2dial_agi.io.config_file import load_config
+from click2dial_agi.io.config_file import load_config, load_destinations
 
 __all__ = ["main"]
 
@@ -43,13 +45,19 @@ def serve(
     import uvloop
 
     from click2dial_agi.app.service import Service
+    from click2dial_agi.io.systemd import Systemd
 
     _configure_logging(log_level)
-    service = Service(_load(config), lambda: load_config(config), with_edge=with_edge)
+    try:
+        service = Service(
+            _load(config), lambda: load_config(config), with_edge=with_edge, systemd=Systemd()
+        )
+    except StartupError as error:
+        _fail(str(error))
     try:
         uvloop.run(service.run())
     except StartupError as error:
-        _fail(str(error))
+        _fail(str(error), 1)
 
 
 @app.command()
@@ -58,12 +66,17 @@ def edge(config: ConfigOption = DEFAULT_CONFIG, log_level: LogLevelOption = "INF
     import uvloop
 
     from click2dial_agi.app.edge_service import EdgeService
+    from click2dial_agi.io.systemd import Systemd
 
     _configure_logging(log_level)
     try:
-        uvloop.run(EdgeService(_load(config), lambda: load_config(config)).run())
+        service = EdgeService(_load(config), lambda: load_config(config), Systemd())
     except StartupError as error:
         _fail(str(error))
+    try:
+        uvloop.run(service.run())
+    except StartupError as error:
+        _fail(str(error), 1)
 
 
 @app.command()
@@ -165,8 +178,9 @@ def spool(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config)
+    loaded = _load(config, load_destinations)
     _configure_logging("WARNING")
+    spool_commands.become_owner(loaded.spool_dir)
     try:
         if flush:
             print(f"{asyncio.run(spool_commands.flush(loaded))} records pushed")
@@ -191,11 +205,12 @@ def drain(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config)
+    loaded = _load(config, load_destinations)
     _configure_logging(log_level)
-    path = loaded.spool_path if directory is None else directory / loaded.spool_path.name
+    path = loaded.spool_path if directory is None else directory.absolute() / loaded.spool_path.name
+    spool_commands.become_owner(path.parent)
     try:
-        print(f"{asyncio.run(spool_commands.drain(loaded, path))} records pushed")
+        print(f"{asyncio.run(spool_commands.flush(loaded, path))} records pushed")
     except Click2DialError as error:
         _fail(str(error), 1)
 
@@ -214,14 +229,16 @@ def main() -> None:
 def _configure_logging(level: str) -> None:
     from click2dial_agi.app.logs import configure_logging
 
+    # Whoever started us: what is written holds personal data, and is for our user and group alone.
+    os.umask(os.umask(0o027) | 0o027)
     if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
     configure_logging(level.upper())
 
 
-def _load(path: Path) -> Config:
+def _load(path: Path, load: Callable[[Path], Config] = load_config) -> Config:
     try:
-        return load_config(path)
+        return load(path)
     except ConfigError as error:
         others = len(getattr(error, "__notes__", []))
         more = f" (and {others} more: see click2dial-agi check-config)" if others else ""
@@ -229,6 +246,9 @@ def _load(path: Path) -> Config:
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    """End with one clear line and an exit code; 2 is for what trying again will not mend."""
+    """End with one clear line and an exit code; 2 is for what is written wrong.
+
+    systemd does not start us again after that one.
+    """
     print(f"click2dial-agi: {message}", file=sys.stderr)
     raise typer.Exit(code)

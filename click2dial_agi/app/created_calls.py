@@ -14,7 +14,7 @@ from typing import Any
 
 from click2dial_agi.app.call_states import from_live, from_record
 from click2dial_agi.app.logs import mask
-from click2dial_agi.app.notify import notify
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Whereabouts
@@ -31,7 +31,6 @@ from click2dial_agi.domain.told import Ending, read_known
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore, Mark
-from click2dial_agi.io.redis_writer import Pusher
 
 __all__ = ["CreatedCalls", "Refused"]
 
@@ -78,7 +77,7 @@ class CreatedCalls:
         integrator: Integrator,
         ari: ARI,
         store: CallStore,
-        writer: Pusher,
+        notifier: Notifier,
         times: Times,
     ) -> None:
         self.config = config
@@ -86,7 +85,7 @@ class CreatedCalls:
         self.store = store
         self._ari = ari
         self._where = Whereabouts(ari)
-        self._writer = writer
+        self._notifier = notifier
         self.times = times
 
     async def create(self, request: CallRequest) -> Decision:
@@ -289,5 +288,5 @@ class CreatedCalls:
         """Record a call that did not come about, and count it out."""
         ending = Ending(int(time.time()), dialstatus, cause)
         record = CallRecord(read_known(known, self.config), ending)
-        await notify(self._writer, record.notification(self.integrator), self.integrator)
+        await self._notifier.notify(record.notification(self.integrator))
         await self.store.release(record.call.call_ref)

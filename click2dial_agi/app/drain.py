@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from click2dial_agi.app.notify import notify
-from click2dial_agi.domain import facts
-from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.records import read_event
+from click2dial_agi.app.snapshot import Snapshot
+from click2dial_agi.domain.numbers import is_call_ref
+from click2dial_agi.domain.records import read_line
 from click2dial_agi.exceptions import MalformedFacts, NotificationError
-from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.spool import Piece, Spool
 
 __all__ = ["DRAIN_EVERY", "Drain", "drain_forever"]
@@ -24,39 +23,41 @@ DRAIN_EVERY = 1.0
 # Lines that are offered at once: one round trip to Redis, or one commit of the journal.
 _GROUP = 200
 
+Numbered = tuple[int, Piece]
+
 
 class Drain:
-    """Turns the lines of a spool into records and pushes them.
+    """Turns the lines of a spool into records and stores them.
 
-    A line counts as done when its record is in Redis or in the journal, and a file is deleted when
-    all of its lines are done.  Stopped anywhere in between, it begins that file anew: what was
-    pushed is known by its call_ref.
+    A line is done when its record is in Redis or in the journal, and when it is none and was put
+    aside.  What cannot be stored now stays, alone: no line, no file and no integrator waits for
+    another.  Stopped anywhere, it begins a file anew: what was pushed is known by its call_ref.
     """
 
     def __init__(self, path: Path) -> None:
         self._spool = Spool(path)
-        self._config: Config
-        self._pushers: Mapping[str, Pusher]
+        self._current: Snapshot
         self._failing = ""
+        # Of files that could not be cut down to what is left of them (the disk is full).
+        self._done: dict[Path, set[int]] = defaultdict(set)
 
-    async def look(self, config: Config, pushers: Mapping[str, Pusher]) -> int:
-        """Take over what is there and push what was taken over before; return how many records.
+    async def look(self, current: Snapshot) -> int:
+        """Take over what is there and store what was taken over before; return how many records.
 
         Never raises: what cannot be done now is left for the next look, and the log says so once.
         """
-        self._config, self._pushers = config, pushers
-        done, failing = 0, ""
+        self._current = current
+        done, failures = 0, list[str]()
         try:
-            if not self._spool.waiting():
-                self._failing = ""
-                return 0
-            with self._spool.locked() as mine:
-                for path in self._spool.take() if mine else ():
-                    done += await self._drain(path)
-        except (OSError, NotificationError) as error:
-            failing = str(error)
-            if not self._failing:
-                log.error("spool: lines wait in %s: %s", self._spool.path.parent, error)
+            if self._spool.waiting():
+                with self._spool.locked() as mine:
+                    for path in self._spool.take() if mine else ():
+                        done += await self._drain(path, failures)
+        except OSError as error:
+            failures.append(str(error))
+        failing = failures[0] if failures else ""
+        if failing and not self._failing:
+            log.error("spool: lines wait in %s: %s", self._spool.path.parent, failing)
         if self._failing and not failing:
             log.warning("spool: lines are taken again from %s", self._spool.path.parent)
         self._failing = failing
@@ -72,52 +73,89 @@ class Drain:
         """Why the last look left something, empty if it had no reason to."""
         return self._failing
 
-    async def _drain(self, path: Path) -> int:
-        size, done = path.stat().st_size, 0
-        rejected: list[bytes] = []
-        read = self._spool.read(path)
-        while group := list(islice(read, _GROUP)):
-            results = await asyncio.gather(
-                *(self._push(piece) for piece in group), return_exceptions=True
-            )
-            for piece, result in zip(group, results, strict=True):
-                if isinstance(result, MalformedFacts):
-                    log.error("spool: no record: %s: %.200r", result, piece.data)
-                    rejected.append(piece.data)
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    done += 1
-        if rejected:
-            self._spool.reject(rejected)
-            log.error("spool: %d lines put aside in %s", len(rejected), self._spool.rejected)
-        self._spool.remove(path, size)
-        log.warning("spool: %d records that the dialplan had kept are stored", done)
-        return done
+    async def _drain(self, path: Path, failures: list[str]) -> int:
+        """Store what a file holds; return how many records.  Failures are added to the list."""
+        done, stored = self._done[path], 0
+        left: list[Piece] = []
+        away: dict[str, str] = {}
+        try:
+            size = path.stat().st_size
+            read = (one for one in enumerate(self._spool.read(path)) if one[0] not in done)
+            while group := list(islice(read, _GROUP)):
+                results = await asyncio.gather(
+                    *(self._store(piece, away) for _, piece in group), return_exceptions=True
+                )
+                rejected = self._put_aside(group, results, failures)
+                for (number, piece), result in zip(group, results, strict=True):
+                    stored += result is None
+                    if result is None or number in rejected:
+                        done.add(number)
+                    else:
+                        left.append(piece)
+            failures += away.values()
+            # The file as it is serves as well, while nothing of it is done.
+            if (done or not left) and self._spool.keep(path, size, (one.data for one in left)):
+                del self._done[path]
+        except OSError as error:
+            failures.append(f"{path.name}: {error.strerror or error}")
+        if stored:
+            log.warning("spool: %d records that the dialplan had kept are stored", stored)
+        return stored
 
-    async def _push(self, piece: Piece) -> None:
+    def _put_aside(
+        self, group: list[Numbered], results: list[BaseException | None], failures: list[str]
+    ) -> set[int]:
+        """Put what is no record where the operator finds it; return the numbers that were."""
+        lines: dict[int, bytes] = {}
+        for (number, piece), result in zip(group, results, strict=True):
+            if isinstance(result, MalformedFacts):
+                lines[number] = piece.data
+                # Not the line: it holds numbers and names.  The file has it.
+                log.error("spool: no record: %s%s", result, _of_call(piece))
+            elif result is not None and not isinstance(result, NotificationError):
+                raise result
+        if not lines:
+            return set()
+        try:
+            path = self._spool.reject(lines.values())
+        except OSError as error:
+            failures.append(f"{self._spool.rejected.name}: {error.strerror or error}")
+            return set()
+        log.error("spool: %d lines put aside in %s", len(lines), path)
+        return set(lines)
+
+    async def _store(self, piece: Piece, away: dict[str, str]) -> None:
+        """Store what a line tells.  ``away``: of which integrators lines cannot be stored now."""
         if not piece.whole:
             raise MalformedFacts("line", "a whole one, not a torn one")
-        known = facts.decode(piece.data.decode("ascii"))
-        event = read_event(known, self._config)
+        event = read_line(piece.data.decode("ascii"), self._current.config)
         name = event.call.integrator
         if not name:
             log.warning("%s has no integrator, so no record is kept", event.call.call_ref)
             return
-        integrator, pusher = self._config.integrator(name), self._pushers.get(name)
-        if integrator is None or pusher is None:
+        notifier = self._current.notifiers.get(name)
+        if notifier is None:
             raise MalformedFacts("integrator", f"a configured one, not {name}")
-        await notify(pusher, event.notification(integrator), integrator)
+        if name in away:  # it would take as long, for each of what may be a million lines
+            raise NotificationError(away[name])
+        try:
+            await notifier.notify(event.notification(notifier.integrator))
+        except NotificationError as error:
+            away[name] = f"{name}: {error}"
+            raise
 
 
-async def drain_forever(
-    path: Path, current: Callable[[], tuple[Config, Mapping[str, Pusher]]]
-) -> None:
+def _of_call(piece: Piece) -> str:
+    call_ref = piece.data.decode("ascii", "replace").partition("&")[0].removeprefix("call_ref=")
+    return f" (call_ref {call_ref})" if is_call_ref(call_ref) else ""
+
+
+async def drain_forever(path: Path, current: Callable[[], Snapshot]) -> None:
     """Drain a spool, now and every second, until cancelled."""
     drain = Drain(path)
     while True:
         try:
-            await drain.look(*current())
+            await drain.look(current())
         except Exception:  # a defect of ours must not stop it for all the lines to come
             log.exception("spool: %s", path)
         await asyncio.sleep(DRAIN_EVERY)

@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config import Edge as EdgeConfig
+from click2dial_agi.domain.config_changes import needing_restart
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.edge import Edge
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.refusals import Refusals
+from click2dial_agi.io.systemd import Systemd
 
 __all__ = ["EDGE_GRACE", "EdgeService", "raise_file_limit"]
 
@@ -30,13 +33,16 @@ class EdgeService:
     errors of refused calls could come.
     """
 
-    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+    def __init__(
+        self, config: Config, reload: Callable[[], Config], systemd: Systemd | None = None
+    ) -> None:
         if config.edge is None:
             raise StartupError("edge: this key is required to run the edge")
         if config.edge.redis is None:
             raise StartupError("edge.redis: a Redis that this process and the server both reach")
         self._config = config.edge
         self._reload = reload
+        self._systemd = systemd or Systemd({})
         self._refusals = Refusals(config.edge.redis)
         self._edge = Edge(config.edge, self._refusals)
 
@@ -46,16 +52,21 @@ class EdgeService:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
         raise_file_limit(self._config)
-        await self._edge.start()
+        await self._edge.start(Listeners(self._systemd))
         self._edge.announce()
+        living = asyncio.create_task(self._systemd.live())
+        self._systemd.ready()
         try:
             await stopping.wait()
+            self._systemd.stopping()
             log.info("stopping: %d connections to close", self._edge.connections)
         finally:
             await self._edge.stop(EDGE_GRACE)
             await self._refusals.close()
+            living.cancel()
+            await asyncio.wait([living])
         log.info("stopped")
 
     def reload(self) -> None:
@@ -68,6 +79,8 @@ class EdgeService:
         if config.edge is None:
             log.error("configuration not reloaded: edge: this key is required to run the edge")
             return
+        for key in needing_restart(self._config, config.edge, "edge."):
+            log.warning("%s changed; that takes a restart", key)
         self._edge.use(config.edge)
         log.info("configuration reloaded")
 

@@ -15,10 +15,9 @@ from uuid import uuid4
 from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
-from click2dial_agi.app.notify import notify
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import Decision, decide
-from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import read_headers
@@ -29,8 +28,6 @@ from click2dial_agi.domain.told import Event, HandOver, read_hand_over, read_req
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
-from click2dial_agi.io.call_store import CallStore
-from click2dial_agi.io.redis_writer import Pusher
 from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["CallHandlers"]
@@ -48,21 +45,14 @@ _SESSIONS = {name: SESSIONS.labels(name) for name in _SCRIPTS}
 class CallHandlers:
     """Answers FastAGI sessions with the current configuration.
 
-    ``config`` and ``writers`` (by integrator name) may be replaced at any time; a session that is
-    under way keeps those it began with.  ``refusals`` is where the WebSocket edge finds the errors
-    of a refused call, None where there is no edge.
+    ``current`` may be replaced at any time; a session that is under way keeps the one it began
+    with.  ``refusals`` is where the WebSocket edge finds the errors of a refused call, None where
+    there is no edge.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        writers: Mapping[str, Pusher],
-        refusals: Refusals | None = None,
-    ) -> None:
-        self.config = config
-        self.writers = writers
+    def __init__(self, current: Snapshot, refusals: Refusals | None = None) -> None:
+        self.current = current
         self.refusals = refusals
-        self.stores: Mapping[str, CallStore] = {}
         self._handlers: Mapping[str, _Script] = {
             "outbound": self.outbound,
             "transfer": self.transfer,
@@ -79,16 +69,16 @@ class CallHandlers:
             log.warning("no AGI script %r; there are %s", script[:80], ", ".join(self._handlers))
             return None
         _SESSIONS[script].inc()
-        told = unseal(self.config.agi.secret, script, session.environment.query)
+        told = unseal(self.current.config.agi.secret, script, session.environment.query)
         return handle(session, facts.decode(told))
 
     def outbound(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
-        request = read_request(asked, self.config.extensions_by_endpoint)
+        request = read_request(asked, self.current.config.extensions_by_endpoint)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
-        integrator = self.config.owner_of(request.agent)
-        decision = decide(request, integrator, self.config.emergency)
+        integrator = self.current.config.owner_of(request.agent)
+        decision = decide(request, integrator, self.current.config.emergency)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel
@@ -114,8 +104,9 @@ class CallHandlers:
 
     def transfer(self, session: AGISession, told: _Told) -> None:
         """Decide on where an agent sends the client, or an agent's phone the call."""
-        asked = read_hand_over(told, self.config)
-        integrator = self.config.integrator(asked.known.call.integrator)
+        config = self.current.config
+        asked = read_hand_over(told, config)
+        integrator = config.integrator(asked.known.call.integrator)
         decided = decide_hand_over(asked, integrator, str(uuid4()))
         answer = {variables.VERDICT: variables.VERDICT_REFUSE}
         if integrator is not None:
@@ -124,15 +115,15 @@ class CallHandlers:
 
     async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
-        record = CallRecord.from_facts(told, self.config)
+        current = self.current
+        record = CallRecord.from_facts(told, current.config)
         call = record.call
-        store = self.stores.get(call.integrator) if record.known.created else None
         # Who has the record may give the agent the next call at once.
-        await self._count_out(record, store, whole=False)
-        new = await self._push(record)
-        await self._count_out(record, store, whole=True)
+        await _count_out(record, current, whole=False)
+        new = await _notify(record, current)
+        await _count_out(record, current, whole=True)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
-        disposition = record.disposition(self.config.integrator(call.integrator))
+        disposition = record.disposition(current.config.integrator(call.integrator))
         if new:
             CALLS.labels(call.integrator, disposition.reason.value).inc()
         log.info(
@@ -146,8 +137,9 @@ class CallHandlers:
 
     async def joined(self, session: AGISession, told: _Told) -> None:
         """Tell of a call that was answered; both sides wait for it, unheard by each other."""
-        joined = JoinedCall.from_facts(told, self.config)
-        new = await self._push(joined)
+        current = self.current
+        joined = JoinedCall.from_facts(told, current.config)
+        new = await _notify(joined, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
             "%s joined: agent %s, number %s, after %d s in the queue%s",
@@ -160,38 +152,40 @@ class CallHandlers:
 
     async def emergency(self, session: AGISession, told: _Told) -> None:
         """Tell of a call for help, which goes out whatever becomes of this."""
-        emergency = EmergencyCall.from_facts(told, self.config)
+        current = self.current
+        emergency = EmergencyCall.from_facts(told, current.config)
         call = emergency.call
         log.warning("%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number)
-        await self._push(emergency)
+        await _notify(emergency, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
 
-    async def _count_out(self, record: CallRecord, store: CallStore | None, *, whole: bool) -> None:
-        """Free the agent of a created call, and its place.
 
-        While Redis is away the receipt does not wait for it: then the reaper does it later.
-        """
-        call = record.call
-        writer = self.writers.get(call.integrator)
-        if store is None or (writer is not None and writer.failing):
-            return
-        try:
-            await (store.release if whole else store.free_agent)(call.call_ref)
-        except NotificationError as error:
-            log.warning("%s still counts as live: %s", call.call_ref, error)
+async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> None:
+    """Free the agent of a created call, and its place.
 
-    async def _push(self, event: Notified) -> bool:
-        """Store the notification of a call's integrator; False if it was stored before."""
-        call = event.call
-        if not call.integrator:
-            # There is no list to push to: nobody owns the agent's extension, or the DID.
-            log.warning("%s has no integrator, so no record is kept", call.call_ref)
-            return True
-        integrator = self.config.integrator(call.integrator)
-        writer = self.writers.get(call.integrator)
-        if integrator is None or writer is None:
-            raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
-        return await notify(writer, event.notification(integrator), integrator)
+    While Redis is away the receipt does not wait for it: then the reaper does it later.
+    """
+    call = record.call
+    store, notifier = current.stores.get(call.integrator), current.notifiers.get(call.integrator)
+    if not record.known.created or store is None or (notifier is not None and notifier.failing):
+        return
+    try:
+        await (store.release if whole else store.free_agent)(call.call_ref)
+    except NotificationError as error:
+        log.warning("%s still counts as live: %s", call.call_ref, error)
+
+
+async def _notify(event: Notified, current: Snapshot) -> bool:
+    """Store the notification of a call's integrator; False if it was stored before."""
+    call = event.call
+    if not call.integrator:
+        # There is no list to push to: nobody owns the agent's extension, or the DID.
+        log.warning("%s has no integrator, so no record is kept", call.call_ref)
+        return True
+    notifier = current.notifiers.get(call.integrator)
+    if notifier is None:
+        raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
+    return await notifier.notify(event.notification(notifier.integrator))
 
 
 def _log_hand_over(asked: HandOver, decided: HandOverDecision) -> None:

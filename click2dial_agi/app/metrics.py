@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-__all__ = ["CALLS", "DECISIONS", "GAUGES", "REGISTRY", "SESSIONS"]
+__all__ = ["CALLS", "DECISIONS", "GAUGES", "NOT_POSTED", "REGISTRY", "SESSIONS"]
 
 # Of the process's own: the library's usual registry would add what nobody asked for.
 REGISTRY = CollectorRegistry()
@@ -22,6 +22,12 @@ CALLS = Counter(
     ["integrator", "end_reason"],
     registry=REGISTRY,
 )
+NOT_POSTED = Counter(
+    "click2dial_webhook_lost",
+    "Notifications that a webhook will not get: given up, or its queue was full.",
+    ["queue"],
+    registry=REGISTRY,
+)
 
 
 class _Gauges:
@@ -34,6 +40,12 @@ class _Gauges:
         self.sessions = gauge("agi_sessions_open", "AGI sessions in flight.")
         self.edge = gauge("edge_connections", "Browsers connected through the edge.")
         self.redis_up = gauge("redis_up", "Whether the Redis answers.", "integrator")
+        self.redis_safe = gauge(
+            "redis_safe",
+            "Whether it keeps what it is given.",
+            "integrator",
+        )
+        self.webhook_up = gauge("webhook_up", "Whether it took what was posted last.", "queue")
         self.list_length = gauge("list_length", "Notifications that nobody popped.", "list")
         self.waiting = gauge("journal_records", "Records in the journal.", "queue", "list")
         self.oldest = gauge("journal_oldest_seconds", "Age of the oldest.", "queue", "list")

@@ -1,28 +1,62 @@
-"""A notification on its way to all the lists that are to have it."""
+"""A notification on its way to all that are to have it: lists, copies of them, webhooks."""
 
 import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.webhooks import WebhookQueue
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
-from click2dial_agi.io.redis_writer import Pusher
+from click2dial_agi.io.redis_lists import RedisLists
 
-__all__ = ["notify"]
+__all__ = ["Notifier"]
+
+T = TypeVar("T")
 
 
-async def notify(pusher: Pusher, notification: Notification, integrator: Integrator) -> bool:
-    """Store a notification and its copies; False if the integrator's own list had it before.
+@dataclass(frozen=True)
+class Notifier:
+    """All destinations of one integrator's notifications, and the integrator as it was then.
 
-    Raises :exc:`NotificationError` unless all are stored.  Then it may be offered again: each list
-    takes it once.
+    Whatever produced a notification, a call, the reaper, the spool or a command, it goes through
+    :meth:`notify` and so to all of them.  ``lists`` is the way to the lists: with a queue on disk
+    behind it where a server runs, without one where the spool is that queue already.
     """
-    if integrator.webhooks:
-        # First: who finds it on the list may take it that all has been done.
-        await pusher.queue_for_webhooks(notification)
-    if not integrator.copies:
-        return await pusher.push(notification)
-    lists = notification.for_all_lists(integrator)
-    results = await asyncio.gather(*map(pusher.push, lists), return_exceptions=True)
+
+    integrator: Integrator
+    lists: ListQueue | RedisLists
+    webhooks: Sequence[WebhookQueue] = ()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the integrator's Redis is known to be away."""
+        return self.lists.failing
+
+    async def notify(self, notification: Notification) -> bool:
+        """Store a notification everywhere; False if the integrator's own list had it before.
+
+        Lists first: they wait for no webhook, and what they did not take will be offered again,
+        which a webhook's queue that has posted it by then would take for another.  Raises
+        :exc:`NotificationError` unless all have it.
+        """
+        if not self.integrator.copies:
+            new = await self.lists.push(notification)
+        else:
+            lists = notification.for_all_lists(self.integrator)
+            new = (await _all(*(self.lists.push(one) for one in lists)))[0]
+        if self.webhooks:
+            await _all(*(webhook.push(notification) for webhook in self.webhooks))
+        return new
+
+
+async def _all(*offers: Coroutine[Any, Any, T]) -> list[T]:
+    """Wait for all of them, and only then raise what one of them did."""
+    results = await asyncio.gather(*offers, return_exceptions=True)
+    stored = []
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    return bool(results[0])
+        stored.append(result)
+    return stored

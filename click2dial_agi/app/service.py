@@ -3,22 +3,32 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from typing import Any
 
 from click2dial_agi import __version__
-from click2dial_agi.app.delivery import Deliveries
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.http.doors import Door, HTTPDoors
 from click2dial_agi.app.http.metrics import create_metrics
-from click2dial_agi.app.http.server import HTTPServer
+from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.app.retention import sweep_forever
+from click2dial_agi.app.snapshot import Snapshot
+from click2dial_agi.app.starting import Starting
+from click2dial_agi.app.watch import Watch
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.config_changes import needing_restart
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.edge import Edge
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.refusals import Refusals
+from click2dial_agi.io.systemd import Systemd
+from click2dial_agi.io.tls import tls_context
 
 __all__ = ["Service"]
 
@@ -33,117 +43,182 @@ class Service:
 
     ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
     :exc:`ConfigError`, which leaves everything as it was.  ``with_edge`` False leaves the edge to
-    another process, which finds the errors of refused calls in ``edge.redis``.
+    another process, which finds the errors of refused calls in ``edge.redis``.  ``systemd`` is who
+    started us.  Raises :exc:`StartupError` for a configuration that does not fit them.
     """
 
     def __init__(
-        self, config: Config, reload: Callable[[], Config], *, with_edge: bool = True
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        with_edge: bool = True,
+        systemd: Systemd | None = None,
     ) -> None:
-        self._config = config
+        if config.edge and not with_edge and not config.edge.redis:
+            raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
+        self._systemd = systemd or Systemd({})
+        self._listeners = Listeners(self._systemd)
+        self._starting = Starting()
+        self._started_with = config
         self._reload = reload
-        self._deliveries = Deliveries(config)
+        self._notifiers = Notifiers(config)
         self._refusals = Refusals(config.edge.redis) if config.edge else None
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
-        self._handlers = CallHandlers(config, self._deliveries.by_name, self._refusals)
+        self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
-        self._api = CreateCallAPI(self._agi)
-        self._metrics: HTTPServer | None = None
+        self._api = CreateCallAPI(self._agi, listeners=self._listeners)
+        self._metrics = HTTPDoors(self._listeners)
+        self._serves_calls = self._announced = False
         self._stopping: asyncio.Event
+
+    @property
+    def current(self) -> Snapshot:
+        """What is in force."""
+        return self._handlers.current
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish the sessions in flight.
 
-        Raises :exc:`StartupError` when an address cannot be had, or the edge not be reached.
+        What cannot start now, an address that is taken or not there yet, is tried again while the
+        rest serves.  Raises :exc:`StartupError` for what is written wrong.
         """
-        if self._config.edge and not self._edge and not self._config.edge.redis:
-            raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
         self._stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-        self._use(self._config)
-        await self._agi.start()
-        draining = asyncio.create_task(
-            drain_forever(self._config.spool_path, lambda: (self._config, self._handlers.writers))
-        )
-        sweeping = asyncio.create_task(sweep_forever(lambda: self._config))
-        try:
-            if self._edge is not None and self._config.edge is not None:
-                raise_file_limit(self._config.edge)
-                await self._edge.start()
-            await self._api.start()
-            await self._start_metrics()
+        loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
+        async with AsyncExitStack() as ladder:
+            await self._climb(ladder, self._started_with)
+            self._listeners.close_rest()
             self._announce()
+            self._systemd.ready()
             await self._stopping.wait()
+            self._systemd.stopping()
             log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
-        finally:
-            await self._api.stop()
-            if self._metrics is not None:
-                await self._metrics.stop()
-            await self._agi.stop(_GRACE)
-            if self._edge is not None:
-                await self._edge.stop(EDGE_GRACE)
-            if self._refusals is not None:
-                await self._refusals.close()
-            draining.cancel()
-            sweeping.cancel()
-            await asyncio.wait([draining, sweeping])
-            await self._deliveries.close()
         log.info("stopped")
 
+    async def _climb(self, ladder: AsyncExitStack, config: Config) -> None:
+        """Start part by part.  The ladder stops them, the last one first, whichever fails."""
+        if config.edge is not None and config.edge.tls is not None:
+            tls_context(config.edge.tls, "edge.tls")
+        notifiers = self._notifiers.build(config)
+        self._notifiers.use(config, notifiers)
+        ladder.push_async_callback(self._notifiers.close)
+        self._api.use(self._api.build(config, notifiers))
+        self._handlers.current = Snapshot(config, notifiers, self._api.stores)
+        _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
+        _beside(ladder, sweep_forever(lambda: self.current.config))
+        _beside(ladder, self._systemd.live())
+        _beside(ladder, Watch(lambda: self.current).run())
+        if self._refusals is not None:
+            ladder.push_async_callback(self._refusals.close)
+        if self._edge is not None and config.edge is not None:
+            raise_file_limit(config.edge)
+            ladder.push_async_callback(self._edge.stop, EDGE_GRACE)
+            await self._starting.start(partial(self._edge.start, self._listeners))
+        await self._starting.start(partial(self._start_agi, ladder))
+        ladder.push_async_callback(self._metrics.stop)
+        await self._starting.start(lambda: self._metrics.start(self._metrics_door(self.current)))
+        ladder.push_async_callback(self._api.stop)
+        await self._starting.start(self._api.start)
+        ladder.push_async_callback(self._starting.stop)
+
+    async def _start_agi(self, ladder: AsyncExitStack) -> None:
+        await self._agi.start(self._listeners)
+        self._serves_calls = True
+        ladder.push_async_callback(self._agi.stop, _GRACE)
+        if self._announced:
+            self._announce_agi()
+
     def reload(self) -> None:
-        """Take a new configuration without dropping a session."""
+        """Take a new configuration without dropping a session: all of it, or nothing.
+
+        It is one step of the event loop, so whatever begins after it finds all parts of the new
+        one, and what is under way keeps what it began with.
+        """
         try:
             config = self._reload()
-        except ConfigError as error:
+            with ExitStack() as undo:
+                commit = self._prepare(config, undo)
+                undo.pop_all()
+        except (ConfigError, StartupError, OSError) as error:
             log.error("configuration not reloaded: %s", error)
-            return
-        if config.agi.listen != self._config.agi.listen:
-            log.warning("agi.listen changed; that takes a restart")
-        if config.spool_dir != self._config.spool_dir:
-            log.warning("spool_dir changed; that takes a restart")
-        if (config.edge is None) != (self._refusals is None):
-            log.warning("edge: was added or taken out; that takes a restart")
-        elif self._edge is not None and config.edge is not None:
-            self._edge.use(config.edge)
-        self._use(config)
-        log.info("configuration reloaded")
+        except Exception:
+            log.exception("configuration not reloaded: our fault")
+        else:
+            commit()
+            for key in needing_restart(self._started_with, config):
+                log.warning("%s changed; that takes a restart", key)
+            log.info("configuration reloaded")
 
-    def _use(self, config: Config) -> None:
-        self._config = self._handlers.config = config
-        self._agi.use(config.agi)
-        self._deliveries.use(config)
-        self._handlers.writers = self._deliveries.by_name
-        self._api.use(config, self._deliveries.by_name)
-        self._handlers.stores = self._api.stores
+    def _prepare(self, config: Config, undo: ExitStack) -> Callable[[], None]:
+        """Make everything that a configuration takes; return what puts it in force, unfailingly."""
+        if config.edge is not None and config.edge.tls is not None:
+            tls_context(config.edge.tls, "edge.tls")
+        notifiers = self._notifiers.build(config)
+        state = self._api.build(config, notifiers)
+        snapshot = Snapshot(config, notifiers, state.stores)
+        api_doors = self._api.prepare(config)
+        undo.callback(api_doors.undo)
+        metrics_doors = self._metrics.prepare(self._metrics_door(snapshot))
+        undo.callback(metrics_doors.undo)
 
-    async def _start_metrics(self) -> None:
-        if self._config.metrics is None:
-            return
+        def commit() -> None:
+            self._notifiers.use(config, notifiers)
+            self._api.use(state)
+            self._handlers.current = snapshot
+            self._agi.use(config.agi)
+            if self._edge is not None and config.edge is not None:
+                self._edge.use(config.edge)
+            api_doors.commit()
+            metrics_doors.commit()
+
+        return commit
+
+    def _metrics_door(self, snapshot: Snapshot) -> dict[str, Door]:
+        if snapshot.config.metrics is None:
+            return {}
 
         def in_flight() -> tuple[int, int]:
             return self._agi.sessions, self._edge.connections if self._edge is not None else 0
 
-        app = create_metrics(lambda: self._config, lambda: self._deliveries.by_name, in_flight)
-        server = HTTPServer(app, self._config.metrics.listen, "metrics", key="listen")
-        await server.start()
-        self._metrics = server
-        log.info("metrics on http://%s/metrics", self._config.metrics.listen)
+        make = partial(create_metrics, lambda: self.current, in_flight)
+        return {"metrics": Door("metrics", "listen", snapshot.config.metrics.listen, make)}
+
+    def _announce_agi(self) -> None:
+        log.info("FastAGI on %s:%d", self._started_with.agi.listen.host, self._agi.port)
 
     def _announce(self) -> None:
+        config = self.current.config
         log.info("click2dial-agi %s", __version__)
-        log.info("FastAGI on %s:%d", self._config.agi.listen.host, self._agi.port)
+        self._announced = True
+        if self._serves_calls:
+            self._announce_agi()
         if self._edge is not None:
             self._edge.announce()
-        for integrator in self._config.integrators:
+        if config.metrics is not None:
+            log.info("metrics on http://%s/metrics", config.metrics.listen)
+        self._api.announce()
+        for integrator in config.integrators:
             log.info(
                 "integrator %s: extensions %s, notifications on %s",
                 integrator.name,
                 ", ".join(str(extensions) for extensions in integrator.extensions),
                 integrator.cdr_list,
             )
-        for warning in self._config.warnings():
+        for warning in config.warnings():
             log.warning(warning)
+
+
+def _beside(ladder: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run something beside the rest; the ladder ends it."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    ladder.push_async_callback(end)

@@ -1,6 +1,8 @@
 """``click2dial-agi spool`` and ``drain``: what waits on this machine, and pushing it now."""
 
 import asyncio
+import os
+import pwd
 import sys
 import time
 from collections.abc import Iterator
@@ -10,16 +12,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.app.drain import DRAIN_EVERY, Drain
-from click2dial_agi.app.webhooks import queue_names
+from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.snapshot import Snapshot
+from click2dial_agi.app.webhooks import WebhookQueue
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.webhooks import queue_names, shown_queue
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal, read_waiting
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from click2dial_agi.io.spool import Spool
 
-__all__ = ["drain", "flush", "show"]
+__all__ = ["become_owner", "flush", "show"]
 
 # More than a spool needs that Asterisk still writes to; for one that somebody holds, not forever.
 _LOOKS = 10
@@ -44,14 +50,14 @@ def show(config: Config) -> bool:
 
 def _rows(config: Config) -> Iterator[tuple[str, ...]]:
     for one in read_waiting(config.journal_path):
-        known = one.integrator in queue_names(config.integrators)
-        whose = one.integrator if known else f"{one.integrator} (not configured)"
+        name = shown_queue(one.queue)
+        whose = name if one.queue in queue_names(config.integrators) else f"{name} (not configured)"
         where = f"{config.journal_path.name}: {one.list_name}"
         yield where, whose, str(one.records), *_times(one.since)
     spool = Spool(config.spool_path)
     for path, whose in (
         *((path, "the server to take over") for path in spool.waiting()),
-        (spool.rejected, "you to look at"),
+        *((path, "you to look at") for path in spool.put_aside()),
     ):
         if path.exists():
             with path.open("rb") as file:
@@ -65,57 +71,99 @@ def _times(since: float) -> tuple[str, str]:
     return f"{at:%Y-%m-%d %H:%M:%S}", f"{age // 3600}:{age // 60 % 60:02}:{age % 60:02}"
 
 
-async def flush(config: Config) -> int:
-    """Push what is in the spool and the journal, beside a server or without one.
+async def flush(config: Config, path: Path | None = None) -> int:
+    """Hand over what is in the spool and the journal, beside a server or without one.
 
-    Raises :exc:`NotificationError` at the first integrator whose Redis does not take it, after all
-    others were tried.
+    ``path`` is the spool's, if it is not the configured one; the journal is beside it.  Returns
+    how many records were stored or pushed.  Raises :exc:`NotificationError` with all that is left
+    and why, after everything was tried.
     """
-    pushed, failure = 0, None
-    try:
-        pushed += await drain(config, config.spool_path)
-    except NotificationError as error:
-        failure = error
+    path = path or config.spool_path
+    config = config.model_copy(update={"spool_dir": path.parent})
     journal = Journal(config.journal_path, config.journal_max_records)
+    reached = {one.name: _Reached(one, journal) for one in config.integrators}
+    # Straight to Redis: the spool is a queue on disk already.
+    snapshot = Snapshot(config, {name: one.notifier for name, one in reached.items()})
     try:
-        for integrator in config.integrators:
-            writer = RedisWriter(integrator.redis, integrator.push)
-            delivery = Delivery(integrator.name, writer, journal)
-            try:
-                pushed += await delivery.flush()
-            except NotificationError as error:
-                failure = NotificationError(f"{integrator.name}: {error}")
-            finally:
-                await delivery.close()
+        done, failures = await _drain(path, snapshot)
+        for one in reached.values():
+            pushed, failed = await one.flush()
+            done, failures = done + pushed, failures + failed
     finally:
+        for one in reached.values():
+            await one.close()
         await journal.close()
-    if failure is not None:
-        raise failure
-    return pushed
+    if failures:
+        raise NotificationError("; ".join(failures))
+    return done
 
 
-async def drain(config: Config, path: Path) -> int:
-    """Push what a PBX left in a spool file straight to Redis; return how many records.
+class _Reached:
+    """One integrator's destinations, for as long as the command runs."""
 
-    Raises :exc:`NotificationError` when something is left.
-    """
-    pushers = {one.name: RedisWriter(one.redis, one.push) for one in config.integrators}
-    one = Drain(path)
-    pushed = 0
+    def __init__(self, integrator: Integrator, journal: Journal) -> None:
+        lists = RedisLists(integrator.redis, integrator.push, whose=integrator.name)
+        self._queue = ListQueue(integrator.name, lists, journal)
+        self._webhooks = tuple(
+            WebhookQueue(integrator, name, journal) for name in integrator.named_webhooks
+        )
+        self.notifier = Notifier(integrator, lists, self._webhooks)
+
+    async def flush(self) -> tuple[int, list[str]]:
+        """Push and post all that is in the journal; return how many, and what failed."""
+        pushed, failures = 0, []
+        try:
+            pushed = await self._queue.flush()
+        except NotificationError as error:
+            failures.append(f"{self.notifier.integrator.name}: {error}")
+        for webhook in self._webhooks:
+            try:
+                if not await webhook.flush():
+                    print(f"{webhook.queue}: a server is at work on it", file=sys.stderr)
+            except NotificationError as error:
+                failures.append(str(error))
+        return pushed, failures
+
+    async def close(self) -> None:
+        await self._queue.close()
+        for webhook in self._webhooks:
+            await webhook.close()
+
+
+async def _drain(path: Path, current: Snapshot) -> tuple[int, list[str]]:
+    drain, done, failures = Drain(path), 0, list[str]()
     try:
         # A look takes over, the next one reads.
         for _ in range(_LOOKS):
-            if one.is_empty or one.failure:
+            if drain.is_empty or drain.failure:
                 break
-            pushed += await one.look(config, pushers)
-            if not one.is_empty:
+            done += await drain.look(current)
+            if not drain.is_empty:
                 await asyncio.sleep(DRAIN_EVERY)
+        if drain.failure:
+            failures.append(f"spool: {drain.failure}")
+        elif not drain.is_empty:
+            failures.append(f"spool: {path}: somebody else is at work on it")
     except OSError as error:
-        raise NotificationError(f"spool: {error}") from error
-    finally:
-        await asyncio.gather(*(pusher.close() for pusher in pushers.values()))
-    if one.failure:
-        raise NotificationError(f"spool: {one.failure}")
-    if not one.is_empty:
-        raise NotificationError(f"spool: {path}: somebody else is at work on it")
-    return pushed
+        failures.append(f"spool: {error}")
+    return done, failures
+
+
+def become_owner(directory: Path) -> None:
+    """As root, go on as the owner of a directory: what is made there must be the server's.
+
+    Nothing is done for other users, or where root owns it.
+    """
+    try:
+        owner = directory.stat()
+    except OSError:  # who wants to work there will say so
+        return
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner.st_uid).pw_name
+        os.initgroups(name, owner.st_gid)
+    except KeyError:  # a number without a name
+        os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)

@@ -10,12 +10,16 @@ from rich.console import Console
 from rich.text import Text
 
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.notifications import NotificationKind
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, subscriber
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, messages, subscriber
 
 __all__ = ["describe", "follow"]
 
 _TIMEOUT = 5.0
+
+# Of a connection: then it is asked whether it still works.
+_SILENCE = 15.0
 
 _STYLES = {"hungup": "green", "busy": "yellow", "reject": "yellow", "timeout": "yellow"}
 
@@ -43,16 +47,16 @@ async def follow(integrators: Sequence[Integrator], *, as_json: bool = False) ->
 
 
 async def _follow_one(integrator: Integrator, console: Console, as_json: bool) -> None:
+    names = [integrator.list_of(kind) for kind in NotificationKind]
     try:
         async with connect(integrator.redis, _TIMEOUT) as redis:
-            waiting = await redis.llen(integrator.cdr_list)
-        async with subscriber(integrator.redis) as redis, redis.pubsub() as subscription:
-            await subscription.subscribe(integrator.cdr_list)
+            waiting = {name: await redis.llen(name) for name in names}
+        async with subscriber(integrator.redis, _TIMEOUT) as redis, redis.pubsub() as subscription:
+            await subscription.subscribe(*names)
             if not as_json:
-                console.print(
-                    f"{integrator.name}: {integrator.cdr_list}, {waiting} waiting to be popped"
-                )
-            async for message in subscription.listen():
+                for name, length in waiting.items():
+                    console.print(f"{integrator.name}: {name}, {length} waiting to be popped")
+            async for message in messages(subscription, _SILENCE):
                 if message["type"] == "message":
                     console.print(message["data"] if as_json else describe(message["data"]))
     except REDIS_ERRORS as error:
@@ -64,15 +68,30 @@ def describe(body: str) -> Text:
     try:
         notification: dict[str, Any] = json.loads(body)
         payload = notification["payload"]
-        at = datetime.fromtimestamp(payload["dialed_at"]).astimezone()
-        reason = str(payload["end_reason"])
-        # Before version 3 the client's number is in ref.
-        number = payload.get("number", payload["ref"])
-        line = (
-            f"{at:%H:%M:%S}  {payload['extension'] or '?':>5} -> {number or '?':<16}"
-            f" as {payload['dial_number'] or '?':<11}  {reason} ({payload['end_code']})"
-            f"  {payload['call_time']} s  {payload['contact_ref']}  {payload['call_ref']}"
-        )
-    except (ValueError, KeyError, TypeError, OSError, OverflowError):
+        return _answer(payload) if notification.get("type") == "call" else _record(payload)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError):
         return Text(body)
+
+
+def _record(payload: dict[str, Any]) -> Text:
+    at = datetime.fromtimestamp(payload["dialed_at"]).astimezone()
+    reason = str(payload["end_reason"])
+    # Before version 3 the client's number is in ref.
+    number = payload.get("number", payload["ref"])
+    line = (
+        f"{at:%H:%M:%S}  {payload['extension'] or '?':>5} -> {number or '?':<16}"
+        f" as {payload['dial_number'] or '?':<11}  {reason} ({payload['end_code']})"
+        f"  {payload['call_time']} s  {payload['contact_ref']}  {payload['call_ref']}"
+    )
     return Text(line, style=_STYLES.get(reason, "red"))
+
+
+def _answer(payload: dict[str, Any]) -> Text:
+    direction = str(payload.get("call_dir", payload.get("campaign_ref")))
+    line = (
+        f"{datetime.now().astimezone():%H:%M:%S}  {payload['ref'] or '?':>5} <> "
+        f"{payload['number'] or '?':<16} on {payload['dial_number'] or '?':<11}  answered"
+        f" ({direction})  {payload['hold_time']} s  {payload['contact_ref']}"
+        f"  {payload['call_ref']}"
+    )
+    return Text(line)

@@ -4,6 +4,7 @@
 what it holds.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
@@ -12,9 +13,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
+from click2dial_agi.domain.config_changes import AtStart
+from click2dial_agi.domain.config_rules import foreign_caller_ids, shared_lists, shared_webhooks
 from click2dial_agi.domain.config_types import (
     HTTPURL,
     SAME_HOST,
+    AbsolutePath,
     Address,
     EmergencyNumber,
     HostName,
@@ -42,7 +46,7 @@ EMERGENCY = ("112", "10111", "10177", "107")
 class AGI(Section):
     """Where Asterisk reaches the dialplan server, and what one session may take."""
 
-    listen: Listen = Address("127.0.0.1", 4573)
+    listen: Annotated[Listen, AtStart.VALUE] = Address("127.0.0.1", 4574)
     allow_from: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     session_timeout: Seconds = 10.0
@@ -61,29 +65,29 @@ class Asterisk(Section):
 class Edge(Section):
     """The SIP-over-WebSocket proxy that adds the error headers for browsers."""
 
-    listen: Listen = Address("127.0.0.1", 8088)
+    listen: Annotated[Listen, AtStart.VALUE] = Address("127.0.0.1", 8088)
     upstream: WebSocketURL = "ws://127.0.0.1:8087/ws"
-    tls: TLS | None = None
+    tls: Annotated[TLS | None, AtStart.PRESENCE] = None
     # Where the edge finds the errors of calls that another process or host refused.  Not an
     # integrator's: one edge serves them all.
-    redis: RedisURL | None = None
+    redis: Annotated[RedisURL | None, AtStart.VALUE] = None
     origins: Annotated[tuple[WebSocketOrigin, ...], BeforeValidator(as_tuple)] = (SAME_HOST,)
     # By which names `same-host` pages reach it, beside its own addresses and the machine's name.
     hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()
     # Each takes two file descriptors, and a thread and one of the sessions (http.conf's
     # sessionlimit) of Asterisk's, which ARI needs some of: 1000 in the sample.
-    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 900
+    max_connections: Annotated[int, Field(ge=1, le=100_000), AtStart.VALUE] = 900
     # An office shares one address.  Beyond it those that did not register go first.
-    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 300
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000), AtStart.VALUE] = 300
     # From connecting to a REGISTER that Asterisk took, or to a call; a browser takes a second.
     register_timeout: Seconds = 30.0
     # An office shares one address and reconnects all its phones at once after an outage.
     connections_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     # An INVITE of a browser with many candidates is some 5 KB.
-    max_message_size: Annotated[int, Field(ge=4096, le=1_048_576)] = 65_536
+    max_message_size: Annotated[int, Field(ge=4096, le=1_048_576), AtStart.VALUE] = 65_536
     # Below the minute after which home routers and proxies forget a silent connection.
-    ping_interval: Seconds = 30.0
-    ping_timeout: Seconds = 20.0
+    ping_interval: Annotated[Seconds, AtStart.VALUE] = 30.0
+    ping_timeout: Annotated[Seconds, AtStart.VALUE] = 20.0
     # Asterisk's default maximum_expiration: who sent nothing for so long is not registered.
     idle_timeout: Annotated[float, Field(gt=0, le=86_400)] = 7200.0
     stall_timeout: Seconds = 10.0
@@ -102,12 +106,12 @@ class Config(Section):
 
     agi: AGI = Field(default_factory=AGI)
     asterisk: Asterisk | None = None
-    edge: Edge | None = None
+    edge: Annotated[Edge | None, AtStart.PRESENCE] = None
     metrics: Metrics | None = None
-    spool_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial")
+    spool_dir: Annotated[AbsolutePath, AtStart.VALUE] = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
-    recordings_dir: Annotated[Path, Field(strict=False)] = Path("/var/spool/click2dial/recordings")
-    # About 1 KB of disk each.
+    recordings_dir: AbsolutePath = Path("/var/spool/click2dial/recordings")
+    # Of each queue: of an integrator's lists, of each webhook.  About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     # The dialplan's C2D_EMERGENCY: it dials them itself, before all rules.
     emergency: Annotated[tuple[EmergencyNumber, ...], BeforeValidator(as_tuple)] = EMERGENCY
@@ -118,17 +122,12 @@ class Config(Section):
         for what, values in (
             ("name", [one.name for one in self.integrators]),
             ("http", [one.http for one in self.integrators if one.http]),
-            (
-                "pair of redis and key_prefix or copy",
-                [(one.redis, p) for one in self.integrators for p in (one.key_prefix, *one.copies)],
-            ),
-            (
-                "webhook of an integrator",
-                [(one.name, hook.url) for one in self.integrators for hook in one.webhooks],
-            ),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")
+        for find in (shared_lists, shared_webhooks, foreign_caller_ids):
+            if wrong := find(self.integrators):
+                raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
@@ -263,6 +262,11 @@ class Config(Section):
             where = f"integrators.{integrator.name}"
             found += self._host_warnings(integrator, where)
             found += self._softphone_warnings(integrator, where)
+            if sum(webhook.name is None for webhook in integrator.webhooks) > 1:
+                found.append(
+                    f"{where}.webhooks: several without a name; their queues go by their places "
+                    "in the list, so give each a name before you change it"
+                )
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
             if "international" not in integrator.destinations.model_fields_set:
@@ -312,6 +316,9 @@ def parse_config(document: object) -> Config:
         raise raised from None
 
 
+# What a mistyped key looks like, and passwords do not.
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
 # Where pydantic would say it in Python's words.
 _MESSAGES = {
     "dict_type": "a mapping",
@@ -329,6 +336,8 @@ def _problem(details: Any) -> tuple[str, str]:
         if key != "[key]":  # pydantic's mark for "the key itself", which the path names already
             path += f"[{key}]" if isinstance(key, int) else f".{key}"
     kind = details["type"]
+    if kind == "extra_forbidden" and not _KEY.fullmatch(str(details["loc"][-1])):
+        path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
     message = _MESSAGES.get(kind, details["msg"])
     if kind == "value_error":
         message = str(details["ctx"]["error"])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ __all__ = [
     "HTTPURL",
     "SAME_HOST",
     "APIKey",
+    "AbsolutePath",
     "Address",
     "AgentDial",
     "BrowserWebSocketURL",
@@ -113,7 +115,7 @@ def _listen(value: object) -> Address:
         return value
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or int(match[3]) > 65535:
-        raise ValueError("host:port, such as 127.0.0.1:4573 or [::1]:4573")
+        raise ValueError("host:port, such as 127.0.0.1:4574 or [::1]:4574")
     return Address(match[1] or match[2], int(match[3]))
 
 
@@ -260,6 +262,13 @@ def _websocket_origin(value: str) -> str:
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
 
 
+def _absolute(value: Path) -> Path:
+    # Relative to what?  systemd starts us in /, and an operator in a directory of his own.
+    if not value.is_absolute() or "\0" in str(value):
+        raise ValueError("an absolute path")
+    return value
+
+
 def _web_origin(value: str) -> str:
     origin = value.lower()
     if _ORIGIN.fullmatch(origin):
@@ -309,6 +318,7 @@ def as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]

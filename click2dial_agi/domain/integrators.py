@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from click2dial_agi.domain.config_types import (
     HTTPURL,
+    AbsolutePath,
     AgentDial,
     APIKey,
     BrowserWebSocketURL,
@@ -42,6 +42,7 @@ __all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits", "Webhook"
 # What stands before and behind the @ of a Local channel's dial string.
 _LOCAL = re.compile(r"Local/([^@/]+)@([A-Za-z0-9_.-]+)(?:/[a-z]*)?")
 
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
@@ -89,21 +90,33 @@ class Limits(Section):
 class TLS(Section):
     """A certificate with its chain, and its key, both PEM files."""
 
-    cert: Annotated[Path, Field(strict=False)]
-    key: Annotated[Path, Field(strict=False)]
+    cert: AbsolutePath
+    key: AbsolutePath
 
 
 class Webhook(Section):
-    """Where notifications are posted, and the secret that signs them."""
+    """Where notifications are posted, and the secret that signs them.
+
+    ``name`` is its queue's, which so outlives another ``url``.  ``ca`` is a PEM file with the
+    authorities that may have signed its certificate; None: those that the system trusts.
+    """
 
     url: HTTPURL
     secret: Annotated[Secret, Field(min_length=16, max_length=1024)]
+    name: Name | None = None
+    ca: AbsolutePath | None = None
+
+    @property
+    def shown_url(self) -> str:
+        """Where it is, without what may be a secret: a user, a password, a path, a query."""
+        url = urlsplit(self.url)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 class Integrator(Section):
     """One CRM: its extensions, numbers, Redis and limits."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    name: Name
     http: Listen | None = None
     tls: TLS | None = None
     softphone: bool = False
@@ -208,6 +221,14 @@ class Integrator(Section):
         """The configured names by which the API is reached."""
         named = urlsplit(self.public_url).hostname if self.public_url is not None else None
         return (*self.hosts, named) if named else self.hosts
+
+    @cached_property
+    def named_webhooks(self) -> Mapping[str, Webhook]:
+        """The webhooks by name: their own, or by their place ``webhook-1``, ``webhook-2``, …."""
+        return {
+            webhook.name or f"webhook-{place}": webhook
+            for place, webhook in enumerate(self.webhooks, 1)
+        }
 
     @property
     def cdr_list(self) -> str:

@@ -1,11 +1,22 @@
 """What a webhook is sent: the JSON of a notification, signed (HMAC-SHA256, RFC 2104)."""
 
 import hmac
+from collections.abc import Iterable
 from hashlib import sha256
+from urllib.parse import urlsplit
 
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
 
-__all__ = ["gives_up", "pause", "request_headers", "sign"]
+__all__ = [
+    "gives_up",
+    "pause",
+    "queue_name",
+    "queue_names",
+    "request_headers",
+    "shown_queue",
+    "sign",
+]
 
 # Seconds between two tries: doubled each time, up to the last.
 _FIRST_PAUSE = 1.0
@@ -17,6 +28,39 @@ _KEEP = 72 * 60 * 60.0
 # One that answers, and says that it will never take this, holds up what is behind no longer.
 _REFUSED_TRIES = 10
 _TRY_AGAIN = (408, 425, 429)
+
+
+# Between an integrator and a webhook's URL, in the names of queues before webhooks had names.
+_ARROW = " -> "
+
+
+def queue_name(integrator: str, webhook: str) -> str:
+    """Return the name of a webhook's queue in the journal, which no integrator can have."""
+    return f"{integrator}/{webhook}"
+
+
+def queue_names(integrators: Iterable[Integrator]) -> set[str]:
+    """Return the names of all queues of a configuration: of integrators and of webhooks.
+
+    Among them those that a version before 0.2 may have left, which are taken over.
+    """
+    names = set()
+    for one in integrators:
+        names |= {one.name, *(queue_name(one.name, name) for name in one.named_webhooks)}
+        names |= {f"{one.name}{_ARROW}{webhook.url}" for webhook in one.webhooks}
+    return names
+
+
+def shown_queue(name: str) -> str:
+    """Return a queue's name without what may be secret in it: a URL's user, path and query."""
+    integrator, arrow, url = name.partition(_ARROW)
+    if not arrow:
+        return name
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return integrator
+    return f"{integrator}{arrow}{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def sign(secret: str, timestamp: int, body: str) -> str:

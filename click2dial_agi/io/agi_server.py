@@ -10,7 +10,8 @@ from typing import Any, cast
 from click2dial_agi.agi import Action, AGIConnection, Environment, Hangup, Reply
 from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.networks import is_inside
-from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed, StartupError
+from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed
+from click2dial_agi.io.listeners import Listeners
 
 __all__ = ["AGIServer", "AGISession", "Handler"]
 
@@ -208,17 +209,13 @@ class AGIServer:
         # loopback has peers on loopback only.
         self._are_all_allowed = self._listen.is_loopback and _LOOPBACK.issubset(config.allow_from)
 
-    async def start(self) -> None:
+    async def start(self, listeners: Listeners | None = None) -> None:
         """Listen.  Raises :exc:`StartupError` when the address cannot be had."""
         self.loop = asyncio.get_running_loop()
-        listen = self._listen
-        try:
-            self._server = await self.loop.create_server(
-                lambda: AGISession(self), listen.host, listen.port, backlog=_BACKLOG
-            )
-        except OSError as error:
-            reason = error.strerror or error
-            raise StartupError(f"agi.listen: cannot listen on {listen}: {reason}") from error
+        listener = (listeners or Listeners()).listen("agi.listen", self._listen, _BACKLOG)
+        self._server = await self.loop.create_server(
+            lambda: AGISession(self), sock=listener, backlog=_BACKLOG
+        )
         self._drop_overdue()
 
     @property

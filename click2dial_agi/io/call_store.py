@@ -13,7 +13,7 @@ from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
-from click2dial_agi.io.redis_writer import pushed_key
+from click2dial_agi.io.redis_lists import pushed_key
 
 __all__ = ["Admission", "CallStore", "FirstAnswer", "Mark"]
 

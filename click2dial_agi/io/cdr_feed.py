@@ -1,17 +1,17 @@
 """Records as they are pushed, for those who only watch: the softphones of one integrator.
 
-Each push is published on a channel of the list's name (see :mod:`click2dial_agi.io.redis_writer`),
+Each push is published on a channel of the list's name (see :mod:`click2dial_agi.io.redis_lists`),
 so watching takes nothing from the list.  One subscription serves all listeners, and lasts while
 there are any.
 """
 
 import asyncio
 import logging
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis.asyncio.client import PubSub
 
-from click2dial_agi.io.redis_client import REDIS_ERRORS, subscriber
+from click2dial_agi.io.redis_client import REDIS_ERRORS, messages, subscriber
 
 __all__ = ["CDRFeed", "Event", "FeedFull", "Listener"]
 
@@ -128,16 +128,7 @@ class CDRFeed:
             await asyncio.sleep(_RETRY)
 
     async def _read(self, subscription: PubSub) -> None:
-        asked = False
-        while True:
-            message: dict[str, Any] | None = await subscription.get_message(timeout=_SILENCE)
-            if message is None:
-                if asked:
-                    raise TimeoutError(f"silent for {2 * _SILENCE:g} s")
-                await subscription.ping()
-                asked = True
-                continue
-            asked = False
+        async for message in messages(subscription, _SILENCE):
             if message["type"] == "subscribe":
                 self._become(_LIVE)
             elif message["type"] == "message":

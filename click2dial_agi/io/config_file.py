@@ -1,8 +1,11 @@
-"""The configuration file: YAML, with secrets from the environment or from files."""
+"""The configuration file: YAML, with secrets from the environment or from files.
+
+Errors name the file's line, and never show what stands there: it may be a password.
+"""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,42 @@ import yaml
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "load_destinations"]
 
 # Far more than hundreds of integrators need; a wrong path to a log file should not fill memory.
 _MAX_SIZE = 4 * 1024 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEYS = ("ari_password", "api_keys", "redis", "secret")
+_SECRET_KEYS = ("ari_password", "ami_password", "api_keys", "redis", "secret", "url")
+
+# What it takes to hand over notifications and nothing else: secrets of the other doors may be
+# missing on a machine that only does that.
+_DOORS = ("agi", "asterisk", "edge", "metrics")
+_INTEGRATORS_DOORS = ("http", "tls", "softphone", "softphone_ws", "api_keys", "allow_from")
+
+# What a mistyped key looks like, and passwords do not.
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
+# What the library makes of `2026-13-45`, `!!int x`, `!!bool x`, `!!timestamp x` and the like.
+_NOT_WHAT_IT_SAYS = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]+)\]")
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read and check a configuration file.  Raises :exc:`ConfigError` for whatever is wrong."""
+    return _load(path, environment, doors=True)
+
+
+def load_destinations(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read what it takes to hand over notifications; listeners and their secrets are not read.
+
+    Raises :exc:`ConfigError` for whatever is wrong with the rest.
+    """
+    return _load(path, environment, doors=False)
+
+
+def _load(path: Path, environment: Mapping[str, str], *, doors: bool) -> Config:
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_SIZE + 1)
@@ -29,11 +57,47 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         raise ConfigError(str(path), error.strerror or str(error)) from error
     if len(text) > _MAX_SIZE:
         raise ConfigError(str(path), f"a file of at most {_MAX_SIZE} bytes")
+    node, document = _read_yaml(text, path)
+    if not doors:
+        document = _without_doors(document)
     try:
-        document = _reveal(yaml.load(text, _Loader), "", environment)
+        return parse_config(_reveal(document, "", environment))
+    except RecursionError:  # an alias within what it stands for
+        raise ConfigError(str(path), "YAML: nested too deep") from None
+    except ConfigError as error:
+        raise _with_lines(error, node) from None
+
+
+def _read_yaml(text: bytes, path: Path) -> tuple[yaml.Node | None, Any]:
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(str(path), f"YAML: {' '.join(str(error).split())}") from error
-    return parse_config(document)
+        raise ConfigError(str(path), f"YAML: {_describe(error)}") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _describe(error: Exception) -> str:
+    """Say what YAML did not understand and where.
+
+    The library's own text shows the line, and quotes names, tags and values from it.
+    """
+    if isinstance(error, yaml.MarkedYAMLError):
+        problem = (error.problem or "what follows").partition(", but ")[0]
+        if not problem.startswith("expected"):  # what it expected are marks of YAML's own
+            problem = re.split("['\"]", problem)[0].strip()
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        return f"{problem}{where}"
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"a character that no YAML holds, at position {error.position}"
+    return "UTF-8 text with values that YAML can read"
 
 
 class _Loader(yaml.SafeLoader):
@@ -44,8 +108,32 @@ class _Loader(yaml.SafeLoader):
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             line = node.start_mark.line + 1
-            raise ConfigError(str(twice), f"once in the mapping that starts at line {line}")
+            shown = twice if _KEY.fullmatch(twice) else "each key"
+            raise ConfigError(shown, f"once in the mapping that starts at line {line}")
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _NOT_WHAT_IT_SAYS:
+            raise yaml.constructor.ConstructorError(
+                None, None, "a value that is not what it looks like", node.start_mark
+            ) from None
+
+
+def _without_doors(document: Any) -> Any:
+    if not isinstance(document, dict):
+        return document
+    kept = {key: value for key, value in document.items() if key not in _DOORS}
+    integrators = kept.get("integrators")
+    if isinstance(integrators, list):
+        kept["integrators"] = [
+            {key: value for key, value in one.items() if key not in _INTEGRATORS_DOORS}
+            if isinstance(one, dict)
+            else one
+            for one in integrators
+        ]
+    return kept
 
 
 def _reveal(value: Any, path: str, environment: Mapping[str, str]) -> Any:
@@ -79,3 +167,33 @@ def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
             ) from None
 
     return _VARIABLE.sub(look_up, value)
+
+
+def _with_lines(error: ConfigError, node: yaml.Node | None) -> ConfigError:
+    """Return the error, and those in its notes, with the line of each key."""
+    located = ConfigError(error.path, error.expected, _line(node, error.path))
+    for note in getattr(error, "__notes__", ()):
+        line = _line(node, note.partition(": ")[0])
+        located.add_note(f"{note} (line {line})" if line else note)
+    return located
+
+
+def _line(node: yaml.Node | None, path: str) -> int | None:
+    """Return the line of a dotted path, or of the nearest key above it; None if there is none."""
+    found = None
+    for name, index in _STEP.findall(path):
+        child = next(_children(node, name, index), None)
+        if child is None:
+            break
+        found, node = child
+    return found
+
+
+def _children(node: yaml.Node | None, name: str, index: str) -> Iterator[tuple[int, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode) and name:
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == name:
+                yield key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+        value = node.value[int(index)]
+        yield value.start_mark.line + 1, value

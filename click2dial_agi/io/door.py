@@ -15,14 +15,13 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
 
-from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.networks import owner_of
 
-__all__ = ["Door", "Seat", "Seated", "Standing", "listen_on"]
+__all__ = ["BACKLOG", "Door", "Seat", "Seated", "Standing"]
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = 2048
+BACKLOG = 2048
 
 # Seats beyond the bound, for those who are told so; the next are hung up on unheard.
 _SLACK = 64
@@ -45,45 +44,6 @@ _BURST = 32
 _QUIET = 60.0
 
 _NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-def listen_on(address: Address) -> list[socket.socket]:
-    """Return listening sockets for an address, for each that its name stands for.
-
-    Raises :exc:`OSError`.  ``[::]`` takes IPv4 too.
-    """
-    sockets: list[socket.socket] = []
-    failed: OSError | None = None
-    found = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    for family, *_, where in dict.fromkeys(found):
-        try:
-            sockets.append(_listen(family, where))
-        except OSError as error:
-            failed = error
-            if error.errno != errno.EADDRNOTAVAIL:  # a name's IPv6 address on a machine without
-                break
-    if not sockets or (failed is not None and failed.errno != errno.EADDRNOTAVAIL):
-        for one in sockets:
-            one.close()
-        raise failed or OSError(errno.EADDRNOTAVAIL, f"{address.host} has no address")
-    return sockets
-
-
-def _listen(family: int, where: tuple[object, ...]) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it: without, what is written in two pieces waits 40 ms for an ACK.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listening.setblocking(False)
-        listening.bind(where)
-        listening.listen(_BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 class Standing(IntEnum):

@@ -1,24 +1,27 @@
-"""Notifications that Redis did not take in time: on disk, in order, until it has them.
+"""Notifications that nobody has taken yet: on disk, in queues, in order, until somebody has.
 
 An SQLite database, in a thread of its own.  What is asked of it while a commit is under way goes
 into the next one together, so that a burst costs a few flushes of the disk and not one for each
-record.  While Redis answers nothing here is opened or even looked at.
+record.  While Redis answers, and without webhooks, nothing here is opened or even looked at.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from click2dial_agi.domain.records import Notification
-from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.domain.webhooks import shown_queue
+from click2dial_agi.exceptions import NotificationError, QueueFull
+from click2dial_agi.io import journal_file
+from click2dial_agi.io.journal_file import Entry, Waiting, read_waiting
 
 __all__ = ["Entry", "Journal", "Waiting", "read_waiting"]
 
@@ -30,68 +33,18 @@ Work = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
 # In one commit: more than arrive within one at any rate that an Asterisk reaches.
 _MAX_GROUP = 1000
 
-# Another server that shares the directory may be writing.  Asterisk waits for the receipt
-# meanwhile, and has waited for Redis already.
-_LOCK_TIMEOUT = 2.0
+# A full queue is counted anew so often, in seconds: another process may be emptying it.
+_RECOUNT_EVERY = 1.0
 
-# The -wal file is cut back to this once an outage is over.
-_KEEP_WAL = 4 * 1024 * 1024
+# A queue that stays full is told of so often, in seconds.
+_ALARM_EVERY = 300.0
 
-# A record is one for each call and list, however often it is offered.  The list and the body are
-# what they were when the call ended; on which side to push, and to which Redis, is the
-# integrator's configuration of the day: that is where its consumers are now.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  integrator TEXT NOT NULL,
-  list_name TEXT NOT NULL,
-  call_ref TEXT NOT NULL,
-  body TEXT NOT NULL,
-  since REAL NOT NULL,
-  UNIQUE (integrator, list_name, call_ref)
-)
-"""
-_INSERT = """
-INSERT OR IGNORE INTO records (integrator, list_name, call_ref, body, since) VALUES (?, ?, ?, ?, ?)
-"""
-_OLDEST = """
-SELECT number, since, list_name, call_ref, body FROM records
-WHERE integrator = ? AND number > ? ORDER BY number LIMIT ?
-"""
-_FORGET = "DELETE FROM records WHERE integrator = ? AND number <= ?"
-_WAITING = """
-SELECT integrator, list_name, count(*), min(since) FROM records
-GROUP BY integrator, list_name ORDER BY integrator, list_name
-"""
-
-_COUNT = "SELECT count(*) FROM records"
-
-_TRANSIENT = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class Entry(NamedTuple):
-    """A notification, its number, and since when it waits (Unix seconds).
-
-    Numbers rise in the order of arrival.
-    """
-
-    number: int
-    notification: Notification
-    since: float
-
-
-class Waiting(NamedTuple):
-    """How many notifications wait for a list, and since when the oldest does (Unix seconds)."""
-
-    integrator: str
-    list_name: str
-    records: int
-    since: float
+# What another process wrote is noticed within this.
+_LOOK_EVERY = 1.0
 
 
 class Journal:
-    """The records of all integrators that wait for their Redis.
+    """The queues of all integrators and webhooks, each with a bound of its own.
 
     Every method raises :exc:`NotificationError` when the disk does not do what it should; the log
     says so once, and again when it is over.  A damaged database is moved aside, and what can be
@@ -100,19 +53,23 @@ class Journal:
 
     def __init__(self, path: Path, max_records: int = 1_000_000) -> None:
         self.path = path
-        self._max_records = max_records
+        self.max_records = max_records
         self._asked: SimpleQueue[Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._watchers: dict[str, set[Callable[[], None]]] = defaultdict(set)
         # The rest belongs to the thread.
         self._database: sqlite3.Connection | None = None
         self._inode = 0
-        self._count = 0
+        self._counts: dict[str, int] = {}
+        self._counted_at: dict[str, float] = {}
+        self._full_told_at: dict[str, float] = {}
+        self._version = 0
         self._wrote = False
         self._failing = ""
 
     @property
     def exists(self) -> bool:
-        """Whether there is a database; there is none until Redis has been away once."""
+        """Whether there is a database; there is none until something had to wait."""
         return self.path.exists()
 
     @property
@@ -120,43 +77,73 @@ class Journal:
         # Once the thread has been asked it must be asked: it may be about to make the database.
         return self._thread is None and not self.exists
 
-    async def append(self, integrator: str, notification: Notification) -> bool:
-        """Keep a notification; on return it outlives a power cut.  False if it was there."""
+    async def append(self, queue: str, notification: Notification) -> bool:
+        """Keep a notification; on return it outlives a power cut.  False if it was there.
+
+        Raises :exc:`QueueFull` when the queue has as many as it may.
+        """
 
         def work(database: sqlite3.Connection) -> bool:
-            if self._count >= self._max_records:
-                raise NotificationError(f"journal: it holds {self._count} records, its most")
-            row = (notification.list_name, notification.call_ref, notification.body, time.time())
-            new = database.execute(_INSERT, (integrator, *row)).rowcount
-            self._count += new
-            return bool(new)
+            self._make_sure_of_room(database, queue)
+            new = journal_file.add(database, queue, notification)
+            self._counts[queue] = self._counts.get(queue, 0) + new
+            return new
 
-        return await self._do(work)
+        new = await self._do(work)
+        self._tell(queue)
+        return new
 
-    async def oldest(self, integrator: str, limit: int, after: int = 0) -> list[Entry]:
-        """Return an integrator's oldest entries with a number beyond ``after``."""
+    async def oldest(self, queue: str, limit: int, after: int = 0) -> list[Entry]:
+        """Return a queue's oldest entries with a number beyond ``after``."""
         if self._is_unused:
             return []
+        return await self._do(lambda database: journal_file.oldest(database, queue, limit, after))
 
-        def work(database: sqlite3.Connection) -> list[Entry]:
-            rows = database.execute(_OLDEST, (integrator, after, limit))
-            return [Entry(number, Notification(*rest), since) for number, since, *rest in rows]
-
-        return await self._do(work)
-
-    async def forget(self, integrator: str, number: int) -> None:
-        """Drop an integrator's entries up to a number, which Redis has."""
+    async def forget(self, queue: str, number: int) -> None:
+        """Drop a queue's entries up to a number, which somebody has taken."""
 
         def work(database: sqlite3.Connection) -> None:
-            self._count -= database.execute(_FORGET, (integrator, number)).rowcount
+            dropped = journal_file.drop(database, queue, number)
+            self._counts[queue] = max(self._counts.get(queue, 0) - dropped, 0)
 
         await self._do(work)
 
+    async def rename(self, old: str, new: str) -> int:
+        """Give what waits under one queue's name to another; return how much."""
+        if self._is_unused:
+            return 0
+
+        def work(database: sqlite3.Connection) -> int:
+            moved = journal_file.rename(database, old, new)
+            self._counts = journal_file.counts(database)
+            return moved
+
+        return await self._do(work)
+
     async def waiting(self) -> list[Waiting]:
-        """Return what waits, by integrator and list."""
+        """Return what waits, by queue and list."""
         if self._is_unused:
             return []
-        return await self._do(_waiting)
+        return await self._do(journal_file.waiting)
+
+    def watch(self, queue: str, tell: Callable[[], None]) -> None:
+        """Call ``tell`` whenever something was put into a queue, by whomever."""
+        self._watchers[queue].add(tell)
+
+    def unwatch(self, queue: str, tell: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._watchers[queue].discard(tell)
+
+    async def look_for_others(self) -> None:
+        """Tell those who watch of what other processes wrote, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            if not self.exists:
+                continue
+            with contextlib.suppress(NotificationError):  # of which the log has told
+                if await self._do(self._was_changed):
+                    for queue in tuple(self._watchers):
+                        self._tell(queue)
 
     async def close(self) -> None:
         """Finish what was asked for and close the database."""
@@ -164,6 +151,10 @@ class Journal:
         if thread is not None:
             self._asked.put(None)
             await asyncio.to_thread(thread.join)
+
+    def _tell(self, queue: str) -> None:
+        for tell in tuple(self._watchers.get(queue, ())):
+            tell()
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._thread is None:
@@ -174,6 +165,34 @@ class Journal:
         return await done
 
     # In the thread.
+
+    def _make_sure_of_room(self, database: sqlite3.Connection, queue: str) -> None:
+        now = time.monotonic()
+        full = self._counts.get(queue, 0) >= self.max_records
+        if full and now - self._counted_at.get(queue, -_RECOUNT_EVERY) >= _RECOUNT_EVERY:
+            self._counted_at[queue] = now
+            self._counts[queue] = journal_file.count(database, queue)
+            full = self._counts[queue] >= self.max_records
+        told_at = self._full_told_at.get(queue)
+        if not full:
+            if told_at is not None:
+                del self._full_told_at[queue]
+                log.warning("journal: works again: %s has room", shown_queue(queue))
+            return
+        records = self._counts[queue]
+        error = QueueFull(
+            f"journal: it holds {records} records, its most, for {shown_queue(queue)}"
+        )
+        if told_at is None or now - told_at >= _ALARM_EVERY:
+            self._full_told_at[queue] = now
+            log.error("%s; it takes no more (journal_max_records)", error)
+        raise error
+
+    def _was_changed(self, database: sqlite3.Connection) -> bool:
+        # SQLite counts it up for what other connections commit, not for our own.
+        (version,) = database.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, version
+        return bool(version != before)
 
     def _run(self) -> None:
         closing = False
@@ -194,7 +213,7 @@ class Journal:
             try:
                 outcomes = self._transact(works)
             except sqlite3.DatabaseError as error:
-                if _primary_code(error) not in _DAMAGED:
+                if not journal_file.is_damaged(error):
                     raise
                 self._replace(error)
                 outcomes = self._transact(works)
@@ -205,7 +224,12 @@ class Journal:
         for (_, done), outcome in zip(works, outcomes, strict=True):
             with contextlib.suppress(RuntimeError):  # the loop that asked is closed
                 done.get_loop().call_soon_threadsafe(_settle, done, outcome)
-        refusals = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+        # Of a queue that is full it was told already: the disk does what it should.
+        refusals = [
+            str(outcome)
+            for outcome in outcomes
+            if isinstance(outcome, Exception) and not isinstance(outcome, QueueFull)
+        ]
         if refusals or self._wrote:  # a full disk can be read all the same
             self._note(refusals[0] if refusals else "")
 
@@ -225,29 +249,22 @@ class Journal:
 
     def _roll_back(self, error: Exception) -> None:
         """Undo the transaction; a new connection may do better, but needs room on the disk."""
-        keep = isinstance(error, sqlite3.Error) and _primary_code(error) in _TRANSIENT
-        if self._database is None or not keep:
+        if self._database is None or not journal_file.is_transient(error):
             self._close()
             return
         with contextlib.suppress(sqlite3.Error):
             self._database.rollback()
-            (self._count,) = self._database.execute(_COUNT).fetchone()
+            self._counts = journal_file.counts(self._database)
 
     def _open(self) -> sqlite3.Connection:
         # A file that somebody removed would go on taking records that nobody could find.
-        if self._database is not None and self._inode != _inode(self.path):
+        if self._database is not None and self._inode != journal_file.inode(self.path):
             self._close()
         if self._database is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            database = self._database = sqlite3.connect(
-                self.path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-            _use_wal(database)
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL}")
-            database.execute(_SCHEMA)
-            (self._count,) = database.execute(_COUNT).fetchone()
-            self._inode = _inode(self.path)
+            self._database = journal_file.open_database(self.path)
+            self._counts = journal_file.counts(self._database)
+            self._inode = journal_file.inode(self.path)
+            self._version = 0
         return self._database
 
     def _close(self) -> None:
@@ -259,12 +276,9 @@ class Journal:
     def _replace(self, error: sqlite3.DatabaseError) -> None:
         """Move a damaged database aside and take over what can be read of it."""
         self._close()
-        aside = self.path.with_name(f"{self.path.name}.damaged.{time.time_ns()}")
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(f"{self.path}{suffix}", f"{aside}{suffix}")
-        saved = _read_out(aside, self._open())
-        (self._count,) = self._open().execute(_COUNT).fetchone()
+        aside = journal_file.move_aside(self.path)
+        saved = journal_file.read_out(aside, self._open())
+        self._counts = journal_file.counts(self._open())
         log.error(
             "journal: %s is damaged (%s); moved to %s, %d records could be read and are kept",
             self.path,
@@ -280,61 +294,6 @@ class Journal:
         elif self._failing and not refusal:
             log.warning("journal: works again: %s", self.path)
         self._failing = refusal
-
-
-def read_waiting(path: Path) -> list[Waiting]:
-    """Return what waits in a journal that a server may be using; nothing is changed.
-
-    Raises :exc:`NotificationError` when it cannot be read.
-    """
-    if not path.exists():
-        return []
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            return _waiting(database)
-    except sqlite3.Error as error:
-        raise NotificationError(f"journal: {path}: {error}") from error
-
-
-def _waiting(database: sqlite3.Connection) -> list[Waiting]:
-    return [Waiting(*row) for row in database.execute(_WAITING)]
-
-
-def _read_out(damaged: Path, database: sqlite3.Connection) -> int:
-    """Copy records from a damaged database as far as it can be read; return how many."""
-    saved = 0
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(damaged)) as source:
-        rows = source.execute(
-            "SELECT integrator, list_name, call_ref, body, since FROM records ORDER BY number"
-        )
-        for row in rows:
-            saved += database.execute(_INSERT, row).rowcount
-    return saved
-
-
-def _use_wal(database: sqlite3.Connection) -> None:
-    """Switch to WAL.  SQLite does not wait here for another server that does the same."""
-    deadline = time.monotonic() + _LOCK_TIMEOUT
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            busy = _primary_code(error) == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
-
-
-def _inode(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _settle(done: "asyncio.Future[Any]", outcome: Any) -> None:

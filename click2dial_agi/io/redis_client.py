@@ -1,9 +1,11 @@
 """Clients of Redis by URL: one server, the primary that a Sentinel names, or a cluster."""
 
 import random
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -12,7 +14,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from click2dial_agi.domain.redis_url import RedisKind, RedisPlace, parse_redis_url
 
-__all__ = ["REDIS_ERRORS", "connect", "subscriber"]
+__all__ = ["REDIS_ERRORS", "connect", "messages", "subscriber"]
 
 # What a Redis that is away, or that refuses, makes of a command.  A cluster of which no node
 # answers is none of redis-py's RedisErrors; TimeoutError is an OSError.
@@ -22,9 +24,12 @@ REDIS_ERRORS = (RedisError, RedisClusterException, OSError)
 class _Primary(Redis):
     """The primary of a Sentinel's service; closing it closes the Sentinel's connections too."""
 
+    asked: "list[Redis]"
+
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         await super().aclose(close_connection_pool)
-        await cast(Any, self.connection_pool).sentinel_manager.aclose()
+        for sentinel in self.asked:
+            await sentinel.aclose()
 
 
 def connect(url: str, timeout: float) -> Redis:
@@ -41,16 +46,11 @@ def connect(url: str, timeout: float) -> Redis:
         "decode_responses": True,
     }
     place = parse_redis_url(url)
-    match place.kind:
-        case RedisKind.SENTINEL:
-            return _primary(place, options)
-        case RedisKind.CLUSTER:
-            options |= {"username": place.username, "password": place.password}
-            nodes = [ClusterNode(host, port) for host, port in place.hosts]
-            cluster = RedisCluster(startup_nodes=nodes, ssl=place.tls, **options)
-            return cast(Redis, cluster)  # the commands are the same
-        case _:
-            return Redis.from_url(url, **options)
+    if place.kind is RedisKind.CLUSTER:
+        nodes = [ClusterNode(host, port) for host, port in place.hosts]
+        cluster = RedisCluster(startup_nodes=nodes, **options, **_login(place), **_tls(place))
+        return cast(Redis, cluster)  # the commands are the same
+    return _one(place, options)
 
 
 def subscriber(url: str, timeout: float | None = None) -> Redis:
@@ -59,32 +59,63 @@ def subscriber(url: str, timeout: float | None = None) -> Redis:
     In a cluster any node will do: each hands on to all others what is published on it.
     """
     options: dict[str, Any] = {
+        "socket_timeout": None,
         "socket_connect_timeout": timeout,
+        # Redis's own tries, with pauses between them, would hide that it was away.
+        "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
         "encoding_errors": "replace",  # anybody may publish on a channel
     }
-    place = parse_redis_url(url)
-    match place.kind:
-        case RedisKind.SENTINEL:
-            return _primary(place, options)
-        case RedisKind.CLUSTER:
-            host, port = random.choice(place.hosts)
-            options |= {"username": place.username, "password": place.password}
-            return Redis(host=host, port=port, ssl=place.tls, **options)
-        case _:
-            return Redis.from_url(url, **options)
+    return _one(parse_redis_url(url), options)
+
+
+async def messages(subscription: PubSub, silence: float) -> AsyncIterator[dict[str, Any]]:
+    """Yield what arrives on a subscription.
+
+    After ``silence`` seconds without anything the connection is asked whether it still works; it
+    may have died without a word.  Raises TimeoutError after twice that.
+    """
+    asked = False
+    while True:
+        message: dict[str, Any] | None = await subscription.get_message(timeout=silence)
+        if message is not None:
+            asked = False
+            yield message
+        elif asked:
+            raise TimeoutError(f"silent for {2 * silence:g} s")
+        else:
+            await subscription.ping()
+            asked = True
+
+
+def _one(place: RedisPlace, options: dict[str, Any]) -> Redis:
+    if place.kind is RedisKind.SENTINEL:
+        return _primary(place, options)
+    host, port = random.choice(place.hosts)
+    return Redis(host=host, port=port, db=place.db, **options, **_login(place), **_tls(place))
 
 
 def _primary(place: RedisPlace, options: dict[str, Any]) -> Redis:
     asked = {name: value for name, value in options.items() if name.startswith("socket_")}
-    tls = {"ssl": True} if place.tls else {}
     sentinel = cast(Any, Sentinel)(  # it has no annotations
         list(place.hosts),
-        sentinel_kwargs={**asked, **tls, "password": place.sentinel_password},
-        username=place.username,
-        password=place.password,
+        sentinel_kwargs={**asked, **_tls(place), "password": place.sentinel_password},
         db=place.db,
-        **tls,
         **options,
+        **_login(place),
+        **_tls(place),
     )
-    return cast(Redis, sentinel.master_for(place.service, redis_class=_Primary))
+    primary = cast(_Primary, sentinel.master_for(place.service, redis_class=_Primary))
+    primary.asked = sentinel.sentinels
+    return primary
+
+
+def _login(place: RedisPlace) -> dict[str, Any]:
+    return {"username": place.username, "password": place.password}
+
+
+def _tls(place: RedisPlace) -> dict[str, Any]:
+    if not place.tls:
+        return {}
+    checked = place.tls_options.get("ssl_cert_reqs") != "none"
+    return {"ssl": True, "ssl_check_hostname": checked, **place.tls_options}

@@ -28,6 +28,9 @@ _MAX_LINE = 4 * MAX_FACTS
 # tells where a line begins that was written right behind half of another.  Values are
 # percent-encoded and cannot hold it.
 _BEGINNING = re.compile(rb"call_ref=")
+# Lines hold personal data: the server's user and group, nobody else.
+_FILE_MODE = 0o640
+
 _WHOLE = re.compile(rb"[!-~]+")
 
 
@@ -66,6 +69,10 @@ class Spool:
         files = [*self._taken(), self.path]
         return [file for file in files if file.exists() and file.stat().st_size]
 
+    def put_aside(self) -> list[Path]:
+        """Return the files that hold what was rejected."""
+        return sorted(self.path.parent.glob(f"{self.rejected.name}*"))
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
         """Keep other processes from draining; False if one is at it.  A crash frees it."""
@@ -100,21 +107,52 @@ class Spool:
             while line := file.readline(_MAX_LINE):
                 yield from pieces(line)
 
-    def reject(self, lines: Iterable[bytes]) -> None:
-        """Put aside what is no record; on return it outlives a power cut."""
-        with self.rejected.open("ab") as file:
-            for line in lines:
-                file.write(line.replace(b"\0", b"") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def reject(self, lines: Iterable[bytes]) -> Path:
+        """Put aside what is no record; return where.  On return it outlives a power cut.
 
-    def remove(self, path: Path, size: int) -> None:
-        """Delete a piece that was read up to ``size``; one that has grown stays for later."""
-        if path.stat().st_size == size:
+        Where the usual file cannot be written, another user's perhaps, it is a new one.
+        """
+        text = b"".join(line.replace(b"\0", b"") + b"\n" for line in lines)
+        another = self.rejected.with_name(f"{self.rejected.name}.{time.time_ns()}")
+        for path in (self.rejected, another):
+            try:
+                _append(path, text)
+            except OSError:
+                if path is another:
+                    raise
+            else:
+                return path
+        raise AssertionError("unreachable")
+
+    def keep(self, path: Path, size: int, left: Iterable[bytes]) -> bool:
+        """Replace a piece that was read up to ``size`` by what is left of it, all or nothing.
+
+        False if it has grown meanwhile; then, as on :exc:`OSError`, it stays as it was.
+        """
+        rest = path.with_suffix(".rest")
+        rest.unlink(missing_ok=True)
+        text = b"".join(line + b"\n" for line in left)
+        if text:
+            _append(rest, text)
+        if path.stat().st_size != size:
+            rest.unlink(missing_ok=True)
+            return False
+        if text:
+            os.replace(rest, path)
+        else:
             path.unlink()
+        return True
 
     def _taken(self) -> list[Path]:
         return sorted(self.path.parent.glob(f"{self.path.name}.*.draining"))
+
+
+def _append(path: Path, text: bytes) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, _FILE_MODE), "ab") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _is_open(path: Path) -> bool:
@@ -123,7 +161,11 @@ def _is_open(path: Path) -> bool:
     The kernel grants a read lease (fcntl(2), F_SETLEASE) only on a file that nobody writes to.
     Where it grants none at all (network file systems, another user's file), the answer is no.
     """
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError:  # whoever reads it will say so
+        return False
+    with file:
         try:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         except BlockingIOError:

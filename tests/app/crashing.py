@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from click2dial_agi.app.delivery import Deliveries
 from click2dial_agi.app.drain import Drain
 from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.app.notifiers import Notifiers
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config
 from click2dial_agi.io.agi_server import AGIServer, AGISession
@@ -76,9 +77,9 @@ class Ending:
             return False
 
     async def end(self, config: Config, how: str = "", point: int = 0) -> None:
-        deliveries = Deliveries(config)
-        deliveries.use(config)
-        server = AGIServer(CallHandlers(config, deliveries.by_name), config.agi)
+        notifiers = Notifiers(config)
+        notifiers.use(config, notifiers.build(config))
+        server = AGIServer(CallHandlers(Snapshot(config, notifiers.by_name)), config.agi)
         server.loop = asyncio.get_running_loop()
         session = AGISession(server)
         asterisk = Asterisk(session, self.pipe[1])
@@ -90,7 +91,7 @@ class Ending:
         await asterisk.closed.wait()
         handles._run = run  # what is left to do belongs to the calls before
         if asterisk.was_asked:
-            await deliveries.close()
+            await notifiers.close()
 
 
 class Asterisk(asyncio.Transport):
@@ -148,13 +149,13 @@ def _kill_at_statement(point: int) -> None:
 
 
 async def _recover(config: Config) -> None:
-    deliveries = Deliveries(config)
-    deliveries.use(config)
+    notifiers = Notifiers(config)
+    notifiers.use(config, notifiers.build(config))
     drain = Drain(config.spool_path)
-    while not drain.is_empty or any(one.failing for one in deliveries.by_name.values()):
-        await drain.look(config, deliveries.by_name)
+    while not drain.is_empty or any(one.failing for one in notifiers.by_name.values()):
+        await drain.look(Snapshot(config, notifiers.by_name))
         await asyncio.sleep(0.01)
-    await deliveries.close()
+    await notifiers.close()
 
 
 def _forked(run: Callable[[], Coroutine[Any, Any, None]]) -> bool:

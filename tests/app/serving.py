@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import AGI, Config, parse_config
 from click2dial_agi.io.agi_server import AGIServer
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from tests.agi.wire import parse_args
 from tests.domain.examples import ACME, CALL_REF
 from tests.io.fake_asterisk import FakeAsterisk
@@ -72,17 +74,25 @@ def mset(command: str) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    config: Config, writers: Mapping[str, RedisWriter] | None = None
-) -> AsyncIterator[Calls]:
-    """Serve calls; without ``writers`` they are made for the integrators' Redis servers."""
-    made = {one.name: RedisWriter(one.redis, one.push, 0.5) for one in config.integrators}
-    handlers = CallHandlers(config, made if writers is None else writers)
+async def serving(config: Config, lists: RedisLists | None = None) -> AsyncIterator[Calls]:
+    """Serve calls; ``lists`` takes the place of the integrators' own, which have no journal."""
+    current = snapshot(config, lists)
+    handlers = CallHandlers(current)
     server = AGIServer(handlers, AGI(listen=config.agi.listen))
     await server.start()
     try:
         yield Calls(handlers, server)
     finally:
         await server.stop(5)
-        for writer in made.values():
-            await writer.close()
+        for notifier in current.notifiers.values():
+            assert isinstance(notifier.lists, RedisLists)
+            await notifier.lists.close()
+
+
+def snapshot(config: Config, lists: RedisLists | None = None, timeout: float = 0.5) -> Snapshot:
+    """Return a snapshot whose notifiers push straight to Redis, or to ``lists``."""
+    notifiers = {
+        one.name: Notifier(one, lists or RedisLists(one.redis, one.push, timeout, whose=one.name))
+        for one in config.integrators
+    }
+    return Snapshot(config, notifiers)

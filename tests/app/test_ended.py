@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, RECEIPT, config, serving
 from tests.domain.examples import CALL_REF
@@ -22,8 +23,8 @@ from tests.io.running import run
 LIST = "enigma:notifications:cdr"
 
 
-class FakeWriter(RedisWriter):
-    """A writer that stores when it is let, or fails."""
+class FakeLists(RedisLists):
+    """Lists that store when it is let, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__("redis://127.0.0.1:1/0", "left")
@@ -145,8 +146,8 @@ def test_any_instance_may_end_a_call(redis: RedisServer, client: Redis) -> None:
 
 def test_the_receipt_waits_until_the_record_is_stored() -> None:
     async def scenario() -> None:
-        writer = FakeWriter()
-        async with serving(config(), {"acme": writer}) as calls:
+        writer = FakeLists()
+        async with serving(config(), writer) as calls:
             known = (await calls.outbound())["C2D_FACTS"]
             async with FakeAsterisk(calls.port) as asterisk:
                 await asterisk.ask("ended", f"{known}&{facts.encode(ENDED)}")
@@ -194,8 +195,8 @@ def test_without_redis_there_is_no_receipt_and_asking_again_later_gives_one(
 
 def test_a_failed_push_is_no_receipt(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        writer = FakeWriter(NotificationError("Redis: away"))
-        async with serving(config(), {"acme": writer}) as calls:
+        writer = FakeLists(NotificationError("Redis: away"))
+        async with serving(config(), writer) as calls:
             known = (await calls.outbound())["C2D_FACTS"]
             assert await calls.ended(known) == []
         assert len(writer.offered) == 1
@@ -255,8 +256,7 @@ def test_a_call_of_an_integrator_that_was_removed_gets_no_receipt(
     async def scenario() -> None:
         async with serving(config()) as calls:
             known = (await calls.outbound())["C2D_FACTS"]
-            calls.handlers.config = config(name="another")
-            calls.handlers.writers = {}
+            calls.handlers.current = Snapshot(config(name="another"), {})
             assert await calls.ended(known) == []
 
     run(scenario())
@@ -266,7 +266,7 @@ def test_a_call_of_an_integrator_that_was_removed_gets_no_receipt(
 @pytest.mark.parametrize("known", ["", "call_ref=x", f"call_ref={CALL_REF}", "a=1&a=2", "&&&"])
 def test_malformed_facts_get_no_receipt(known: str, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        async with serving(config(), {}) as calls:
+        async with serving(config()) as calls:
             assert await calls.session("ended", known) == []
 
     run(scenario())

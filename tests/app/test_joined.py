@@ -52,7 +52,7 @@ def test_an_answer_asked_twice_is_told_once(
 @pytest.mark.parametrize("record", [True, False])
 def test_the_dialplan_records_where_the_integrator_wants_it(record: bool) -> None:
     async def scenario() -> None:
-        async with serving(config(record=record), {}) as calls:
+        async with serving(config(record=record)) as calls:
             assert (await calls.outbound()).get("__C2D_RECORD") == ("acme" if record else None)
 
     run(scenario())
@@ -95,7 +95,7 @@ def test_a_number_of_nobody_gets_a_receipt_and_a_warning(caplog: pytest.LogCaptu
 @pytest.mark.parametrize("known", ["", f"call_ref={CALL_REF}", facts.encode(ASKED)])
 def test_what_no_server_decided_on_was_not_joined(known: str) -> None:
     async def scenario() -> None:
-        async with serving(config(), {}) as calls:
+        async with serving(config()) as calls:
             assert await calls.session("joined", known) == []
 
     run(scenario())

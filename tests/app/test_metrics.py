@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,15 +10,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from click2dial_agi.app.service import Service
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.config import parse_config
-from click2dial_agi.exceptions import StartupError
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from tests.app.serving import ASKED, ENDED
-from tests.domain.examples import ACME
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import run
 
@@ -90,22 +85,3 @@ def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
     with Server(redis.url, metrics={"listen": f"127.0.0.1:{port}"}):
         url = f"http://127.0.0.1:{port}{path}"
         assert httpx.get(url, trust_env=False).status_code == 404
-
-
-def test_a_taken_address_is_told(redis: RedisServer) -> None:
-    async def test() -> None:
-        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        port = taken.sockets[0].getsockname()[1]
-        document = {
-            "agi": {"listen": "127.0.0.1:0"},
-            "metrics": {"listen": f"127.0.0.1:{port}"},
-            "integrators": [{**ACME, "redis": redis.url}],
-        }
-        config = parse_config(document)
-        with pytest.raises(
-            StartupError, match=f"metrics.listen: cannot listen on 127.0.0.1:{port}"
-        ):
-            await Service(config, lambda: config).run()
-        taken.close()
-
-    run(test())

@@ -7,21 +7,27 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from redis import Redis
 
 from click2dial_agi import __version__
+from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.http.doors import HTTPDoors
 from click2dial_agi.app.service import Service
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.config import Config
-from click2dial_agi.exceptions import ConfigError, StartupError
+from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.io.agi_server import AGIServer
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from tests.app import serving
 from tests.app.serving import ASKED, ENDED, RECEIPT, mset
+from tests.domain.examples import ACME
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import eventually, run
 
@@ -37,6 +43,17 @@ def config(port: int, redis_url: str = "redis://127.0.0.1:1/0", **keys: Any) -> 
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_closed(port: int) -> bool:
+    """Tell whether nobody listens, without a connection that somebody would have to take."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 @contextlib.asynccontextmanager
@@ -70,13 +87,6 @@ async def end(port: int, call_ref: str) -> str:
     """Place and end a call; return the receipt."""
     known = mset(await hold(port, "outbound", facts.encode({**ASKED, "call_ref": call_ref})))
     return await hold(port, "ended", f"{known['C2D_FACTS']}&{facts.encode(ENDED)}")
-
-
-def test_a_taken_port_stops_the_start() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{port}"):
-            run(Service(config(port), lambda: config(port)).run())
 
 
 def test_a_reload_takes_new_extensions_and_drops_no_session() -> None:
@@ -171,6 +181,187 @@ def test_another_address_is_not_taken_without_a_restart(caplog: pytest.LogCaptur
 
     run(scenario())
     assert "agi.listen changed; that takes a restart" in caplog.text
+
+
+REDIS = "redis://127.0.0.1:1/0"
+
+
+def whole(port: int, *integrators: dict[str, Any], **sections: Any) -> Config:
+    """Return a configuration with sections and integrators as given."""
+    return parse_config(
+        {
+            "agi": {"listen": f"127.0.0.1:{port}"},
+            "asterisk": {"ari_url": "http://127.0.0.1:1/ari", "ari_password": "s3cret"},
+            "integrators": [{"redis": REDIS, **one} for one in integrators],
+            **sections,
+        }
+    )
+
+
+def beta(**keys: Any) -> dict[str, Any]:
+    return {"name": "beta", "extensions": ["2000-2999"], "key_prefix": "beta", **keys}
+
+
+@contextlib.asynccontextmanager
+async def reloading(begin: Config) -> AsyncIterator[Callable[[Config], None]]:
+    """Run a service; yield a function that reloads it with another configuration."""
+    upcoming = [begin]
+    async with running(begin, lambda: upcoming[0]) as service:
+
+        def reload(config: Config) -> None:
+            upcoming[0] = config
+            service.reload()
+
+        yield reload
+
+
+async def health(port: int) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code
+
+
+@pytest.mark.case("O7")
+def test_a_reload_opens_moves_and_closes_listeners() -> None:
+    port, first, second, metrics = (ports.free_port() for _ in range(4))
+
+    async def scenario() -> None:
+        async with reloading(whole(port, ACME)) as reload:
+            reload(whole(port, {**ACME, "http": f"127.0.0.1:{first}"}))
+            assert await health(first) == 200
+            listen = {"listen": f"127.0.0.1:{metrics}"}
+            reload(whole(port, {**ACME, "http": f"127.0.0.1:{second}"}, metrics=listen))
+            assert await health(second) == 200
+            assert not is_closed(metrics)
+            await eventually(lambda: is_closed(first))
+            reload(whole(port, ACME))
+            await eventually(lambda: is_closed(second) and is_closed(metrics))
+
+    run(scenario())
+
+
+@pytest.mark.case("O7")
+def test_two_integrators_change_places() -> None:
+    port, first, second = (ports.free_port() for _ in range(3))
+    key = {"api_keys": ["key-of-beta"]}
+
+    async def scenario() -> None:
+        def placed(one: int, other: int) -> Config:
+            acme = {**ACME, "http": f"127.0.0.1:{one}"}
+            return whole(port, acme, beta(http=f"127.0.0.1:{other}", **key))
+
+        async def is_betas(port: int) -> bool:
+            headers = {"Authorization": "Bearer key-of-beta"}
+            url = f"http://127.0.0.1:{port}/click2dial/calls"
+            async with httpx.AsyncClient(trust_env=False) as client:
+                return (await client.get(url, headers=headers)).status_code != 401
+
+        async with reloading(placed(first, second)) as reload:
+            assert [await is_betas(one) for one in (first, second)] == [False, True]
+            reload(placed(second, first))
+            await asyncio.sleep(0.1)  # the listeners before finish in their own time
+            assert [await is_betas(one) for one in (first, second)] == [True, False]
+
+    run(scenario())
+
+
+@pytest.mark.case("C4")
+@pytest.mark.case("O7")
+@pytest.mark.parametrize("fault", ["taken port", "certificate", "webhook's ca", "our own fault"])
+def test_a_reload_is_all_or_nothing(
+    fault: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever goes wrong, and however late: nothing of the new configuration is in force."""
+    port, first, second, taken = (ports.free_port() for _ in range(4))
+    begin = whole(port, {**ACME, "http": f"127.0.0.1:{first}"})
+    moved = {**ACME, "extensions": ["3000-3999"], "http": f"127.0.0.1:{second}"}
+    wrong: dict[str, Any] = {}
+    if fault == "taken port":
+        wrong = {"http": f"127.0.0.1:{taken}"}
+    elif fault == "certificate":
+        tls = {"cert": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
+        wrong = {"http": f"127.0.0.1:{ports.free_port()}", "tls": tls}
+    elif fault == "webhook's ca":
+        hook = {"url": "https://h/", "secret": "s" * 16, "ca": str(tmp_path / "ca.pem")}
+        wrong = {"webhooks": [hook]}
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", taken)):
+            async with reloading(begin) as reload:
+                if fault == "our own fault":
+
+                    def broken(*_: object) -> None:
+                        raise ZeroDivisionError
+
+                    monkeypatch.setattr("click2dial_agi.app.service.HTTPDoors.prepare", broken)
+                reload(whole(port, moved, beta(**wrong)))
+                verdicts = [await verdict(port, agent) for agent in ("1000", "2000", "3000")]
+                assert verdicts == ["dial", "refuse", "refuse"]
+                assert await health(first) == 200
+                assert is_closed(second)
+                monkeypatch.undo()
+                reload(whole(port, moved, beta()))
+                verdicts = [await verdict(port, agent) for agent in ("1000", "2000", "3000")]
+                assert verdicts == ["refuse", "dial", "dial"]
+                assert await health(second) == 200
+
+    run(scenario())
+    assert caplog.text.count("configuration not reloaded: ") == 1
+
+
+@pytest.mark.case("C4")
+def test_a_session_keeps_the_configuration_that_it_began_with(
+    redis: RedisServer, client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis is frozen while a call ends, and its integrator is taken out: its record is pushed."""
+    port = ports.free_port()
+
+    async def scenario() -> None:
+        async with reloading(whole(port, {**ACME, "redis": redis.url}, beta())) as reload:
+            known = mset(await hold(port, "outbound", facts.encode(ASKED)))
+            query = f"{known['C2D_FACTS']}&{facts.encode(ENDED)}"
+            redis.pause()
+            try:
+                ending = asyncio.create_task(hold(port, "ended", query))
+                await asyncio.sleep(0.3)  # it waits for Redis
+                reload(whole(port, beta()))
+            finally:
+                redis.resume()
+            assert await ending == RECEIPT
+
+    run(scenario())
+    assert client.llen(LIST) == 1
+
+
+def test_a_part_that_fails_to_stop_does_not_skip_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = ports.free_port()
+    begin = whole(port, ACME)
+
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        closed: list[str] = []
+        stop = AGIServer.stop
+
+        async def noted(self: AGIServer, grace: float) -> None:
+            closed.append("agi")
+            await stop(self, grace)
+
+        monkeypatch.setattr(AGIServer, "stop", noted)
+        monkeypatch.setattr(HTTPDoors, "start", fails)
+        monkeypatch.setattr(CreateCallAPI, "stop", fails)
+        task = asyncio.create_task(Service(begin, lambda: begin).run())
+        with pytest.raises(ZeroDivisionError):
+            await task
+        assert closed == ["agi"]
+        assert not listens(port)
+
+    run(scenario())
 
 
 def test_the_start_tells_what_is_served(caplog: pytest.LogCaptureFixture) -> None:

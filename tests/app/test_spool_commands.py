@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import contextlib
 import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +22,9 @@ from redis import Redis
 from typer.testing import CliRunner
 
 from click2dial_agi.app.cli import app
-from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.io.journal import Journal
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.server import Server
@@ -35,14 +43,38 @@ def spool_dir(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
-def configure(spool_dir: Path, url: str) -> str:
+def configure(spool_dir: Path, url: str, **keys: Any) -> str:
     path = spool_dir.parent / "click2dial.yaml"
     document: dict[str, Any] = {
         "spool_dir": str(spool_dir),
-        "integrators": [{**ACME, "redis": url}],
+        "integrators": [{**ACME, "redis": url, **keys}],
     }
     path.write_text(yaml.safe_dump(document))
     return str(path)
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """Run a webhook in a thread; yield its URL and what it was sent."""
+    bodies: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/calls", bodies
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def command(*arguments: str) -> tuple[int, str]:
@@ -57,7 +89,7 @@ def journaled(spool_dir: Path, *names: str) -> None:
     async def scenario() -> None:
         journal = Journal(spool_dir / "journal.db")
         for number, name in enumerate(names):
-            delivery = Delivery(name, RedisWriter(AWAY, "left"), journal)
+            delivery = ListQueue(name, RedisLists(AWAY, "left"), journal)
             await delivery.push(note(number))
             await delivery.close()
         await journal.close()
@@ -121,6 +153,84 @@ def test_drain_gives_up_on_a_file_that_somebody_holds(
     assert "somebody else is at work on it" in text
 
 
+@pytest.mark.case("C17")
+@pytest.mark.parametrize("name", ["spool", "drain"])
+def test_a_webhook_gets_what_the_commands_hand_over(
+    spool_dir: Path, redis: RedisServer, client: Redis, name: str
+) -> None:
+    """A line of the spool and a record of the journal: the list has it, the webhook too."""
+    journaled(spool_dir, "acme", "acme/crm")
+    (spool_dir / "calls.spool").write_text(line(7))
+    with receiver() as (url, bodies):
+        hook = {"url": url, "secret": "s" * 16, "name": "crm"}
+        config = configure(spool_dir, redis.url, webhooks=[hook])
+        flush = ["--flush"] if name == "spool" else []
+        code, text = command(name, *flush, "--config", config)
+        assert code == 0, text
+        assert sorted(client.lrange(LIST, 0, -1)) == sorted([note(0).body, bodies[-1]])
+        assert len(bodies) == 2
+        assert bodies[0] == note(1).body
+        assert ref(7) in bodies[1]
+
+
+@pytest.mark.case("C17")
+def test_a_webhook_that_does_not_answer_is_told_and_keeps_its_queue(
+    spool_dir: Path, redis: RedisServer, client: Redis
+) -> None:
+    (spool_dir / "calls.spool").write_text(line(7))
+    hook = {"url": "http://127.0.0.1:1/s3cret", "secret": "s" * 16, "name": "crm"}
+    config = configure(spool_dir, redis.url, webhooks=[hook])
+    for _ in range(2):
+        code, text = command("drain", "--config", config)
+        assert code == 1
+        assert "webhook acme/crm (http://127.0.0.1:1): " in text
+        assert "s3cret" not in text
+    assert client.llen(LIST) == 1
+    assert "acme/crm" in command("spool", "--config", config)[1]
+
+
+@pytest.mark.case("O4")
+def test_the_commands_need_no_secret_of_other_doors(spool_dir: Path, redis: RedisServer) -> None:
+    config = Path(configure(spool_dir, redis.url))
+    config.write_text(config.read_text() + "asterisk: {ari_password: '${C2D_UNSET_FOR_THIS}'}\n")
+    assert command("drain", "--config", str(config))[0] == 0
+    assert command("spool", "--flush", "--config", str(config))[0] == 0
+
+
+@pytest.mark.case("O4")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_as_root_it_leaves_nothing_that_the_server_cannot_write(redis: RedisServer) -> None:
+    with tempfile.TemporaryDirectory() as name:  # not below pytest's, which nobody else may enter
+        spool_dir = Path(name) / "spool"
+        spool_dir.mkdir()
+        Path(name).chmod(0o755)
+        (spool_dir / "calls.spool").write_text("torn\n" + line(1))
+        hook = {"url": "http://127.0.0.1:1/", "secret": "s" * 16}
+        config = configure(spool_dir, redis.url, webhooks=[hook])
+        for path in (spool_dir, spool_dir / "calls.spool"):
+            os.chown(path, 65534, 65534)
+        done = subprocess.run(
+            [sys.executable, "-m", "click2dial_agi", "spool", "--flush", "--config", config],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "webhook acme/webhook-1" in done.stderr
+        owners = {path.name: path.stat().st_uid for path in spool_dir.iterdir()}
+        assert {"calls.spool.rejected", "journal.db"} <= set(owners)
+        assert set(owners.values()) == {65534}
+
+
+@pytest.mark.case("O13")
+def test_what_it_writes_is_for_its_user_and_group_alone(spool_dir: Path) -> None:
+    before = os.umask(0)
+    try:
+        command("spool", "--config", configure(spool_dir, AWAY))
+    finally:
+        set_by_it = os.umask(before)
+    assert set_by_it == 0o027
+
+
 def test_the_path_unit_watches_what_the_dialplan_writes() -> None:
     units = configparser.ConfigParser(strict=False, interpolation=None)
     units.optionxform = str  # type: ignore[assignment,method-assign]
@@ -129,6 +239,9 @@ def test_the_path_unit_watches_what_the_dialplan_writes() -> None:
     assert f'"{units["Path"]["PathExists"]}"' in dialplan
     directory = str(Path(units["Path"]["PathExists"]).parent)
     assert f"drain --dir {directory} --config" in units["Service"]["ExecStart"]
+    # Given up, it would be started by the path unit again and again, without a pause.
+    assert "RestartPreventExitStatus" not in units["Service"]
+    assert int(units["Service"]["RestartSec"]) >= 5
 
 
 def test_a_server_drains_at_its_start_and_while_it_runs(
@@ -159,4 +272,4 @@ def test_a_server_pushes_what_an_earlier_one_journaled(
         finally:
             await journal.close()
 
-    assert [one.integrator for one in asyncio.run(left())] == ["gone"]
+    assert [one.queue for one in asyncio.run(left())] == ["gone"]

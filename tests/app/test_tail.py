@@ -15,7 +15,7 @@ from redis import Redis
 from click2dial_agi.app.tail import describe, follow
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, config
 from tests.domain.examples import CALL_REF
@@ -100,7 +100,7 @@ def subscribers(client: Redis) -> int:
 
 
 async def push(redis: RedisServer) -> None:
-    writer = RedisWriter(redis.url, "left")
+    writer = RedisLists(redis.url, "left")
     acme = config(redis.url)
     await writer.push(CallRecord.from_facts(RECORD, acme).notification(acme.integrators[0]))
     await writer.close()
@@ -124,6 +124,47 @@ def test_as_json_it_is_the_record_itself(redis: RedisServer, client: Redis) -> N
         async with following(redis, client, as_json=True) as shown:
             await push(redis)
             assert await shown("\n") == body() + "\n"
+
+    run(scenario())
+
+
+CALL = {
+    **{"number": "0820000100", "dial_number": "27215550100", "hold_time": 3},
+    **{"call_ref": CALL_REF, "contact_ref": "", "call_dir": "inbound", "ref": "1000"},
+}
+
+
+@pytest.mark.case("K4")
+@pytest.mark.parametrize("kind", ["inbound", "c2d"])
+def test_answers_are_shown_too(redis: RedisServer, client: Redis, kind: str) -> None:
+    async def scenario() -> None:
+        async with following(redis, client) as shown:
+            await shown(f"acme: enigma:notifications:{kind}, 0 waiting to be popped\n")
+            body = json.dumps({"type": "call", "payload": CALL})
+            client.publish(f"enigma:notifications:{kind}", body)
+            assert (
+                "1000 <> 0820000100       on 27215550100  answered (inbound)  3 s"
+                in await shown(CALL_REF)
+            )
+
+    run(scenario())
+
+
+@pytest.mark.case("C5")
+def test_a_connection_that_died_without_a_word_is_told(
+    redis: RedisServer, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click2dial_agi.app.tail._SILENCE", 0.1)
+
+    async def scenario() -> None:
+        following_it = asyncio.create_task(follow(config(redis.url).integrators))
+        await eventually(lambda: subscribers(client) == 1)
+        redis.pause()
+        try:
+            with pytest.raises(NotificationError, match=r"silent for 0\.2 s"):
+                await following_it
+        finally:
+            redis.resume()
 
     run(scenario())
 

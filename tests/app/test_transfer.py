@@ -28,7 +28,7 @@ def test_the_answer(
     caplog.set_level("INFO", "click2dial_agi")
 
     async def scenario() -> None:
-        async with serving(config(), {}) as calls:
+        async with serving(config()) as calls:
             known = (await calls.outbound())["C2D_FACTS"]
             channel = "PJSIP/1000-00000001"
             asked = {"agent_channel": channel, "by_channel": channel, "target": target}
@@ -45,7 +45,7 @@ def test_the_answer(
 @pytest.mark.parametrize("known", ["", f"call_ref={CALL_REF}", "a=1&a=2"])
 def test_malformed_facts_get_no_answer(known: str) -> None:
     async def scenario() -> None:
-        async with serving(config(), {}) as calls:
+        async with serving(config()) as calls:
             assert await calls.session("transfer", known) == []
 
     run(scenario())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
+from click2dial_agi import __version__
 from click2dial_agi.app import webhooks
-from click2dial_agi.app.delivery import Deliveries
-from click2dial_agi.app.notify import notify
+from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.webhooks import gives_up, pause, sign
-from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.journal import read_waiting
+from click2dial_agi.exceptions import NotificationError, StartupError
+from click2dial_agi.io.journal import Journal, read_waiting
+from click2dial_agi.io.webhook_client import WebhookClient
 from sandbox.redis import RedisServer
-from tests.domain.examples import ACME
+from tests.app.test_list_queue import put_in_force
+from tests.certificates import certificate
+from tests.domain.examples import ACME, integrator
 from tests.io.running import eventually, run
 from tests.io.test_journal import note
 
@@ -85,18 +90,17 @@ def config(redis: RedisServer, directory: Path, *urls: str) -> Config:
 @contextlib.asynccontextmanager
 async def delivering(configured: Config) -> AsyncIterator[Callable[[int], Any]]:
     """Yield a function that stores the n-th notification as the handlers do."""
-    deliveries = Deliveries(configured)
-    deliveries.use(configured)
-    integrator = configured.integrators[0]
+    notifiers = Notifiers(configured)
+    put_in_force(notifiers, configured)
     try:
-        yield lambda number: notify(deliveries.by_name["acme"], note(number), integrator)
+        yield lambda number: notifiers.by_name["acme"].notify(note(number))
     finally:
-        await deliveries.close()
+        await notifiers.close()
 
 
 def queued(directory: Path) -> dict[str, int]:
     """Return how many notifications wait, by queue."""
-    return {one.integrator: one.records for one in read_waiting(directory / "journal.db")}
+    return {one.queue: one.records for one in read_waiting(directory / "journal.db")}
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +194,7 @@ def test_a_slow_webhook_holds_up_nobody_else(
                 await store(number)
             await eventually(lambda: len(quick.bodies) == 5)
             assert len(slow.bodies) == 1
-            await eventually(lambda: queued(tmp_path) == {f"acme -> {slow.url}": 5})
+            await eventually(lambda: queued(tmp_path) == {"acme/webhook-1": 5})
 
     run(scenario())
     assert client.llen(note(0).list_name) == 5
@@ -217,17 +221,17 @@ def test_a_webhook_that_is_taken_out_keeps_its_queue_until_it_is_back(
     async def scenario() -> None:
         async with receiving(Receiver(ERROR)) as receiver:
             configured = config(redis, tmp_path, receiver.url)
-            deliveries = Deliveries(configured)
-            deliveries.use(configured)
-            await notify(deliveries.by_name["acme"], note(1), configured.integrators[0])
+            notifiers = Notifiers(configured)
+            put_in_force(notifiers, configured)
+            await notifiers.by_name["acme"].notify(note(1))
             await eventually(lambda: len(receiver.bodies) > 0)
-            deliveries.use(config(redis, tmp_path))
+            put_in_force(notifiers, config(redis, tmp_path))
             await eventually(lambda: "is configured again" in caplog.text)
             tried = len(receiver.bodies)
             receiver.answer = OK
-            deliveries.use(configured)
+            put_in_force(notifiers, configured)
             await eventually(lambda: len(receiver.bodies) == tried + 1)
-            await deliveries.close()
+            await notifiers.close()
 
     run(scenario())
 
@@ -243,7 +247,167 @@ def test_a_disk_that_takes_nothing_is_no_receipt(
                     await store(1)
 
     run(scenario())
-    assert client.llen(note(0).list_name) == 0  # the PBX keeps it, and offers it again
+    assert client.llen(note(0).list_name) == 1  # the PBX keeps it, and offers it again
+
+
+@pytest.mark.case("A9")
+def test_a_dead_webhook_fills_its_own_queue_and_nothing_else(
+    redis: RedisServer, client: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with receiving(Receiver()) as alive, receiving(Receiver()) as dead:
+            dead.silent = True
+            configured = config(redis, tmp_path, dead.url, alive.url)
+            configured = configured.model_copy(update={"journal_max_records": 5})
+            async with delivering(configured) as store:
+                for number in range(20):
+                    assert await store(number)
+                    await eventually(lambda: len(alive.bodies) == number + 1)  # noqa: B023
+                assert queued(tmp_path)["acme/webhook-1"] == 5
+
+    run(scenario())
+    assert client.llen(note(0).list_name) == 20
+    full = "journal: it holds 5 records, its most, for acme/webhook-1"
+    assert caplog.text.count(full) == 1
+
+
+@pytest.mark.case("K4")
+@pytest.mark.parametrize("how", ["another url", "the name that 0.1 gave"])
+def test_a_queue_outlives_its_url(
+    redis: RedisServer, client: Redis, tmp_path: Path, how: str
+) -> None:
+    async def scenario() -> None:
+        gone = "http://user:s3cret@127.0.0.1:1/calls?key=s3cret"
+        async with receiving(Receiver()) as receiver:
+            if how == "another url":
+                async with delivering(config(redis, tmp_path, gone)) as store:
+                    await store(1)
+            else:
+                journal = Journal(tmp_path / "journal.db")
+                await journal.append(f"acme -> {receiver.url}", note(1))
+                await journal.close()
+            async with delivering(config(redis, tmp_path, receiver.url)):
+                await eventually(lambda: receiver.bodies == [note(1).body])
+                await eventually(lambda: queued(tmp_path) == {})
+
+    run(scenario())
+
+
+@pytest.mark.case("K4")
+@pytest.mark.case("A11")
+def test_nothing_of_a_webhooks_url_but_its_host_is_shown(
+    redis: RedisServer, client: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "http://user:s3cret@127.0.0.1:1/s3cret?key=s3cret"
+
+    async def scenario() -> None:
+        async with delivering(config(redis, tmp_path, url)) as store:
+            await store(1)
+            await eventually(lambda: "trying again" in caplog.text)
+        journal = Journal(tmp_path / "journal.db")
+        await journal.append(f"gone -> {url}", note(1))
+        await journal.close()
+        async with delivering(config(redis, tmp_path)):
+            await eventually(lambda: "until gone -> " in caplog.text)
+
+    with caplog.at_level("DEBUG"):
+        run(scenario())
+    assert "acme/webhook-1 (http://127.0.0.1:1)" in caplog.text
+    assert "until gone -> http://127.0.0.1:1 is configured again" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.case("C15")
+def test_of_two_servers_on_one_journal_one_posts_and_the_other_takes_over(
+    redis: RedisServer, client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_TAKE_OVER", 0.05)
+    monkeypatch.setattr("click2dial_agi.io.journal._LOOK_EVERY", 0.05)
+
+    async def scenario() -> None:
+        async with receiving(Receiver()) as receiver:
+            configured = config(redis, tmp_path, receiver.url)
+            async with delivering(configured) as one:
+                await one(0)
+                await eventually(lambda: queued(tmp_path) == {})
+                async with delivering(configured) as other:
+                    for number in range(1, 20):
+                        await (one, other)[number % 2](number)
+                    await eventually(lambda: queued(tmp_path) == {})
+                    assert sorted(receiver.bodies) == sorted(note(n).body for n in range(20))
+            holder = await holding(tmp_path)
+            async with delivering(configured) as other:
+                await other(20)
+                await asyncio.sleep(0.3)  # time enough to post, if it would
+                assert len(receiver.bodies) == 20
+                holder.kill()
+                await holder.wait()
+                await eventually(lambda: len(receiver.bodies) == 21)
+
+    run(scenario())
+
+
+async def holding(directory: Path) -> asyncio.subprocess.Process:
+    """Start a process that holds the queue, as a server that posts from it does."""
+    program = (
+        "import sys, time; from pathlib import Path; "
+        "from click2dial_agi.io.queue_lock import QueueLock; "
+        "lock = QueueLock(Path(sys.argv[1]), 'acme/webhook-1')\n"
+        "while not lock.acquire(): time.sleep(0.01)\n"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(directory)), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    return process
+
+
+@pytest.mark.case("C6")
+@pytest.mark.parametrize("trusted", ["ca", "system", "nobody"])
+def test_https_with_an_own_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str
+) -> None:
+    """The system's store is what OpenSSL reads; SSL_CERT_FILE stands in for it."""
+    files = certificate(tmp_path, "crm")
+    if trusted == "system":
+        monkeypatch.setenv("SSL_CERT_FILE", files["cert"])
+    hook: dict[str, Any] = {"secret": SECRET}
+    if trusted == "ca":
+        hook["ca"] = files["cert"]
+
+    async def scenario() -> None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(files["cert"], files["key"])
+        receiver = Receiver()
+        server = await asyncio.start_server(receiver, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        url = {"url": f"https://127.0.0.1:{port}/calls"}
+        webhook = integrator(webhooks=[hook | url]).webhooks[0]
+        client = WebhookClient(webhook, "acme/webhook-1")
+        status, reason = await client.post(note(1))
+        await client.close()
+        server.close()
+        if trusted == "nobody":
+            assert (status, receiver.bodies) == (0, [])
+            assert "CERTIFICATE_VERIFY_FAILED" in reason
+        else:
+            assert (status, receiver.bodies) == (200, [note(1).body])
+            assert receiver.heads[0]["user-agent"] == f"click2dial-agi/{__version__}"
+
+    run(scenario())
+
+
+@pytest.mark.case("C6")
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_an_authority_that_cannot_be_read_is_told(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    hook = {"url": "https://h/", "secret": SECRET, "ca": str(path)}
+    with pytest.raises(StartupError, match=f"^integrators.acme/crm.ca: {path}: "):
+        WebhookClient(integrator(webhooks=[hook]).webhooks[0], "integrators.acme/crm")
 
 
 def test_the_documented_check_takes_ours_and_no_others() -> None:

@@ -17,7 +17,7 @@ from click2dial_agi.exceptions import ConfigError
 from tests.domain.examples import ACME, config, integrator
 
 RANGE = 'a range of 3-4 digit extensions, such as "1000-1999", or one extension'
-LISTEN = "host:port, such as 127.0.0.1:4573 or [::1]:4573"
+LISTEN = "host:port, such as 127.0.0.1:4574 or [::1]:4574"
 NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
 NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
@@ -59,10 +59,10 @@ def problem(made: object) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("key", "value", "path", "expected"),
     [
-        ("agi.listen", 4573, "agi.listen", LISTEN),
+        ("agi.listen", 4574, "agi.listen", LISTEN),
         ("agi.listen", "127.0.0.1", "agi.listen", LISTEN),
         ("agi.listen", "127.0.0.1:65536", "agi.listen", LISTEN),
-        ("agi.listen", "::1:4573", "agi.listen", LISTEN),
+        ("agi.listen", "::1:4574", "agi.listen", LISTEN),
         ("agi.listen", "h:1\n", "agi.listen", LISTEN),
         ("agi.allow_from", ["10.0.0.1/8"], "agi.allow_from", NETWORKS),
         ("agi.allow_from", ["here"], "agi.allow_from", NETWORKS),
@@ -180,17 +180,20 @@ def test_an_unknown_key_is_told(key: str, path: str) -> None:
         (
             {"integrators": [ACME, {**OTHER, "key_prefix": "enigma:notifications"}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and other both have "
+            "enigma:notifications on 127.0.0.1:6379/0",
         ),
         (
             {"integrators": [ACME, {**OTHER, "copies": ["enigma:notifications"]}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and other both have "
+            "enigma:notifications on 127.0.0.1:6379/0",
         ),
         (
             {"integrators": [{**ACME, "copies": ["billing", "billing"]}]},
             "integrators",
-            "each pair of redis and key_prefix or copy once",
+            "each pair of redis and key_prefix or copy once; acme and acme both have billing on "
+            "127.0.0.1:6379/0",
         ),
         (
             {"integrators": [{**ACME, "http": "h:1"}, {**OTHER, "http": "h:1"}]},
@@ -260,8 +263,8 @@ def test_a_configuration_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
-        ("127.0.0.1:4573", "127.0.0.1", 4573),
-        ("[::1]:4573", "::1", 4573),
+        ("127.0.0.1:4574", "127.0.0.1", 4574),
+        ("[::1]:4574", "::1", 4574),
         ("pbx.example-1.org:0", "pbx.example-1.org", 0),
     ],
 )
@@ -376,7 +379,7 @@ def test_what_was_chosen_is_not_warned_of() -> None:
 
 def test_the_defaults_are_the_contracts() -> None:
     acme = integrator()
-    assert str(config().agi.listen) == "127.0.0.1:4573"
+    assert str(config().agi.listen) == "127.0.0.1:4574"
     assert [str(network) for network in config().agi.allow_from] == ["127.0.0.0/8", "::1/128"]
     assert acme.redis == "redis://127.0.0.1:6379/0"
     assert acme.cdr_list == "enigma:notifications:cdr"
@@ -385,3 +388,56 @@ def test_the_defaults_are_the_contracts() -> None:
     assert acme.internal_calls
     assert acme.default_outbound_id is None
     assert (acme.limits.calls_per_minute, acme.limits.concurrent_calls) == (60, 30)
+
+
+@pytest.mark.case("A10")
+@pytest.mark.parametrize("url", ["redis://localhost", "redis://[::1]:6379/0", "redis://127.1/"])
+def test_one_list_of_two_integrators_is_found_however_it_is_written(url: str) -> None:
+    other = {**OTHER, "key_prefix": "enigma:notifications", "redis": url}
+    path, expected = problem({"integrators": [ACME, other]})
+    assert path == "integrators"
+    assert expected.startswith("each pair of redis and key_prefix or copy once; acme and other")
+
+
+@pytest.mark.case("A10")
+@pytest.mark.parametrize(
+    ("keys", "where"),
+    [
+        ({"caller_ids": {"owned": ["2711*"], "random": ["27110001234", "27820001234"]}}, "random"),
+        ({"caller_ids": {"owned": ["2711*"]}, "default_outbound_id": "27820001234"}, "default"),
+        ({"caller_ids": {"owned": ["2711*"]}, "default_outbound_id": "0820001234"}, "default"),
+    ],
+)
+def test_a_caller_id_that_is_not_owned_cannot_be_configured(
+    keys: dict[str, Any], where: str
+) -> None:
+    key = "caller_ids.random[1]" if where == "random" else "default_outbound_id"
+    assert problem({"integrators": [{**ACME, **keys}]}) == (
+        f"{I0}.{key}",
+        "a number that caller_ids.owned holds",
+    )
+
+
+def test_owned_caller_ids_are_fine_in_any_spelling() -> None:
+    caller_ids = {"owned": ["2782*"], "random": ["27820001234", "0820001234"]}
+    assert integrator(caller_ids=caller_ids, default_outbound_id="0820001234")
+    assert integrator(caller_ids=caller_ids, default_outbound_id="random")
+
+
+HOOK = {"url": "https://user:s3cret@crm.example.com/T0/s3cret?key=s3cret", "secret": "s" * 16}
+
+
+@pytest.mark.case("K4")
+def test_a_webhook_has_a_name() -> None:
+    named = {**HOOK, "url": "https://b", "name": "crm"}
+    acme = integrator(webhooks=[HOOK, named])
+    assert list(acme.named_webhooks) == ["webhook-1", "crm"]
+    assert acme.webhooks[0].shown_url == "https://crm.example.com"
+    for hooks in ([HOOK, HOOK], [HOOK, {**named, "name": "webhook-1"}]):
+        assert problem({"integrators": [{**ACME, "webhooks": hooks}]})[0] == f"{I0}.webhooks"
+
+
+@pytest.mark.case("O5")
+@pytest.mark.parametrize("key", ["spool_dir", "recordings_dir"])
+def test_a_directory_is_absolute(key: str) -> None:
+    assert problem({"integrators": [ACME], key: "spool"}) == (key, "an absolute path")

@@ -61,7 +61,7 @@ def test_all_of_its_keys_may_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"upstream": "ws:///ws"}, "edge.upstream"),
         ({"upstream": "ws://127.0.0.1:99999/ws"}, "edge.upstream"),
         ({"upstream": "ws://127.0.0.1/ws x"}, "edge.upstream"),
-        ({"tls": {"cert": "a.pem"}}, "edge.tls.key"),
+        ({"tls": {"cert": "/a.pem"}}, "edge.tls.key"),
         ({"redis": "http://127.0.0.1"}, "edge.redis"),
         ({"origins": "same-host"}, "edge.origins"),
         ({"origins": ["crm.example.com"]}, "edge.origins[0]"),
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_named(section: dict[str, Any], path: str) -> None:
         ("0.0.0.0:8088", None, True),
         ("127.0.0.1:8088", None, False),
         ("[::1]:8088", None, False),
-        ("0.0.0.0:8088", {"cert": "a", "key": "b"}, False),
+        ("0.0.0.0:8088", {"cert": "/a", "key": "/b"}, False),
     ],
 )
 def test_an_open_edge_without_tls_is_warned_of(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from click2dial_agi.app.handlers import CallHandlers
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.config import AGI, parse_config
 from click2dial_agi.domain.variables import SIP_DIALOG
 from click2dial_agi.io.agi_server import AGIServer
@@ -31,7 +32,7 @@ async def _session(
     refusals: Refusals | None, asked: dict[str, str], replies: list[str], channel: str
 ) -> list[str]:
     """Play Asterisk's side of one /outbound session; return the commands it was sent."""
-    server = AGIServer(CallHandlers(CONFIG, {}, refusals), AGI(listen="127.0.0.1:0"))  # type: ignore[arg-type]
+    server = AGIServer(CallHandlers(Snapshot(CONFIG, {}), refusals), AGI(listen="127.0.0.1:0"))  # type: ignore[arg-type]
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     facts = {"call_ref": CALL_REF, "dialed_at": "1700000000", "channel": channel, **asked}

@@ -88,20 +88,6 @@ def test_a_start_without_a_good_certificate_says_why(tmp_path: Path, content: st
     run(test())
 
 
-def test_what_takes_a_restart_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    async def test() -> None:
-        async with FakeAsterisk(echo=True) as asterisk, running_edge(asterisk.url) as edge:
-            tls = {"cert": "cert.pem", "key": "key.pem"}
-            edge.use(_config(asterisk.url, tls, max_connections=7, stall_timeout=3))
-
-    with caplog.at_level(logging.WARNING, "click2dial_agi"):
-        run(test())
-    assert caplog.messages == [
-        "edge.max_connections changed; that takes a restart",
-        "edge.tls changed; that takes a restart",
-    ]
-
-
 def test_a_port_that_is_taken_is_named() -> None:
     async def test() -> None:
         async with FakeAsterisk() as other:

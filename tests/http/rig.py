@@ -13,13 +13,15 @@ import httpx
 from redis import Redis
 
 from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.io.agi_server import AGIServer
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import ACME
+from tests.app.serving import snapshot
 from tests.http.fake_ari import FakeARI
 
 KEY = "key-of-acme"
@@ -61,7 +63,7 @@ class API:
 
     async def reap(self, lost_after: float = 0.0) -> None:
         """Look for lost calls, now, among those that are older than so many seconds."""
-        for calls in self.api._calls.values():
+        for calls in self.api._now.calls.values():
             usual, calls.times = calls.times, replace(calls.times, lost_after=lost_after)
             await calls.reap()
             calls.times = usual
@@ -77,7 +79,7 @@ class API:
 
     def reload(self, **integrator: Any) -> None:
         """Take another configuration, as on SIGHUP."""
-        config, writers = _parse(
+        config, notifiers = _parse(
             {
                 **self.config,
                 "integrators": [
@@ -86,7 +88,7 @@ class API:
                 ],
             }
         )
-        self.api.use(config, writers)
+        self.api.use(self.api.build(config, notifiers))
 
 
 @contextlib.asynccontextmanager
@@ -95,7 +97,7 @@ async def serve(
     ari: FakeARI,
     *others: Mapping[str, Any],
     times: Times = QUICK,
-    spool_dir: str = "/nonexistent",
+    spool_dir: str = "/tmp",
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME."""
@@ -107,9 +109,9 @@ async def serve(
         "spool_dir": spool_dir,
         "integrators": [first, *({"redis": redis.url, **other} for other in others)],
     }
-    config, writers = _parse(document)
+    config, notifiers = _parse(document)
     api = CreateCallAPI(cast(AGIServer, _Listening()), times)
-    api.use(config, writers)
+    api.use(api.build(config, notifiers))
     await api.start()
     try:
         base_url = f"http://127.0.0.1:{port}"
@@ -121,8 +123,9 @@ async def serve(
                 yield API(base_url, ari, connection, api, document, client)
     finally:
         await api.stop()
-        for writer in writers.values():
-            await writer.close()
+        for notifier in notifiers.values():
+            assert isinstance(notifier.lists, RedisLists)
+            await notifier.lists.close()
 
 
 def errors(response: httpx.Response) -> list[str]:
@@ -169,6 +172,6 @@ class _Listening:
     is_listening = True
 
 
-def _parse(document: dict[str, Any]) -> tuple[Config, dict[str, RedisWriter]]:
+def _parse(document: dict[str, Any]) -> tuple[Config, Mapping[str, Notifier]]:
     config = parse_config(document)
-    return config, {one.name: RedisWriter(one.redis, one.push) for one in config.integrators}
+    return config, snapshot(config, timeout=2.0).notifiers

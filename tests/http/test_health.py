@@ -12,7 +12,7 @@ from tests.http.fake_ari import GARBAGE, HANG, FakeARI
 from tests.http.rig import API, serve
 from tests.io.running import run
 
-FINE = {"redis": "ok", "ari": "ok", "agi": "ok"}
+FINE = {"redis": "ok", "ari": "ok", "agi": "ok", "spool": "ok"}
 
 
 async def ready(api: API) -> dict[str, str]:
@@ -64,7 +64,12 @@ def test_redis_that_hangs_and_agi_that_does_not_listen(
                 parts = await ready(api)
             finally:
                 redis.resume()
-            assert parts == {"redis": "no answer in time", "ari": "ok", "agi": "not working"}
+            assert parts == {
+                "redis": "no answer in time",
+                "ari": "ok",
+                "agi": "not working",
+                "spool": "ok",
+            }
 
     run(test())
 
@@ -92,6 +97,11 @@ def test_an_integrator_that_was_taken_out_gets_in_no_more(redis: RedisServer) ->
             api.reload(name="renamed")
             assert (await api.post()).status_code == 401
             parts = await ready(api)
-            assert parts == {"redis": "not working", "ari": "not working", "agi": "ok"}
+            assert parts == {
+                "redis": "not working",
+                "ari": "not working",
+                "agi": "ok",
+                "spool": "ok",
+            }
 
     run(test())

@@ -11,7 +11,7 @@ import pytest
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.times import Times
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import BODY, CALLS, exchange, serve, wire
@@ -194,7 +194,7 @@ def test_a_record_that_could_not_be_stored_is_stored_later(
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
             await api.post()
-            monkeypatch.setattr(RedisWriter, "push", away)
+            monkeypatch.setattr(RedisLists, "push", away)
             ari.channels.clear()
             async with serve(redis, ari, times=SOON):
                 await eventually(lambda: len(ari.asked("channels")) > 2)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from click2dial_agi.exceptions import ConfigError
-from click2dial_agi.io.config_file import load_config
+from click2dial_agi.io.config_file import load_config, load_destinations
 
 GOOD = "integrators: [{name: acme, extensions: [1000-1999]}]\n"
 WITH_REDIS = "integrators: [{name: acme, extensions: [1000-1999], redis: '%s'}]\n"
@@ -126,3 +130,72 @@ def test_only_secrets_are_looked_up(path: Path) -> None:
 def test_a_secret_is_not_shown_in_the_error(path: Path) -> None:
     path.write_text(WITH_REDIS % "http://:${PASSWORD}@db")
     assert "s3cret" not in " ".join(problem(path, {"PASSWORD": "s3cret"}))
+
+
+@pytest.mark.case("A11")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ari_password: 'hunter2",
+        'ari_password: "hunter2\\x"',
+        "ari_password: *hunter2",
+        "ari_password: !hunter2 x",
+        "ari_password: !!int hunter2",
+        "ari_password: !!timestamp hunter2",
+        "ari_password: !!bool hunter2",
+        "ari_password: !!float hunter2",
+        "ari_password: !!binary hunter2",
+        "ari_password: !!set hunter2",
+        "ari_password: hunter2: x",
+        "ari_password: @hunter2",
+        "ari_password: `hunter2",
+        "ari_password: [hunter2",
+        "ari_password: {hunter2",
+        "ari_password: %hunter2",
+        "ari_password: &hunter2 &hunter2 x",
+        "ari_password: hunter2\n   x: y",
+        "ari_password: | hunter2",
+        "\tari_password: hunter2",
+        "ari_password: hunter2\0",
+        "<<: hunter2",
+        "[hunter2]: x",
+        "hunter2:",
+        "hunter2: 1\n  hunter2: 2",
+    ],
+)
+def test_a_mistake_in_the_line_of_a_password_does_not_show_it(path: Path, line: str) -> None:
+    path.write_text(f"asterisk:\n  ari_username: me\n  {line}\n{GOOD}")
+    where, message = problem(path)
+    assert "hunter2" not in f"{where} {message}"
+
+
+@pytest.mark.case("A11")
+def test_what_is_wrong_is_told_with_its_line(path: Path) -> None:
+    path.write_text(f"agi:\n  listen: nowhere\n  listening: x\n{GOOD}")
+    with pytest.raises(ConfigError, match=r"agi\.listen: host:port, .* \(line 2\)") as raised:
+        load_config(path, {})
+    assert raised.value.__notes__ == ["agi.listening: unknown key (line 3)"]
+
+
+@pytest.mark.case("O4")
+def test_handing_over_notifications_takes_no_other_secret(path: Path) -> None:
+    path.write_text(
+        "asterisk: {ari_password: '${UNSET}'}\n"
+        "integrators: [{name: acme, extensions: [1000-1999], http: 'h:1', "
+        "api_keys: ['${UNSET}']}]\n"
+    )
+    assert problem(path)[0] == "asterisk.ari_password"
+    assert load_destinations(path, {}).integrators[0].http is None
+    path.write_text("integrators: [{name: acme, extensions: [1000-1999], redis: '${UNSET}'}]\n")
+    with pytest.raises(ConfigError, match=r"integrators\[0\]\.redis"):
+        load_destinations(path, {})
+
+
+@given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_a_configuration_or_a_config_error(
+    tmp_path_factory: Any, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_bytes(data)
+    with contextlib.suppress(ConfigError):
+        load_config(path, {})

@@ -13,10 +13,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal, read_waiting
+from tests.io import running
 from tests.io.conftest import Run
 
 LIST = "enigma:notifications:cdr"
@@ -280,3 +283,40 @@ def test_what_was_confirmed_survives_a_kill(run: Run, path: Path) -> None:
     if not path.exists():
         pytest.fail("the process wrote nothing")
     run(scenario())
+
+
+@pytest.mark.case("O13")
+@pytest.mark.parametrize("existing", [False, True])
+def test_only_its_user_and_group_may_read_it(run: Run, path: Path, existing: bool) -> None:
+    async def scenario() -> None:
+        before = os.umask(0)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            if existing:  # as an earlier version made it
+                path.touch(0o644)
+            async with journal(path) as one:
+                await one.append("acme", note(1))
+                modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        finally:
+            os.umask(before)
+        assert set(modes.values()) == {0o640}
+        assert "journal.db-wal" in modes
+
+    run(scenario())
+
+
+@given(st.binary(max_size=400), st.sampled_from(["journal.db", "journal.db-wal"]))
+def test_any_bytes_on_disk_are_read_or_moved_aside(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
+) -> None:
+    """Whatever a disk made of it: what is offered next is kept."""
+    directory = tmp_path_factory.mktemp("any")
+    (directory / name).write_bytes(data)
+
+    async def scenario() -> None:
+        async with journal(directory / "journal.db") as one:
+            assert await one.append("acme", note(1))
+            assert await held(one) == [note(1)]
+
+    running.run(scenario())

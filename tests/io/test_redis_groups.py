@@ -9,22 +9,21 @@ from typing import cast
 
 import pytest
 
-from click2dial_agi.app.delivery import Delivery
+from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
-from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 from click2dial_agi.io.call_store import Admission, CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_client import connect
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis_groups import Node, cluster, watched
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
 
 
 async def push_once(url: str) -> None:
-    writer, another = RedisWriter(url, "left"), RedisWriter(url, "left")
+    writer, another = RedisLists(url, "left"), RedisLists(url, "left")
     assert await asyncio.gather(*(writer.push(note(n)) for n in range(5))) == [True] * 5
     assert await asyncio.gather(*(another.push(note(n)) for n in range(6))) == [*[False] * 5, True]
     await writer.close()
@@ -56,7 +55,7 @@ async def every_user_of_redis(url: str, repeated: Sequence[str] = ()) -> None:
     feed = CDRFeed(url, LIST)
     listener = feed.listen()
     assert [await listener.next(), await listener.next()] == [("state", "away"), ("state", "live")]
-    writer = RedisWriter(url, "left")
+    writer = RedisLists(url, "left")
     await writer.push(note(100))
     while (event := await listener.next()) != ("cdr", note(100).body):
         assert event is not None
@@ -75,7 +74,7 @@ def test_sentinel_names_the_primary_and_a_failover_loses_nothing(tmp_path: Path)
 
         async def scenario() -> None:
             journal = Journal(tmp_path / "journal.db")
-            delivery = Delivery("acme", RedisWriter(group.url, "left", 0.5), journal)
+            delivery = ListQueue("acme", RedisLists(group.url, "left", 0.5), journal)
             await delivery.push(note(200))
             before = group.primary()
             before.kill()
@@ -114,44 +113,3 @@ def test_any_node_of_a_cluster_will_do(nodes: list[Node], node: int) -> None:
 
 def test_one_reachable_node_of_those_named_is_enough(nodes: list[Node]) -> None:
     run(popped(f"redis+cluster://127.0.0.1:1,127.0.0.1:{nodes[0].port}"))
-
-
-@pytest.mark.parametrize(
-    ("url", "kind", "hosts", "service", "db"),
-    [
-        ("redis://h:1/2", RedisKind.SERVER, (), "", 0),
-        ("redis+sentinel://a:1,b/m/3", RedisKind.SENTINEL, (("a", 1), ("b", 26379)), "m", 3),
-        ("rediss+sentinel://u:p%40@[::1]:7/m", RedisKind.SENTINEL, (("::1", 7),), "m", 0),
-        ("redis+cluster://a,b:7", RedisKind.CLUSTER, (("a", 6379), ("b", 7)), "", 0),
-        ("redis+cluster://a/0", RedisKind.CLUSTER, (("a", 6379),), "", 0),
-    ],
-)
-def test_urls(
-    url: str, kind: RedisKind, hosts: tuple[tuple[str, int], ...], service: str, db: int
-) -> None:
-    place = parse_redis_url(url)
-    assert (place.kind, place.hosts, place.service, place.db) == (kind, hosts, service, db)
-    assert place.tls == url.startswith("rediss")
-    if "@" in url:
-        assert (place.username, place.password) == ("u", "p@")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://h",
-        "redis://",
-        "redis+sentinel://h",
-        "redis+sentinel://h:1/",
-        "redis+sentinel://h:0/m",
-        "redis+sentinel://h,,i/m",
-        "redis+sentinel://h/m/x",
-        "redis+cluster://h/1",
-        "redis+cluster://",
-        "redis+other://h",
-        "redis://h h",
-    ],
-)
-def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(ValueError, match="redis\\+sentinel://HOST:PORT"):
-        parse_redis_url(url)

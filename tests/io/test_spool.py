@@ -66,10 +66,10 @@ def test_a_file_is_read_by_the_look_after_it_was_taken_over(spool: Spool) -> Non
     write(spool, B + b"\n")
     (first,) = spool.take()
     assert list(spool.read(first)) == [(A, True)]
-    spool.remove(first, first.stat().st_size)
+    assert spool.keep(first, first.stat().st_size, [])
     (second,) = spool.take()
     assert list(spool.read(second)) == [(B, True)]
-    spool.remove(second, second.stat().st_size)
+    assert spool.keep(second, second.stat().st_size, [])
     assert spool.waiting() == spool.take() == []
 
 
@@ -104,7 +104,7 @@ def test_a_file_that_has_grown_since_it_was_read_stays(spool: Spool) -> None:
     size = path.stat().st_size
     with path.open("ab") as file:
         file.write(B + b"\n")
-    spool.remove(path, size)
+    assert not spool.keep(path, size, [])
     assert spool.take() == [path]
 
 

@@ -3,27 +3,30 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
+
+from starlette.types import ASGIApp
 
 from click2dial_agi.app.created_calls import CreatedCalls, Refused
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
+from click2dial_agi.app.http.doors import Door, DoorChange, HTTPDoors
 from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.http.health import Checks
-from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
 from click2dial_agi.app.lost_calls import reap_forever
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
+from click2dial_agi.app.watch import check_redis, check_spool
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.config_types import Address
-from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
-from click2dial_agi.io.redis_writer import Pusher
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.spool import Spool
 
 __all__ = ["CreateCallAPI"]
@@ -36,123 +39,159 @@ _GRACE = 30.0
 _NOBODY = Refused(401, (FieldError("authorization", "none: this integrator was taken out"),))
 
 
+@dataclass(frozen=True)
+class _State:
+    """What a configuration makes of the API; replaced whole."""
+
+    config: Config
+    ari: ARI | None = None
+    notifiers: Mapping[str, Notifier] = field(default_factory=dict)
+    stores: Mapping[str, CallStore] = field(default_factory=dict)
+    feeds: Mapping[str, CDRFeed] = field(default_factory=dict)
+    calls: Mapping[str, CreatedCalls] = field(default_factory=dict)
+
+
 class CreateCallAPI:
-    """One HTTP listener for each integrator that has ``http``, and what they share.
+    """One HTTP listener for each integrator that has ``http``, and what they share."""
 
-    A reload changes keys, limits and rules at once; listeners come and go with a restart only.
-    """
-
-    def __init__(self, agi: AGIServer, times: Times = Times()) -> None:  # noqa: B008 (frozen)
-        self.stores: dict[str, CallStore] = {}
+    def __init__(
+        self,
+        agi: AGIServer,
+        times: Times = Times(),  # noqa: B008 (frozen)
+        listeners: Listeners | None = None,
+    ) -> None:
         self._agi = agi
         self._times = times
-        self._ari: ARI | None = None
-        self._calls: dict[str, CreatedCalls] = {}
-        self._feeds: dict[str, CDRFeed] = {}
-        self._servers: dict[str, HTTPServer] = {}
+        self._doors = HTTPDoors(listeners)
+        self._state: _State | None = None
         self._access: dict[str, Access] = {}  # an integrator's that was taken out stays
-        self._config: Config
         self._reaper: asyncio.Task[None] | None = None
         self._reaped_enough = asyncio.Event()
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
-    def use(self, config: Config, writers: Mapping[str, Pusher]) -> None:
-        """Take a configuration; requests under way finish with the one they began with."""
-        self._close_later(self._ari, *self.stores.values())
-        self._config = config
-        self._ari = ARI(config.asterisk, self._times.ari) if config.asterisk else None
-        self.stores = {
-            integrator.name: CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
-            for integrator in config.integrators
+    @property
+    def _now(self) -> _State:
+        assert self._state is not None, "use() comes first"
+        return self._state
+
+    @property
+    def stores(self) -> Mapping[str, CallStore]:
+        """The live calls of each integrator, by its name."""
+        return self._now.stores
+
+    def build(self, config: Config, notifiers: Mapping[str, Notifier]) -> _State:
+        """Return what a configuration makes of the API; nothing of it is in force."""
+        ari = ARI(config.asterisk, self._times.ari) if config.asterisk else None
+        stores = {
+            one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)
+            for one in config.integrators
         }
+        return _State(
+            config,
+            ari,
+            notifiers,
+            stores,
+            {one.name: CDRFeed(one.redis, one.cdr_list) for one in config.integrators},
+            {
+                one.name: CreatedCalls(
+                    config, one, ari, stores[one.name], notifiers[one.name], self._times
+                )
+                for one in config.integrators
+                if ari is not None and one.http is not None
+            },
+        )
+
+    def use(self, state: _State) -> None:
+        """Put it in force; requests under way finish with the one they began with."""
+        before, self._state = self._state, state
         self._access |= {
-            integrator.name: Access.to(integrator, integrator.http)
-            for integrator in config.integrators
-            if integrator.http is not None
+            one.name: Access.to(one, one.http)
+            for one in state.config.integrators
+            if one.http is not None
         }
-        for feed in self._feeds.values():
-            feed.close()  # the softphones come back, under the new keys and networks
-        self._feeds = {
-            integrator.name: CDRFeed(integrator.redis, integrator.cdr_list)
-            for integrator in config.integrators
-        }
-        for integrator in config.integrators:
-            if integrator.name in self._servers:
-                self._servers[integrator.name].use(integrator.tls)
-        self._calls = {
-            integrator.name: CreatedCalls(
-                config,
-                integrator,
-                self._ari,
-                self.stores[integrator.name],
-                writers[integrator.name],
-                self._times,
-            )
-            for integrator in config.integrators
-            if self._ari is not None and integrator.http is not None
-        }
+        if before is not None:
+            self._close_later(before.ari, *before.stores.values())
+            for feed in before.feeds.values():
+                feed.close()  # the softphones come back, under the new keys and networks
+
+    def prepare(self, config: Config) -> DoorChange:
+        """Take the addresses of a new configuration.  Raises :exc:`StartupError`."""
+        return self._doors.prepare(self._wanted(config))
 
     async def start(self) -> None:
-        """Listen.  Raises :exc:`StartupError` when an address cannot be had."""
-        for integrator in self._config.integrators:
-            if integrator.http is not None:
-                await self._listen(integrator, integrator.http)
-        if self._servers:
-            self._reaper = asyncio.create_task(
-                reap_forever(
-                    lambda: list(self._calls.values()),
-                    self._spool_waits,
-                    self._times.reap_every,
-                    self._reaped_enough,
-                )
+        """Listen.  Raises :exc:`StartupError` when an address cannot be had.
+
+        The others are served all the same; call it again for those that are left.
+        """
+        self._reaper = self._reaper or asyncio.create_task(
+            reap_forever(
+                lambda: list(self._now.calls.values()),
+                self._spool_waits,
+                self._times.reap_every,
+                self._reaped_enough,
             )
+        )
+        await self._doors.start(self._wanted(self._now.config))
 
     async def stop(self) -> None:
         """Finish the requests under way and close everything."""
         self._reaped_enough.set()
         if self._reaper is not None:
             await self._reaper
-        for feed in self._feeds.values():
+        for feed in self._now.feeds.values():
             feed.close()
-        await asyncio.gather(*(server.stop() for server in self._servers.values()))
+        await self._doors.stop()
         self._stopping.set()
-        self._close_later(self._ari, *self.stores.values())
+        self._close_later(self._now.ari, *self._now.stores.values())
         await asyncio.gather(*self._closing)
+
+    def announce(self) -> None:
+        """Log where each integrator is served."""
+        for one in self._now.config.integrators:
+            if one.http is not None:
+                root = f"{'http' if one.tls is None else 'https'}://{one.http}"
+                log.info("Create Call API of %s on %s", one.name, root)
+                if one.softphone:
+                    log.info("softphone of %s on %s%s", one.name, root, SOFTPHONE_PATH)
+
+    def _wanted(self, config: Config) -> dict[str, Door]:
+        return {
+            one.name: Door(
+                f"integrators.{one.name}",
+                "http",
+                one.http,
+                partial(self._make, one.name),
+                one.tls,
+                partial(self._is_proxy, one.name),
+            )
+            for one in config.integrators
+            if one.http is not None
+        }
+
+    def _make(self, name: str) -> ASGIApp:
+        app = create_application(partial(self._calls_of, name), partial(self._checks, name))
+        add_softphone(app, partial(self._softphone, name))
+        return Front(app, lambda: self._access[name])
+
+    def _is_proxy(self, name: str, peer: str) -> bool:
+        return is_inside(peer, self._access[name].proxies)
 
     def _spool_waits(self) -> bool:
         try:
-            return bool(Spool(self._config.spool_path).waiting())
+            return bool(Spool(self._now.config.spool_path).waiting())
         except OSError:  # the drain tells of it
             return False
 
-    async def _listen(self, integrator: Integrator, address: Address) -> None:
-        name, where = integrator.name, f"integrators.{integrator.name}"
-        app = create_application(partial(self._calls_of, name), partial(self._checks, name))
-        add_softphone(app, partial(self._softphone, name))
-        server = HTTPServer(
-            Front(app, lambda: self._access[name]),
-            address,
-            where,
-            integrator.tls,
-            is_proxy=lambda peer: is_inside(peer, self._access[name].proxies),
-        )
-        await server.start()
-        self._servers[name] = server
-        root = f"{'http' if integrator.tls is None else 'https'}://{address}"
-        log.info("Create Call API of %s on %s", name, root)
-        if integrator.softphone:
-            log.info("softphone of %s on %s%s", name, root, SOFTPHONE_PATH)
-
     def _softphone(self, name: str) -> Softphone:
-        integrator = self._config.integrator(name)
+        integrator = self._now.config.integrator(name)
         if integrator is None:
             raise _NOBODY
-        return Softphone(integrator, self._config.edge, self._feeds[name])
+        return Softphone(integrator, self._now.config.edge, self._now.feeds[name])
 
     def _calls_of(self, name: str) -> CreatedCalls:
         try:
-            return self._calls[name]
+            return self._now.calls[name]
         except KeyError:
             raise _NOBODY from None
 
@@ -164,9 +203,12 @@ class CreateCallAPI:
         async def gone() -> None:
             raise RuntimeError("taken out of the configuration")
 
-        if name not in self._calls or self._ari is None:
-            return {"redis": gone, "ari": gone, "agi": agi}
-        return {"redis": self.stores[name].ping, "ari": self._ari.ping, "agi": agi}
+        state = self._now
+        spool = partial(check_spool, state.config)
+        if name not in state.calls or state.ari is None:
+            return {"redis": gone, "ari": gone, "agi": agi, "spool": spool}
+        redis = partial(check_redis, state.notifiers[name])
+        return {"redis": redis, "ari": state.ari.ping, "agi": agi, "spool": spool}
 
     def _close_later(self, *clients: ARI | CallStore | None) -> None:
         async def close(client: ARI | CallStore) -> None:

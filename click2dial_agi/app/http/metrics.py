@@ -2,29 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from click2dial_agi.app.delivery import Delivery
 from click2dial_agi.app.http.access import Access, check_host
 from click2dial_agi.app.http.errors import add_error_handlers
 from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.metrics import GAUGES, REGISTRY
+from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.config import Config, Metrics
-from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.webhooks import shown_queue
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import read_waiting
-from click2dial_agi.io.redis_writer import RedisWriter
 from click2dial_agi.io.spool import Spool
 
 __all__ = ["create_metrics"]
 
 
 def create_metrics(
-    config: Callable[[], Config],
-    deliveries: Callable[[], Mapping[str, Delivery]],
+    current: Callable[[], Snapshot],
     in_flight: Callable[[], tuple[int, int]],
 ) -> Front:
     """Return the application; ``in_flight`` tells AGI sessions and browsers' connections."""
@@ -41,32 +40,29 @@ def create_metrics(
             GAUGES.edge.set(connections)
             GAUGES.redis_up.clear()
             GAUGES.list_length.clear()
-            by_name = deliveries()
-            await asyncio.gather(
-                *(
-                    _look_at_lists(one, by_name[one.name].writer)
-                    for one in config().integrators
-                    if one.name in by_name
-                )
-            )
-            text = await asyncio.to_thread(_look_at_disk, config())
+            GAUGES.webhook_up.clear()
+            await asyncio.gather(*(_look_at_lists(one) for one in current().notifiers.values()))
+            text = await asyncio.to_thread(_look_at_disk, current().config)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     def access() -> Access:
-        section = config().metrics or Metrics()
+        section = current().config.metrics or Metrics()
         return Access.by_host(section.listen, section.hosts)
 
     return Front(app, access)
 
 
-async def _look_at_lists(integrator: Integrator, writer: RedisWriter) -> None:
+async def _look_at_lists(notifier: Notifier) -> None:
+    integrator = notifier.integrator
+    for webhook in notifier.webhooks:
+        GAUGES.webhook_up.labels(webhook.queue).set(not webhook.failing)
     names = [
         f"{prefix}:{kind}"
         for prefix in (integrator.key_prefix, *integrator.copies)
         for kind in ("cdr", "inbound", "c2d")
     ]
     try:
-        lengths = await writer.lengths(names)
+        lengths = await notifier.lists.lengths(names)
     except NotificationError:
         GAUGES.redis_up.labels(integrator.name).set(0)
         return
@@ -83,8 +79,9 @@ def _look_at_disk(config: Config) -> bytes:
     except NotificationError:  # of which the journal's own log has told
         waiting = []
     for one in waiting:
-        GAUGES.waiting.labels(one.integrator, one.list_name).set(one.records)
-        GAUGES.oldest.labels(one.integrator, one.list_name).set(time.time() - one.since)
+        queue = shown_queue(one.queue)
+        GAUGES.waiting.labels(queue, one.list_name).set(one.records)
+        GAUGES.oldest.labels(queue, one.list_name).set(time.time() - one.since)
     GAUGES.spool.set(_spooled(config))
     return generate_latest(REGISTRY)
 

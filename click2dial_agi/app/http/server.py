@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -12,8 +13,8 @@ from starlette.types import ASGIApp
 from click2dial_agi.app.http import protocol
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
-from click2dial_agi.exceptions import StartupError
-from click2dial_agi.io.door import Door, Seated, listen_on
+from click2dial_agi.io.door import BACKLOG, Door, Seated
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.private import UvicornServer
 from click2dial_agi.io.tls import reload_certificate, tls_context
 
@@ -73,29 +74,51 @@ class HTTPServer:
             )
         )
         self._door: Door
+        self._socket: socket.socket
         self._task: asyncio.Task[None]
 
-    async def start(self) -> None:
-        """Listen.  Raises :exc:`StartupError` if the address or the certificate is no good."""
+    @property
+    def listener(self) -> socket.socket:
+        """The socket that it listens on."""
+        return self._socket
+
+    def bind(self, listeners: Listeners | None = None) -> None:
+        """Take the address; who connects waits until :meth:`run`.
+
+        Raises :exc:`StartupError` if the address or the certificate is no good.
+        """
         if self._tls is not None:
             self._context = tls_context(self._tls, f"{self._where}.tls")
-        try:
-            sockets = listen_on(self._listen)
-        except OSError as error:
-            reason = error.strerror or error
-            raise StartupError(
-                f"{self._where}.{self._key}: cannot listen on {self._listen}: {reason}"
-            ) from error
+        self._socket = (listeners or Listeners()).listen(
+            f"{self._where}.{self._key}", self._listen, BACKLOG
+        )
+
+    def run(self) -> None:
+        """Serve at the address that :meth:`bind` took."""
         self._task = asyncio.create_task(self._server.run_until_stopped())
         self._door = Door(
             f"{self._where}.{self._key}",
-            sockets,
+            [self._socket],
             lambda: cast(Seated, self._server.new_protocol()),
             in_all=protocol.MAX_CONNECTIONS,
             per_address=protocol.PER_ADDRESS,
             tls=self._context,
             is_exempt=self._is_proxy,
         )
+
+    async def start(self, listeners: Listeners | None = None) -> None:
+        """Take the address and serve.  Raises :exc:`StartupError` as :meth:`bind`."""
+        self.bind(listeners)
+        self.run()
+
+    def check(self, tls: TLS | None) -> None:
+        """Raise :exc:`StartupError` if :meth:`use` could not use a certificate."""
+        if tls is not None:
+            tls_context(tls, f"{self._where}.tls")
+
+    def close(self) -> None:
+        """Give up an address that was taken and is not served."""
+        self._socket.close()
 
     def use(self, tls: TLS | None) -> None:
         """Read the certificate again; no connection is dropped."""

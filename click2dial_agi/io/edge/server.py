@@ -17,11 +17,11 @@ from websockets.typing import Subprotocol
 
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.domain.sip_errors import add_headers, read_final_error
-from click2dial_agi.exceptions import StartupError
-from click2dial_agi.io.door import Door, Seated, listen_on
+from click2dial_agi.io.door import BACKLOG, Door, Seated
 from click2dial_agi.io.edge.admission import PATH, SUBPROTOCOL, Rate, Rejection, check_handshake
 from click2dial_agi.io.edge.link import AWAY, Link, close, peer
 from click2dial_agi.io.hosts import hosts_of
+from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.private import OpenServer, idle_socket
 from click2dial_agi.io.refusals import Refusals
 from click2dial_agi.io.tls import reload_certificate, tls_context
@@ -58,15 +58,6 @@ _SUBPROTOCOL = Subprotocol(SUBPROTOCOL)
 # have left errors for it.
 _REFUSED = 484
 
-# What is read when the edge starts, and only then; the rest of its section is read anew for each
-# connection.
-_AT_START = (
-    "listen",
-    "redis",
-    "max_connections",
-    "connections_per_address",
-)
-
 
 class _Client(Seated, ServerConnection):
     """A connection that is counted from its first packet, before any handshake."""
@@ -89,18 +80,12 @@ class Edge:
         self._server: Server | None = None
         self._door: Door | None = None
 
-    async def start(self) -> None:
+    async def start(self, listeners: Listeners | None = None) -> None:
         """Listen.  Raises :exc:`StartupError` when the address or the certificate is no good."""
         config = self._config
         if config.tls is not None:
             self._tls = tls_context(config.tls, "edge.tls")
-        try:
-            sockets = listen_on(config.listen)
-        except OSError as error:
-            reason = error.strerror or error
-            raise StartupError(
-                f"edge.listen: cannot listen on {config.listen}: {reason}"
-            ) from error
+        listener = (listeners or Listeners()).listen("edge.listen", config.listen, BACKLOG)
         self._server = await serve(
             self._handle,
             sock=idle_socket(),
@@ -112,7 +97,7 @@ class Edge:
         )
         self._door = Door(
             "edge.listen",
-            sockets,
+            [listener],
             partial(self._new_client, OpenServer(self._server)),
             in_all=config.max_connections,
             per_address=config.connections_per_address,
@@ -153,9 +138,6 @@ class Edge:
 
     def use(self, config: EdgeConfig) -> None:
         """Take a new configuration and read the certificate again; no connection is dropped."""
-        changed = [n for n in _AT_START if getattr(config, n) != getattr(self._config, n)]
-        for name in changed:
-            log.warning("edge.%s changed; that takes a restart", name)
         reload_certificate(self._tls, config.tls, "edge.tls")
         self._config = config
         self._hosts = hosts_of(config.listen, config.hosts)

@@ -12,11 +12,12 @@ import httpx
 from redis import Redis
 
 from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import parse_config
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox import ports
 from sandbox.asterisk import Asterisk
 from sandbox.phone import Phone
@@ -127,13 +128,14 @@ class Office:
             [integrator] = config.integrators
             assert config.asterisk is not None
             store = CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
-            writer = RedisWriter(integrator.redis, integrator.push)
+            lists = RedisLists(integrator.redis, integrator.push)
             ari = ARI(config.asterisk, 3.0)
             times = Times(lost_after=0.0)
-            await CreatedCalls(config, integrator, ari, store, writer, times).reap()
+            notifier = Notifier(integrator, lists)
+            await CreatedCalls(config, integrator, ari, store, notifier, times).reap()
             await ari.close()
             await store.close()
-            await writer.close()
+            await lists.close()
 
         asyncio.run(reap())
 

@@ -5,13 +5,17 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io import redis_checks
+from click2dial_agi.io.redis_checks import RedisReport
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
-__all__ = ["Pusher", "RedisWriter", "pushed_key"]
+__all__ = ["RedisLists", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ _TIMEOUT = 2.0
 # Redis runs a script without a pause, so a batch must stay well under a millisecond.
 _MAX_BATCH = 200
 
-# A list that nobody pops is told of so often, in seconds.
+# What lasts is told of so often, in seconds: a list that nobody pops, a Redis that takes nothing.
 _ALARM_EVERY = 300.0
 
 # KEYS: the list, then a marker for each body.  ARGV: the push command, the markers' lifetime, the
@@ -59,22 +63,8 @@ def pushed_key(list_name: str, call_ref: str) -> str:
     return f"{{{list_name}}}:pushed:{call_ref}"
 
 
-class Pusher(Protocol):
-    """What takes one integrator's notifications."""
-
-    @property
-    def failing(self) -> bool:
-        """Whether Redis is known to be away."""
-
-    async def push(self, notification: Notification) -> bool:
-        """Store a notification; False if it was stored before, :exc:`NotificationError` if not."""
-
-    async def queue_for_webhooks(self, notification: Notification) -> None:
-        """Store a notification for those to whom it is posted, or :exc:`NotificationError`."""
-
-
-class RedisWriter:
-    """Pushes one integrator's notifications.
+class RedisLists:
+    """The lists of one integrator in its Redis.  ``whose`` is the integrator, for the log.
 
     What arrives while a push is under way goes out together with the next, in one round trip for
     each list, so the cost of a push falls as the load rises.
@@ -86,7 +76,10 @@ class RedisWriter:
         push: Literal["left", "right"],
         timeout: float = _TIMEOUT,
         list_alarm: int = 10_000,
+        whose: str = "",
     ) -> None:
+        self._place = parse_redis_url(url)
+        self._whose = f"{whose}, " if whose else ""
         # It tries once more, which is harmless: the script pushes a call_ref once.
         self._redis = connect(url, timeout)
         self._script = self._redis.register_script(_SCRIPT)
@@ -95,6 +88,7 @@ class RedisWriter:
         self._list_alarm = list_alarm
         self._alarm_at: dict[str, float] = defaultdict(float)
         self._failing = False
+        self._told_at = 0.0
         self._waiting: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -121,10 +115,16 @@ class RedisWriter:
             async with asyncio.timeout(self._timeout):
                 return [await self._redis.llen(name) for name in names]
         except REDIS_ERRORS as error:
-            raise NotificationError(f"Redis: {error}") from error
+            raise NotificationError(f"Redis: {self._place}: {error}") from error
 
-    async def queue_for_webhooks(self, notification: Notification) -> None:
-        """Do nothing: a writer alone has no queue on disk."""
+    async def examine(self, integrator: Integrator) -> RedisReport:
+        """Return what is wrong with this Redis.  Raises :exc:`NotificationError`."""
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                return await redis_checks.examine(self._redis, integrator)
+        except REDIS_ERRORS as error:
+            reason = str(error) or "no answer in time"
+            raise NotificationError(f"Redis: {self._place}: {reason}") from error
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""
@@ -152,11 +152,11 @@ class RedisWriter:
         except Exception as error:  # whatever it was, those who wait must hear of it
             # Those behind too: they must not overtake, nor each wait for a Redis that is away.
             group, self._waiting = group + self._waiting, []
-            self._fail(group, error)
+            self._fail(list_name, group, error)
             return
         if self._failing:
             self._failing = False
-            log.warning("Redis takes notifications again")
+            log.warning("Redis takes notifications again: %s%s", self._whose, self._place)
         *known, length = pushed
         for (_, stored), new in zip(group, known, strict=True):
             if not stored.done():
@@ -164,18 +164,23 @@ class RedisWriter:
         if length >= self._list_alarm:
             self._warn_of_length(list_name, length)
 
-    def _fail(self, group: list[Waiting], error: Exception) -> None:
+    def _fail(self, list_name: str, group: list[Waiting], error: Exception) -> None:
         reason = str(error) or "no answer in time"
-        expected = isinstance(error, REDIS_ERRORS)
-        level = logging.DEBUG if self._failing and expected else logging.WARNING
-        self._failing = True
         for _, stored in group:
             if not stored.done():
-                stored.set_exception(NotificationError(f"Redis: {reason}"))
+                stored.set_exception(NotificationError(f"Redis: {self._place}: {reason}"))
+        expected, now = isinstance(error, REDIS_ERRORS), time.monotonic()
+        told = self._failing and expected and now < self._told_at + _ALARM_EVERY
+        self._failing = True
+        if not told:
+            self._told_at = now
         log.log(
-            level,
-            "Redis did not take %d notifications: %s",
+            logging.DEBUG if told else logging.WARNING,
+            "Redis did not take %d notifications: %s%s, %s: %s",
             len(group),
+            self._whose,
+            self._place,
+            list_name,
             reason,
             exc_info=None if expected else error,
         )

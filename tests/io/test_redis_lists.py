@@ -16,7 +16,7 @@ from redis.crc import key_slot
 
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.io.running import eventually, run
 
@@ -32,8 +32,8 @@ def note(number: int = 0, list_name: str = LIST) -> Notification:
 
 
 @contextlib.asynccontextmanager
-async def writing(url: str, **options: Any) -> AsyncIterator[RedisWriter]:
-    writer = RedisWriter(url, **{"push": "left", **options})
+async def writing(url: str, **options: Any) -> AsyncIterator[RedisLists]:
+    writer = RedisLists(url, **{"push": "left", **options})
     try:
         yield writer
     finally:
@@ -269,7 +269,7 @@ def test_one_that_gave_up_waiting_does_not_harm_the_others(
 
 def test_close_finishes_what_is_under_way(redis: RedisServer, client: Redis) -> None:
     async def scenario() -> None:
-        writer = RedisWriter(redis.url, "left")
+        writer = RedisLists(redis.url, "left")
         pushes = [asyncio.create_task(writer.push(note(number))) for number in range(300)]
         await asyncio.sleep(0)
         await writer.close()

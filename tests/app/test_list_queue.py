@@ -12,12 +12,13 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from click2dial_agi.app.delivery import Deliveries, Delivery
+from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal
-from click2dial_agi.io.redis_writer import RedisWriter
+from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.domain.examples import ACME
 from tests.io.running import eventually, run
@@ -32,9 +33,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def delivering(url: str, path: Path, **options: Any) -> AsyncIterator[Delivery]:
+async def delivering(url: str, path: Path, **options: Any) -> AsyncIterator[ListQueue]:
     journal = Journal(path, **options)
-    delivery = Delivery("acme", RedisWriter(url, "left", TIMEOUT), journal)
+    delivery = ListQueue("acme", RedisLists(url, "left", TIMEOUT), journal)
     delivery.start()
     try:
         yield delivery
@@ -153,7 +154,7 @@ def test_an_answer_that_got_lost_is_no_second_record(
 
     async def scenario() -> None:
         async with delivering(redis.url, path) as delivery:
-            writer = delivery.writer
+            writer = delivery._lists
             assert await writer.push(note(1))
 
             async def lost(notification: Notification) -> bool:
@@ -213,7 +214,7 @@ def test_a_disk_that_cannot_forget_does_not_stop_anything(
         await forget(self, integrator, number)
 
     monkeypatch.setattr(Journal, "forget", no_room)
-    monkeypatch.setattr("click2dial_agi.app.delivery._LAST_PAUSE", 0.05)
+    monkeypatch.setattr("click2dial_agi.app.list_queue._LAST_PAUSE", 0.05)
 
     async def scenario() -> None:
         nonlocal full
@@ -261,6 +262,10 @@ def configured(tmp_path: Path, url: str, *names: str, **keys: Any) -> Config:
     return parse_config({"spool_dir": str(tmp_path), "integrators": integrators})
 
 
+def put_in_force(notifiers: Notifiers, config: Config) -> None:
+    notifiers.use(config, notifiers.build(config))
+
+
 def test_integrators_do_not_wait_for_each_other(
     redis: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
@@ -268,15 +273,15 @@ def test_integrators_do_not_wait_for_each_other(
         config = configured(tmp_path, redis.url, "acme", "beta")
         acme, beta = config.integrators
         away = beta.model_copy(update={"redis": "redis://127.0.0.1:1/0"})
-        deliveries = Deliveries(config.model_copy(update={"integrators": (acme, away)}))
-        deliveries.use(config.model_copy(update={"integrators": (acme, away)}))
-        await deliveries.by_name["beta"].push(note(1, "beta:cdr"))
-        assert await deliveries.by_name["acme"].push(note(1, "acme:cdr"))
+        notifiers = Notifiers(config)
+        put_in_force(notifiers, config.model_copy(update={"integrators": (acme, away)}))
+        await notifiers.by_name["beta"].lists.push(note(1, "beta:cdr"))
+        assert await notifiers.by_name["acme"].lists.push(note(1, "acme:cdr"))
         assert popped(client, "acme:cdr") == bodies(1)
         # A reload gives it a Redis that answers: what waited goes there.
-        deliveries.use(config)
-        await eventually(lambda: not deliveries.by_name["beta"].failing)
-        await deliveries.close()
+        put_in_force(notifiers, config)
+        await eventually(lambda: not notifiers.by_name["beta"].failing)
+        await notifiers.close()
 
     run(scenario())
     assert popped(client, "beta:cdr") == bodies(1)
@@ -287,14 +292,14 @@ def test_an_integrator_that_was_taken_out_keeps_its_records(
 ) -> None:
     async def scenario() -> None:
         both = configured(tmp_path, "redis://127.0.0.1:1/0", "acme", "beta")
-        deliveries = Deliveries(both)
-        deliveries.use(both)
-        await deliveries.by_name["beta"].push(note(1, "beta:cdr"))
-        deliveries.use(configured(tmp_path, redis.url, "acme"))
+        notifiers = Notifiers(both)
+        put_in_force(notifiers, both)
+        await notifiers.by_name["beta"].lists.push(note(1, "beta:cdr"))
+        put_in_force(notifiers, configured(tmp_path, redis.url, "acme"))
         await eventually(lambda: "1 records for beta:cdr are kept until" in caplog.text)
-        deliveries.use(configured(tmp_path, redis.url, "acme", "beta"))
-        await eventually(lambda: not deliveries.by_name["beta"].failing)
-        await deliveries.close()
+        put_in_force(notifiers, configured(tmp_path, redis.url, "acme", "beta"))
+        await eventually(lambda: not notifiers.by_name["beta"].failing)
+        await notifiers.close()
 
     run(scenario())
     assert popped(client, "beta:cdr") == bodies(1)
@@ -304,7 +309,7 @@ def test_a_list_that_nobody_pops_is_told_of_once_in_a_while(
     redis: RedisServer, client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        writer = RedisWriter(redis.url, "left", list_alarm=10)
+        writer = RedisLists(redis.url, "left", list_alarm=10)
         for number in range(20):
             await writer.push(note(number))
         await writer.close()

@@ -1,0 +1,155 @@
+"""What would lose records is found in a real Redis, and docs/redis.md's user is good enough."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from redis import Redis
+
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.cdr_feed import CDRFeed
+from click2dial_agi.io.redis_checks import RedisReport, needs
+from click2dial_agi.io.redis_lists import RedisLists
+from sandbox.redis import RedisServer
+from tests.domain.examples import integrator
+from tests.io.running import eventually, run
+from tests.io.test_journal import LIST, note
+
+DOCS = (Path(__file__).parents[2] / "docs/redis.md").read_text("utf-8")
+ACL: str = re.findall(r"<!-- acl -->\n```\n(.*?)\n```", DOCS, re.DOTALL)[0]
+
+
+def report(url: str, **keys: Any) -> RedisReport:
+    async def examined() -> RedisReport:
+        lists = RedisLists(url, "left")
+        try:
+            return await lists.examine(integrator(redis=url, **keys))
+        finally:
+            await lists.close()
+
+    return run(examined())
+
+
+@pytest.fixture(autouse=True)
+def usual(client: Redis) -> Iterator[None]:
+    yield
+    client.config_set("maxmemory-policy", "noeviction")
+    client.acl_deluser("limited")
+    with contextlib.suppress(Exception):
+        client.replicaof("NO", "ONE")
+
+
+def limited(redis: RedisServer, client: Redis, acl: str) -> str:
+    """Give a user these rights; return the URL with which it connects."""
+    cast(Any, client).execute_command(
+        "ACL", "SETUSER", "limited", "reset", "on", ">s3cret", *acl.split()
+    )
+    return redis.url.replace("redis://", "redis://limited:s3cret@")
+
+
+def documented() -> str:
+    """Return what docs/redis.md gives a user, without its name and password."""
+    return ACL.removeprefix("ACL SETUSER click2dial on >PASSWORD ")
+
+
+def test_a_usual_redis_is_good(redis: RedisServer) -> None:
+    found = report(redis.url)
+    assert found.findings == ()
+    assert re.fullmatch("[0-9a-f]{40}", found.run_id)
+
+
+@pytest.mark.case("C1")
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "volatile-ttl"])
+def test_a_redis_that_evicts_is_found(redis: RedisServer, client: Redis, policy: str) -> None:
+    client.config_set("maxmemory-policy", policy)
+    (finding,) = report(redis.url).findings
+    assert finding.startswith(f"maxmemory-policy is {policy}: it deletes records")
+    assert finding.endswith("CONFIG SET maxmemory-policy noeviction")
+
+
+@pytest.mark.case("C16")
+def test_a_replica_is_found(redis: RedisServer, client: Redis) -> None:
+    client.replicaof("127.0.0.1", "1")
+    assert any(one.startswith("it is a replica") for one in report(redis.url).findings)
+
+
+@pytest.mark.case("C16")
+@pytest.mark.parametrize(
+    ("acl", "named"),
+    [
+        ("~* &* +@all -eval", "its user may not run EVAL on enigma:notifications:cdr"),
+        ("~* &* +@all -info", "its user may not run INFO"),
+        ("~* &* +@all -lpush", "LPUSH enigma:notifications:cdr"),
+        ("~* &* +@all -evalsha", "EVALSHA x"),
+        ("~* &* +@all -publish", "PUBLISH enigma:notifications:cdr"),
+        ("~* resetchannels +@all", "SUBSCRIBE enigma:notifications:cdr"),
+        ("~* &* +@all -hset", "HSET {enigma:notifications}:live"),
+        ("~enigma:notifications:* &* +@all", "SET {enigma:notifications:cdr}:pushed:x"),
+        ("~other:* &* +@all", "EVAL on enigma:notifications:cdr"),
+    ],
+)
+def test_a_missing_right_is_named(redis: RedisServer, client: Redis, acl: str, named: str) -> None:
+    (finding,) = report(limited(redis, client, acl)).findings
+    assert named in finding
+
+
+@pytest.mark.case("C16")
+def test_the_documented_user_is_enough_for_all_that_is_done(
+    redis: RedisServer, client: Redis
+) -> None:
+    url = limited(redis, client, documented())
+    assert report(url).findings == ()
+    with Redis.from_url(url) as user:
+        commands: Any = user
+        for command in needs(integrator()):
+            if command[0] not in ("SUBSCRIBE", "EVALSHA", "SCRIPT"):
+                commands.execute_command(*command)
+    client.flushall()
+
+    async def all_of_it() -> None:
+        lists = RedisLists(url, "left")
+        assert await lists.push(note(1))
+        assert not await lists.push(note(1))
+        assert await lists.lengths([LIST]) == [1]
+        await lists.close()
+        feed = CDRFeed(url, LIST)
+        feed.listen()
+        await eventually(lambda: client.pubsub_numsub(LIST)[0][1] == 1)
+        feed.close()
+        await eventually(lambda: client.pubsub_numsub(LIST)[0][1] == 0)
+
+    run(all_of_it())
+
+
+@pytest.mark.case("C16")
+def test_the_documented_user_is_limited(redis: RedisServer, client: Redis) -> None:
+    with Redis.from_url(limited(redis, client, documented()), decode_responses=True) as user:
+        for forbidden in (["FLUSHALL"], ["KEYS", "*"], ["GET", "x"], ["CONFIG", "GET", "*"]):
+            with pytest.raises(Exception, match="no permissions"):
+                cast(Any, user).execute_command(*forbidden)
+
+
+def test_a_list_of_another_type_is_found(redis: RedisServer, client: Redis) -> None:
+    client.set("enigma:notifications:inbound", "x")
+    (finding,) = report(redis.url).findings
+    assert finding.startswith("enigma:notifications:inbound: WRONGTYPE")
+
+
+def test_a_redis_that_is_away_is_an_error() -> None:
+    with pytest.raises(NotificationError, match=r"^Redis: 127\.0\.0\.1:1/0: "):
+        report("redis://127.0.0.1:1/0")
+
+
+def test_what_is_needed_is_documented() -> None:
+    shown = DOCS.replace("P:", "enigma:notifications:").replace("{P}", "{enigma:notifications}")
+    for command in needs(integrator()):
+        for key in (part for part in command if part.startswith(("enigma", "{"))):
+            known = (
+                re.sub(r":(x|1)$", ":", key).replace(":inbound}", ":cdr}").replace(":c2d}", ":cdr}")
+            )
+            assert known in shown, key

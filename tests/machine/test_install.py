@@ -1,0 +1,35 @@
+"""README's Install, word for word, on Debian's own Asterisk under systemd."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from redis import Redis
+
+from sandbox.calls import call
+from sandbox.machine import Machine
+from sandbox.process import until
+from sandbox.trunk import Trunk
+from tests.machine.conftest import PBX
+
+LIST = "enigma:notifications:cdr"
+
+
+@pytest.mark.case("O1")
+def test_readme_leads_to_a_recorded_call(installed: Machine, trunk: Trunk) -> None:
+    number = trunk.number()
+    with installed.network(), Redis(decode_responses=True) as redis:
+        result = call(
+            PBX(installed),
+            callee=number,
+            headers=[
+                ("X-Teleforge-Outbound-ID", "27820001234"),
+                ("X-Teleforge-Contact-Ref", "first"),
+            ],
+        )
+        assert result.status == 200
+        body = until(lambda: redis.rpop(LIST), 5, "the record")
+    payload = json.loads(str(body))["payload"]
+    assert (payload["contact_ref"], payload["number"]) == ("first", number)
+    assert payload["end_reason"] == "hungup"
