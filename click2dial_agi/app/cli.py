@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -44,13 +45,18 @@ def serve(
     """Run the server until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     import uvloop
 
+    from click2dial_agi.app.doctor.at_start import examine_forever
     from click2dial_agi.app.service import Service
     from click2dial_agi.io.systemd import Systemd
 
     _configure_logging(log_level)
     try:
         service = Service(
-            _load(config), lambda: load_config(config), with_edge=with_edge, systemd=Systemd()
+            _load(config),
+            lambda: load_config(config),
+            with_edge=with_edge,
+            systemd=Systemd(),
+            examine=partial(examine_forever, config_path=config),
         )
     except StartupError as error:
         _fail(str(error))
@@ -82,6 +88,9 @@ def edge(config: ConfigOption = DEFAULT_CONFIG, log_level: LogLevelOption = "INF
 @app.command()
 def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check a configuration file, as the server would at its start."""
+    from click2dial_agi.app.doctor.files import check_tls
+    from click2dial_agi.app.doctor.findings import Level
+
     try:
         loaded = load_config(config)
     except ConfigError as error:
@@ -90,7 +99,32 @@ def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
         raise typer.Exit(2) from None
     for warning in loaded.warnings():
         print(f"warning: {warning}")
+    unusable = [one for one in check_tls(loaded) if one.level is not Level.NOTE]
+    for found in unusable:
+        print(f"{found.level.name.lower()}: {found.line()}", file=sys.stderr)
+    if any(one.level is Level.DANGER for one in unusable):
+        raise typer.Exit(2)
     print(f"{config}: good, {len(loaded.integrators)} integrators")
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines; holds no secret.")] = False,
+    asterisk: Annotated[
+        str, typer.Option(help="What starts Asterisk's console; empty: it is not asked.")
+    ] = "asterisk",
+    asterisk_etc: Annotated[Path, typer.Option(help="Asterisk's configuration files.")] = Path(
+        "/etc/asterisk"
+    ),
+) -> None:
+    """Say what is wrong with this machine and its PBX, why it matters, and what mends it.
+
+    Exit code 1: warnings; 2: calls or records are at risk.
+    """
+    from click2dial_agi.app.doctor.command import run
+
+    raise typer.Exit(run(_load(config), config, asterisk.split(), asterisk_etc, as_json=as_json))
 
 
 @app.command()

@@ -30,12 +30,14 @@ from click2dial_agi.io.refusals import Refusals
 from click2dial_agi.io.systemd import Systemd
 from click2dial_agi.io.tls import tls_context
 
-__all__ = ["Service"]
+__all__ = ["Examine", "Service"]
 
 log = logging.getLogger(__name__)
 
 # Longer than a session may take by default, shorter than systemd waits (90 s) before SIGKILL.
 _GRACE = 15.0
+
+Examine = Callable[[Callable[[], Config]], Coroutine[Any, Any, None]]
 
 
 class Service:
@@ -44,7 +46,9 @@ class Service:
     ``reload`` returns the configuration anew; it is called on SIGHUP and may raise
     :exc:`ConfigError`, which leaves everything as it was.  ``with_edge`` False leaves the edge to
     another process, which finds the errors of refused calls in ``edge.redis``.  ``systemd`` is who
-    started us.  Raises :exc:`StartupError` for a configuration that does not fit them.
+    started us, ``examine`` what looks after our surroundings meanwhile.
+
+    Raises :exc:`StartupError` for a configuration that does not fit them.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Service:
         *,
         with_edge: bool = True,
         systemd: Systemd | None = None,
+        examine: Examine | None = None,
     ) -> None:
         if config.edge and not with_edge and not config.edge.redis:
             raise StartupError("edge.redis: without it no edge elsewhere can add the errors")
@@ -61,6 +66,7 @@ class Service:
         self._listeners = Listeners(self._systemd)
         self._starting = Starting()
         self._started_with = config
+        self._examine = examine
         self._reload = reload
         self._notifiers = Notifiers(config)
         self._refusals = Refusals(config.edge.redis) if config.edge else None
@@ -113,6 +119,8 @@ class Service:
         _beside(ladder, sweep_forever(lambda: self.current.config))
         _beside(ladder, self._systemd.live())
         _beside(ladder, Watch(lambda: self.current).run())
+        if self._examine is not None:
+            _beside(ladder, self._examine(lambda: self.current.config))
         if self._refusals is not None:
             ladder.push_async_callback(self._refusals.close)
         if self._edge is not None and config.edge is not None:

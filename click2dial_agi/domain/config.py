@@ -33,6 +33,7 @@ from click2dial_agi.domain.config_types import (
     as_tuple,
 )
 from click2dial_agi.domain.integrators import TLS, Integrator
+from click2dial_agi.domain.listening import agi_advice, api_advice, clash
 from click2dial_agi.domain.numbers import overlap, same_number
 from click2dial_agi.exceptions import ConfigError
 
@@ -211,6 +212,16 @@ class Config(Section):
         """The file to which the dialplan appends calls that no server recorded (C2D_SPOOL)."""
         return self.spool_dir / "calls.spool"
 
+    def listeners(self) -> list[tuple[str, Address]]:
+        """Return every listener's address with its key, integrators by their place in the list."""
+        optional = {
+            "edge.listen": self.edge.listen if self.edge else None,
+            "metrics.listen": self.metrics.listen if self.metrics else None,
+            **{f"integrators[{n}].http": one.http for n, one in enumerate(self.integrators)},
+        }
+        given = [(key, address) for key, address in optional.items() if address is not None]
+        return [("agi.listen", self.agi.listen), *given]
+
     def owner_of(self, extension: str) -> Integrator | None:
         """Return the integrator that owns an extension, None if nobody does."""
         for integrator in self.integrators:
@@ -243,7 +254,7 @@ class Config(Section):
 
     def warnings(self) -> list[str]:
         """Say what an operator should know of a configuration that is valid but wide open."""
-        found = []
+        found = agi_advice(self.agi.listen, self.agi.allow_from)
         if self.agi.secret is None:
             found.append(
                 "agi.secret is not set: every process of this machine can tell of calls, and of "
@@ -261,6 +272,7 @@ class Config(Section):
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             found += self._host_warnings(integrator, where)
+            found += api_advice(integrator)
             found += self._softphone_warnings(integrator, where)
             if sum(webhook.name is None for webhook in integrator.webhooks) > 1:
                 found.append(
@@ -307,13 +319,16 @@ def parse_config(document: object) -> Config:
     if not isinstance(document, dict):
         raise ConfigError("configuration", "a mapping of keys such as agi and integrators")
     try:
-        return Config.model_validate(document)
+        config = Config.model_validate(document)
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors(include_url=False)]
         raised = ConfigError(*problems[0])
         for path, expected in problems[1:]:
             raised.add_note(f"{path}: {expected}")
         raise raised from None
+    if clashing := clash(config.listeners()):
+        raise ConfigError(*clashing.split(": ", 1))
+    return config
 
 
 # What a mistyped key looks like, and passwords do not.

@@ -2,11 +2,14 @@
 
 import logging
 import ssl
+from contextlib import suppress
 
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 
-__all__ = ["reload_certificate", "tls_context"]
+__all__ = ["certificate_end", "reload_certificate", "tls_context"]
+
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,33 @@ def tls_context(tls: TLS, where: str) -> ssl.SSLContext:
         reason = error.strerror or error
         raise StartupError(f"{where}: {tls.cert} and {tls.key}: {reason}") from error
     return context
+
+
+def certificate_end(tls: TLS, where: str) -> float:
+    """Return the Unix time at which a certificate expires.
+
+    Raises :exc:`StartupError` if the files are no good.  The standard library reads certificates
+    in a handshake only, so one is held with ourselves.
+    """
+    server_side = tls_context(tls, where)
+    client_side = ssl.create_default_context()
+    client_side.check_hostname = False
+    client_side.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the leaf itself is what is trusted
+    client_side.load_verify_locations(tls.cert)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    client = client_side.wrap_bio(to_client, to_server)
+    try:
+        for _ in range(4):
+            for side in (client, server):
+                with suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code == _EXPIRED:
+            return 0.0
+        raise StartupError(f"{where}: {tls.cert}: {error.verify_message}") from error
+    shown = client.getpeercert() or {}
+    return float(ssl.cert_time_to_seconds(str(shown["notAfter"])))
 
 
 def reload_certificate(context: ssl.SSLContext | None, tls: TLS | None, where: str) -> None:

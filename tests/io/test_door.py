@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
 
 import pytest
 
 from click2dial_agi.domain.config_types import Address
-from click2dial_agi.io.door import Door, Seated, Standing, listen_on
+from click2dial_agi.io.door import BACKLOG, Door, Seated, Standing
+from click2dial_agi.io.listeners import Listeners
 from tests.io.running import run
 
 
@@ -31,7 +31,8 @@ class Guest(Seated):
 async def door(**bounds: Any) -> AsyncIterator[Door]:
     """Open a door with so many seats."""
     bounds = {"in_all": 3, "per_address": 100, **bounds}
-    opened = Door("test", listen_on(Address("127.0.0.1", 0)), Guest, **bounds)
+    listener = Listeners().listen("test", Address("127.0.0.1", 0), BACKLOG)
+    opened = Door("test", [listener], Guest, **bounds)
     try:
         yield opened
     finally:
@@ -158,13 +159,3 @@ def test_a_deadline_ends_a_connection() -> None:
             assert opened.taken == 0
 
     run(test())
-
-
-def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
-    with listen_on(Address("127.0.0.1", 0))[0] as taken, pytest.raises(OSError, match="in use"):
-        listen_on(Address("127.0.0.1", taken.getsockname()[1]))
-    with pytest.raises(socket.gaierror):
-        listen_on(Address("no-such-host.invalid", 0))
-    for name in ("localhost", "0.0.0.0", "::1"):
-        for one in listen_on(Address(name, 0)):
-            one.close()

@@ -1,0 +1,42 @@
+"""Asterisk's REST interface: is it there, and does it take our password."""
+
+from urllib.parse import urlsplit
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+from click2dial_agi.io.ari_facts import ARIFacts
+from click2dial_agi.io.port_owner import owner_of_port
+
+__all__ = ["check_access"]
+
+_WHY = "no call can be created, and doctor cannot look at the PBX"
+_HTTP = (
+    "enabled = yes in http.conf and ari.conf (etc/asterisk/ has both), then "
+    "asterisk -rx 'core reload'"
+)
+
+
+async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
+    """Ask for the least; nothing is found if that works."""
+    if config.asterisk is None or ari is None:
+        what = "asterisk: is not configured, so the PBX was not looked at"
+        cure = "asterisk.ari_password in click2dial.yaml, as etc/click2dial.yaml shows"
+        return [Finding(Level.NOTE, "ari-not-configured", what, "", cure)]
+    level = Level.DANGER if any(one.http for one in config.integrators) else Level.WARNING
+    url = config.asterisk.ari_url
+    try:
+        status = await ari.status()
+    except OSError as error:
+        what = f"asterisk.ari_url: nothing answers at {url}: {str(error) or 'no answer in time'}"
+        return [Finding(level, "ari-away", what, _WHY, _HTTP)]
+    if status in (401, 403):
+        user = config.asterisk.ari_username
+        what = f"asterisk.ari_password: Asterisk does not know {user} with this password"
+        cure = f"[{user}] in ari.conf with that password, then asterisk -rx 'core reload'"
+        return [Finding(level, "ari-password", what, _WHY, cure)]
+    if status != 200:
+        owner = owner_of_port(urlsplit(url).port or 80)
+        by = f"; {owner} listens there" if owner and not owner.startswith("asterisk") else ""
+        what = f"asterisk.ari_url: {url} answers {status}, which is no ARI{by}"
+        return [Finding(level, "ari-elsewhere", what, _WHY, _HTTP)]
+    return []

@@ -1,0 +1,55 @@
+"""What doctor can know is said by the server itself: at its start, and while it lasts."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from click2dial_agi.app.doctor.examine import examine_machine, examine_pbx
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+
+__all__ = ["examine_forever"]
+
+log = logging.getLogger(__name__)
+
+# Asterisk starts after us, and takes seconds.
+_FIRST = 10.0
+_EVERY = 60.0
+
+# What endangers calls or records is said again so often, in looks.
+_AGAIN = 5
+
+_LEVELS = {Level.NOTE: logging.DEBUG, Level.WARNING: logging.WARNING, Level.DANGER: logging.ERROR}
+
+
+async def examine_forever(config: Callable[[], Config], config_path: Path) -> None:
+    """Look at files and Redis at once, and at all every minute; log what is new or lasts.
+
+    ``config`` returns the configuration that is in force.
+    """
+    seen: dict[str, int] = {}
+    pause = _FIRST
+    pbx = False  # Asterisk may not have started yet
+    while True:
+        now = config()
+        try:
+            found = await examine_machine(now, config_path)
+            found += await examine_pbx(now) if pbx else []
+            _tell(found, seen)
+        except Exception:  # a check that fails must not be the end of the others
+            log.exception("the surroundings could not be examined")
+        await asyncio.sleep(pause)
+        pbx, pause = True, _EVERY
+
+
+def _tell(findings: list[Finding], seen: dict[str, int]) -> None:
+    """Log each finding once, and those of danger again and again; say what has gone."""
+    lines = {one.line(): one for one in findings}
+    for line, one in lines.items():
+        looks = seen.get(line, 0)
+        seen[line] = looks + 1
+        if looks == 0 or (one.level is Level.DANGER and looks % _AGAIN == 0):
+            log.log(_LEVELS[one.level], "%s", line)
+    for line in set(seen) - set(lines):
+        del seen[line]

@@ -1,0 +1,152 @@
+"""The dialplan as Asterisk has loaded it: its globals, its version, and its clock."""
+
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from click2dial_agi import __version__
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+
+__all__ = ["GLOBALS", "check_clock", "check_dialplan"]
+
+#: What is asked of Asterisk.  The last three may be missing: older dialplans have none.
+GLOBALS = ("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS", "C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY")
+
+_AGI = re.compile(r"agi://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(?:/.*)?")
+_AGI_PORT = 4573  # res_agi.c: AGI_PORT
+_RELOAD = "asterisk -rx 'dialplan reload'"
+_INCLUDED = (
+    "#include /opt/click2dial/share/click2dial/dialplan/click2dial.conf in extensions.conf, then "
+    + _RELOAD
+)
+
+# Less is the second to which EPOCH is cut, and the way there and back.
+_CLOCKS = 2.0
+
+
+def check_dialplan(config: Config, given: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare Asterisk's globals with the configuration."""
+    if not given["C2D_SPOOL"] and not given["C2D_RECORDINGS"]:
+        yield Finding(
+            Level.DANGER,
+            "dialplan-missing",
+            "Asterisk has not loaded dialplan/click2dial.conf",
+            "no call reaches this server, and none is recorded",
+            _INCLUDED,
+        )
+        return
+    yield from _version(given["C2D_VERSION"])
+    yield from _agi(config, given["C2D_AGI"])
+    yield from _secret(config, given["C2D_SECRET"])
+    yield from _path("C2D_SPOOL", given["C2D_SPOOL"], config.spool_path, "spool_dir", Level.DANGER)
+    records = any(one.record for one in config.integrators)
+    yield from _path(
+        *("C2D_RECORDINGS", given["C2D_RECORDINGS"], config.recordings_dir, "recordings_dir"),
+        Level.DANGER if records else Level.NOTE,
+    )
+
+
+def check_clock(difference: float) -> Iterator[Finding]:
+    """Tell of clocks that differ; ``difference`` is the PBX's less ours, in seconds."""
+    if abs(difference) >= _CLOCKS:
+        way = "ahead of" if difference > 0 else "behind"
+        yield Finding(
+            Level.WARNING,
+            "clocks-differ",
+            f"Asterisk's clock is {abs(difference):.0f} s {way} this server's",
+            "times in records are the PBX's, those of webhooks and logs this machine's",
+            "timedatectl set-ntp true, on both",
+        )
+
+
+def _version(version: str) -> Iterator[Finding]:
+    if not version:
+        yield Finding(
+            Level.NOTE, "dialplan-version", "the dialplan does not tell its version", "", _RELOAD
+        )
+    elif version != __version__:
+        yield Finding(
+            Level.WARNING,
+            "dialplan-version",
+            f"Asterisk's dialplan is version {version}, this server {__version__}",
+            "what one of them does not know of the other is not done",
+            f"{_RELOAD}; the file that extensions.conf includes must be this server's",
+        )
+
+
+def _agi(config: Config, servers: str) -> Iterator[Finding]:
+    ours = config.agi.listen
+    reached = False
+    for server in servers.split():
+        match = _AGI.fullmatch(server)
+        if match is None:
+            yield Finding(
+                Level.DANGER,
+                "agi-address",
+                f"C2D_AGI: {server[:60]!r} is no agi://HOST:PORT",
+                "Asterisk cannot ask it, and calls wait for the attempt",
+                "C2D_AGI in [globals] of extensions.conf",
+            )
+            continue
+        host, port = match[1].strip("[]"), int(match[2] or _AGI_PORT)
+        problem = _connect(host, port)
+        if problem:
+            yield Finding(
+                Level.WARNING,
+                "agi-unreachable",
+                f"C2D_AGI: {server} does not answer from here: {problem}",
+                "each call that asks it first waits",
+                f"C2D_AGI in [globals] of extensions.conf without it; {_RELOAD}",
+            )
+        reached |= not problem and port == ours.port and _is_local(host)
+    if not reached:
+        yield Finding(
+            Level.DANGER,
+            "agi-elsewhere",
+            f"C2D_AGI ({servers[:200]}) does not lead to this server, which listens on {ours}",
+            "calls are refused, or decided and recorded by somebody else",
+            f"C2D_AGI = agi://HOST:{ours.port} in [globals] of extensions.conf; {_RELOAD}",
+        )
+
+
+def _secret(config: Config, secret: str) -> Iterator[Finding]:
+    ours = getattr(config.agi, "secret", None)
+    if (ours or "") != secret:
+        yield Finding(
+            Level.DANGER,
+            "secret-differs",
+            "C2D_SECRET and agi.secret are not the same",
+            "what the dialplan tells is not believed",
+            f"the same text in [globals] of extensions.conf and in click2dial.yaml; {_RELOAD}",
+        )
+
+
+def _path(name: str, theirs: str, ours: Path, key: str, level: Level) -> Iterator[Finding]:
+    if Path(theirs) != ours:
+        yield Finding(
+            level,
+            "spool-elsewhere" if name == "C2D_SPOOL" else "recordings-elsewhere",
+            f"{name} is {theirs}, and {key} makes it {ours} here",
+            "what Asterisk writes there is never read",
+            f"{name} = {ours} in [globals] of extensions.conf; {_RELOAD}",
+        )
+
+
+def _connect(host: str, port: int) -> str:
+    try:
+        socket.create_connection((host, port), 2).close()
+    except OSError as error:
+        return error.strerror or str(error) or "no answer in time"
+    return ""
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether a host is this machine: an address of it can be bound."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True

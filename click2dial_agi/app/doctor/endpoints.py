@@ -1,0 +1,116 @@
+"""Agents' endpoints: do their calls come to us, and do ours reach them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.io.ari_facts import EndpointFacts
+
+__all__ = ["check_endpoints", "check_trunks"]
+
+CONTEXT = "click2dial"
+
+_RELOAD = "asterisk -rx 'pjsip reload'"
+
+
+def check_endpoints(config: Config, endpoints: Sequence[EndpointFacts]) -> Iterator[Finding]:
+    """Compare each endpoint with the integrators' extensions.
+
+    What ``set_var`` says is among the options only where Asterisk's console was asked.
+    """
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    for endpoint in endpoints:
+        extension = _extension(endpoint)
+        owner = config.owner_of(extension)
+        context = endpoint.options.get("context", "")
+        if owner is None:
+            if context == CONTEXT:
+                yield Finding(
+                    Level.WARNING,
+                    "extension-unknown",
+                    f"endpoint {endpoint.name} dials through {CONTEXT}, and {extension} is no "
+                    "integrator's extension",
+                    "all its calls are refused",
+                    f"set_var = C2D_EXTENSION=… on it in pjsip.conf, or {extension} among an "
+                    f"integrator's extensions; {_RELOAD}",
+                )
+            continue
+        if context != CONTEXT:
+            yield Finding(
+                Level.WARNING,
+                "context-elsewhere",
+                f"endpoint {endpoint.name} ({extension} of {owner.name}) has context={context}",
+                "its calls are not validated and leave no record",
+                f"context = {CONTEXT} on it in pjsip.conf (FreePBX: docs/freepbx.md); {_RELOAD}",
+            )
+        yield from _reach(endpoint, extension, owner, by_name)
+
+
+def _reach(
+    endpoint: EndpointFacts,
+    extension: str,
+    owner: Integrator,
+    by_name: Mapping[str, EndpointFacts],
+) -> Iterator[Finding]:
+    dial = owner.agent_dial.replace("{endpoint}", endpoint.name).replace("{extension}", extension)
+    technology, _, rest = dial.partition("/")
+    name = rest.rpartition("@")[2]
+    if technology.upper() == "LOCAL":
+        yield Finding(
+            Level.NOTE,
+            "agent-dial-local",
+            f"integrators.{owner.name}.agent_dial goes through Local/",
+            "an agent who does not answer may be replaced by voicemail",
+            "agent_dial: PJSIP/{extension}",
+        )
+    elif technology.upper() == "PJSIP" and name not in by_name:
+        yield Finding(
+            Level.WARNING,
+            "agent-unreachable",
+            f"extension {extension} is endpoint {endpoint.name}, and agent_dial rings {dial}, "
+            "which does not exist",
+            "it can call, and cannot be called",
+            f"agent_dial of {owner.name} with {{endpoint}}, or name the endpoint {extension}",
+        )
+
+
+def check_trunks(
+    config: Config, endpoints: Mapping[str, str], emergency_dial: str
+) -> Iterator[Finding]:
+    """Look for the endpoints through which calls leave; ``endpoints`` are states by name."""
+    ways = [(f"integrators.{one.name}.trunk_dial", one.trunk_dial) for one in config.integrators]
+    if emergency_dial:
+        ways.append(("C2D_EMERGENCY_DIAL", emergency_dial))
+    for key, dial in dict.fromkeys(ways):
+        name = _endpoint_of(dial)
+        if name is None:
+            continue
+        if name not in endpoints:
+            what = "emergency calls" if key == "C2D_EMERGENCY_DIAL" else "calls to the outside"
+            yield Finding(
+                Level.DANGER,
+                "trunk-missing",
+                f"{key}: Asterisk has no endpoint {name}",
+                f"{what} fail",
+                f"[{name}] in pjsip.conf, or another way in {key}",
+            )
+        elif endpoints[name] == "offline":
+            yield Finding(
+                Level.WARNING,
+                "trunk-offline",
+                f"{key}: endpoint {name} is offline",
+                "the provider does not answer OPTIONS, or has no contact",
+                f"asterisk -rx 'pjsip show endpoint {name}'",
+            )
+
+
+def _endpoint_of(dial: str) -> str | None:
+    technology, _, rest = dial.partition("/")
+    if technology.upper() != "PJSIP" or "@" not in rest:
+        return None
+    return rest.rpartition("@")[2]
+
+
+def _extension(endpoint: EndpointFacts) -> str:
+    return endpoint.options.get("C2D_EXTENSION") or endpoint.name

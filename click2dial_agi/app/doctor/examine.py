@@ -1,0 +1,103 @@
+"""All checks, in an order in which each makes sense; none of them changes anything."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from click2dial_agi.app.doctor.access import check_access
+from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
+from click2dial_agi.app.doctor.contacts import check_contacts
+from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialplan
+from click2dial_agi.app.doctor.endpoints import CONTEXT, check_endpoints, check_trunks
+from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.doctor.modules import check_modules
+from click2dial_agi.app.doctor.ports import check_ports
+from click2dial_agi.app.doctor.stores import check_redis
+from click2dial_agi.domain.config import Config
+from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.io.ari_facts import ARIFacts, EndpointFacts
+from click2dial_agi.io.asterisk_console import AsteriskConsole
+
+__all__ = ["examine", "examine_machine", "examine_pbx"]
+
+# Of a larger PBX the first so many endpoints are looked at, each with two questions.
+_MAX_ENDPOINTS = 500
+
+
+async def examine(
+    config: Config,
+    config_path: Path,
+    *,
+    console: AsteriskConsole | None = None,
+    etc: Path = ASTERISK_ETC,
+) -> list[Finding]:
+    """Return all there is to say of a machine, its Redis and its PBX."""
+    found = await examine_machine(config, config_path, etc=etc)
+    found += await asyncio.to_thread(lambda: list(check_ports(config)))
+    return found + await examine_pbx(config, console=console)
+
+
+async def examine_machine(
+    config: Config, config_path: Path, *, etc: Path = ASTERISK_ETC
+) -> list[Finding]:
+    """Return what is wrong with files and Redis."""
+
+    def files() -> Iterator[Finding]:
+        yield from check_directories(config)
+        yield from check_secrets(config_path)
+        yield from check_tls(config)
+        yield from check_asterisk_files(config, etc)
+
+    found = await asyncio.to_thread(lambda: list(files()))
+    return found + await check_redis(config)
+
+
+async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None) -> list[Finding]:
+    """Return what is wrong with the PBX, as far as its REST interface tells."""
+    ari = ARIFacts(config.asterisk) if config.asterisk is not None else None
+    try:
+        found = await check_access(config, ari)
+        if found or ari is None:
+            return found
+        return await _ask(config, ari, console)
+    except PBXUnreachable as error:
+        what = f"asterisk: {error}"
+        return [Finding(Level.WARNING, "ari-refuses", what, "the PBX was not looked at further")]
+    finally:
+        if ari is not None:
+            await ari.close()
+
+
+async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -> list[Finding]:
+    integrators = config.integrators
+    found = list(
+        check_modules(
+            await ari.modules(),
+            records=any(one.record for one in integrators),
+            creates=any(one.http is not None for one in integrators),
+            browsers=config.edge is not None,
+        )
+    )
+    given = {name: await ari.variable(name) for name in GLOBALS}
+    found += await asyncio.to_thread(lambda: list(check_dialplan(config, given)))
+    found += check_clock(await ari.clock_difference())
+    states = await ari.endpoint_states()
+    found += check_trunks(config, states, await ari.variable("C2D_EMERGENCY_DIAL"))
+    found += check_endpoints(config, await _endpoints(config, ari, states, console))
+    if console is not None:
+        found += check_contacts(config, await asyncio.to_thread(console.contacts))
+    return found
+
+
+async def _endpoints(
+    config: Config, ari: ARIFacts, states: dict[str, str], console: AsteriskConsole | None
+) -> list[EndpointFacts]:
+    endpoints = []
+    for name in sorted(states)[:_MAX_ENDPOINTS]:
+        options = await ari.options("endpoint", name)
+        # Only the console tells what set_var sets; of use where the name is no extension.
+        if console is not None and options.get("context") == CONTEXT and not config.owner_of(name):
+            options |= await asyncio.to_thread(console.endpoint, name)
+        endpoints.append(EndpointFacts(name, states[name], options))
+    return endpoints

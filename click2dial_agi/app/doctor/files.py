@@ -1,0 +1,191 @@
+"""Files: may those write who must, and can those not read who must not."""
+
+import contextlib
+import grp
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import TLS
+from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.tls import certificate_end
+
+__all__ = ["SERVICE_USER", "check_directories", "check_secrets", "check_tls"]
+
+#: Asterisk's user on Debian and FreePBX, which the unit runs us as.
+SERVICE_USER = "asterisk"
+
+_TLS_SOON = 21 * 24 * 3600
+_LITTLE = 500 * 1024 * 1024
+
+_RECORDS = "a record that no Redis takes has nowhere to go"
+_OPEN = stat.S_IROTH | stat.S_IWOTH
+
+
+def check_directories(config: Config) -> Iterator[Finding]:
+    """Write into spool and recordings as who we are, and as Asterisk's user where we may."""
+    places = [(config.spool_dir, "spool_dir", _RECORDS)]
+    if any(one.record for one in config.integrators):
+        why = "recordings are not written, or cannot be fetched"
+        places.append((config.recordings_dir, "recordings_dir", why))
+    for path, key, why in places:
+        yield from _directory(path, key, why)
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(config.spool_dir).free
+        if free < _LITTLE:
+            yield Finding(
+                Level.WARNING,
+                "disk-full",
+                f"spool_dir: {config.spool_dir} has {free // 1024**2} MiB free",
+                "journal, spool and recordings need room while a Redis is away",
+                f"df -h {config.spool_dir}",
+            )
+
+
+def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
+    cure = f"install -d -o {SERVICE_USER} -g {SERVICE_USER} -m 0750 {path}"
+    if not path.is_dir():
+        problem = "is no directory" if path.exists() else "does not exist"
+        yield Finding(Level.DANGER, "directory-missing", f"{key}: {path} {problem}", why, cure)
+        return
+    for user in _users():
+        problem = _write_as(user, path)
+        if problem:
+            who = user or "this process"
+            yield Finding(
+                Level.DANGER,
+                "directory-not-writable",
+                f"{key}: {path} cannot be written by {who}: {problem}",
+                why,
+                f"chown {SERVICE_USER}: {path} && chmod 0750 {path}; with systemd also "
+                "ReadWritePaths= where it is outside /var/spool",
+            )
+    if _mode(path) & _OPEN:
+        yield Finding(
+            Level.WARNING,
+            "open-directory",
+            f"{key}: every user of this machine can read {path}",
+            "records and recordings are personal data",
+            f"chmod o= {path}",
+        )
+    for owned in sorted(path.glob("calls.spool*")) + sorted(path.glob("journal.db*")):
+        if os.geteuid() == 0 and _owner(owned) == "root":
+            yield Finding(
+                Level.DANGER,
+                "file-of-root",
+                f"{key}: {owned} belongs to root, and the service cannot write it",
+                "what must be added to it waits, and so do later records",
+                f"chown {SERVICE_USER}: {owned}",
+            )
+
+
+def _users() -> list[str]:
+    """Return as whom to try: ourselves (empty), and for root the service's user."""
+    if os.geteuid() != 0:
+        return [""]
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(SERVICE_USER)
+        return [SERVICE_USER]
+    return [""]
+
+
+def _write_as(user: str, path: Path) -> str:
+    """Write and remove a file as a user, in a child of ours; return what went wrong, or nothing."""
+    if not user:
+        return _write(path)
+    entry = pwd.getpwnam(user)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover (coverage does not follow)
+        try:
+            os.setgroups([one.gr_gid for one in grp.getgrall() if user in one.gr_mem])
+            os.setgid(entry.pw_gid)
+            os.setuid(entry.pw_uid)
+            os.write(writing, _write(path).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as answer:
+        problem = answer.read()
+    os.waitpid(child, 0)
+    return problem
+
+
+def _write(path: Path) -> str:
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def check_secrets(config_path: Path) -> Iterator[Finding]:
+    """The configuration and the files of secrets beside it are nobody's business."""
+    with contextlib.suppress(OSError):
+        for path in sorted({config_path, *_secret_files(config_path)}):
+            if path.exists() and _mode(path) & _OPEN:
+                yield Finding(
+                    Level.WARNING,
+                    "open-secret",
+                    f"every user of this machine can read {path}",
+                    "it holds passwords or keys",
+                    f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}",
+                )
+
+
+def _secret_files(config_path: Path) -> Iterator[Path]:
+    for word in config_path.read_text("utf-8", "replace").replace(",", " ").split():
+        reference = word.strip("\"'[]{}")
+        if reference.startswith("file:/"):
+            yield Path(reference.removeprefix("file:"))
+
+
+def check_tls(config: Config) -> Iterator[Finding]:
+    """Every certificate can be read, goes with its key, and is good for some weeks."""
+    pairs: list[tuple[str, TLS]] = []
+    if config.edge is not None and config.edge.tls is not None:
+        pairs.append(("edge.tls", config.edge.tls))
+    for one in config.integrators:
+        if one.tls is not None:
+            pairs.append((f"integrators.{one.name}.tls", one.tls))
+    for key, tls in pairs:
+        cure = f"openssl x509 -in {tls.cert} -noout -dates, and renew it; then systemctl reload"
+        try:
+            end = certificate_end(tls, key)
+        except StartupError as error:
+            yield Finding(
+                Level.DANGER,
+                "tls-unusable",
+                str(error),
+                "this listener does not start",
+                f"ls -l {tls.cert} {tls.key}",
+            )
+            continue
+        left = end - time.time()
+        when = datetime.fromtimestamp(end).astimezone().strftime("%Y-%m-%d %H:%M")
+        if left < 0:
+            what = f"{key}: {tls.cert} has expired"
+            yield Finding(Level.DANGER, "tls-expired", what, "clients refuse it", cure)
+        elif left < _TLS_SOON:
+            what = f"{key}: {tls.cert} expires on {when}"
+            yield Finding(Level.WARNING, "tls-expires", what, "then clients refuse it", cure)
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode
+
+
+def _owner(path: Path) -> str:
+    with contextlib.suppress(KeyError, OSError):
+        return pwd.getpwuid(path.stat().st_uid).pw_name
+    return ""

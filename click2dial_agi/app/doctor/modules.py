@@ -1,0 +1,59 @@
+"""Asterisk's modules: without some of them calls go through and leave no record."""
+
+from collections.abc import Collection, Iterator
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+
+__all__ = ["FOR_ALL", "check_modules"]
+
+#: Module and what of it dialplan/click2dial.conf uses.
+FOR_ALL = {
+    "app_dial": "Dial",
+    "app_exec": "ExecIf",
+    "app_stack": "Gosub, GosubIf, Return",
+    "chan_pjsip": "PJSIP",
+    "func_callerid": "CALLERID, CONNECTEDLINE, REDIRECTING",
+    "func_channel": "CHANNEL, CHANNEL_EXISTS",
+    "func_cut": "CUT",
+    "func_env": "FILE",
+    "func_global": "SHARED",
+    "func_logic": "IF, IMPORT",
+    "func_strings": "FIELDQTY, FILTER, LEN, REPLACE",
+    "func_uri": "URIENCODE",
+    "func_uuid": "UUID",
+    "res_agi": "AGI",
+    "res_pjsip_header_funcs": "PJSIP_HEADER",
+}
+_FOR_RECORDINGS = {"app_mixmonitor": "MixMonitor", "format_wav": "recordings as .wav"}
+_FOR_CREATED = {"res_ari_channels": "created calls", "res_ari_endpoints": "created calls"}
+_FOR_BROWSERS = {
+    "res_http_websocket": "/ws for softphones",
+    "res_pjsip_transport_websocket": "/ws for softphones",
+}
+_FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
+
+_CURE = "asterisk -rx 'module load {0}.so', and no noload of it in modules.conf"
+
+
+def check_modules(
+    running: Collection[str], *, records: bool, creates: bool, browsers: bool
+) -> Iterator[Finding]:
+    """Name what the dialplan needs and does not find; the rest is for who uses it."""
+    why = "calls fail, or go through without any record"
+    yield from _missing(FOR_ALL, running, Level.DANGER, why)
+    if records:
+        yield from _missing(_FOR_RECORDINGS, running, Level.DANGER, "nothing is recorded")
+    if creates:
+        yield from _missing(_FOR_CREATED, running, Level.DANGER, "no call can be created")
+    if browsers:
+        yield from _missing(_FOR_BROWSERS, running, Level.WARNING, "no browser can register")
+    yield from _missing(_FOR_INBOUND, running, Level.NOTE, "if you use C2D_QUEUE")
+
+
+def _missing(
+    needed: dict[str, str], running: Collection[str], level: Level, why: str
+) -> Iterator[Finding]:
+    for module, what in needed.items():
+        if module not in running:
+            text = f"Asterisk runs without {module}.so ({what})"
+            yield Finding(level, "module-missing", text, why, _CURE.format(module))

@@ -1,0 +1,98 @@
+"""Redis: does each integrator's take records, and will it keep them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+
+__all__ = ["check_redis"]
+
+_TIMEOUT = 2.0
+_RECORDS = "its records wait in the journal on this machine's disk"
+
+# What pushing a record does, on a key that nobody reads, which is gone at once.
+_TRY = """
+redis.call('LPUSH', KEYS[1], 'doctor')
+redis.call('SET', KEYS[2], '1', 'EX', 1)
+redis.call('PUBLISH', KEYS[1], 'doctor')
+return redis.call('DEL', KEYS[1], KEYS[2])
+"""
+
+
+async def check_redis(config: Config) -> list[Finding]:
+    """Push as a record would be pushed, and look at what the server may throw away."""
+    found = []
+    for one in config.integrators:
+        client = connect(one.redis, _TIMEOUT)
+        try:
+            found += await _server(one, cast(Any, client))
+        except REDIS_ERRORS as error:
+            what = (
+                f"integrators.{one.name}.redis: {_place(one.redis)} does not take records for "
+                f"{one.cdr_list}: {str(error) or 'no answer in time'}"
+            )
+            found.append(Finding(Level.DANGER, "redis-refuses", what, _RECORDS, _cure(str(error))))
+        finally:
+            await client.aclose()
+    return found
+
+
+async def _server(one: Integrator, client: Any) -> list[Finding]:
+    key = f"{{{one.cdr_list}}}:doctor"
+    await client.eval(_TRY, 2, key, f"{{{one.cdr_list}}}:pushed:doctor")
+    if parse_redis_url(one.redis).kind is RedisKind.CLUSTER:
+        return []
+    try:
+        memory: Mapping[str, Any] = await client.info("memory")
+        keeping: Mapping[str, Any] = await client.info("persistence")
+    except REDIS_ERRORS as error:  # INFO may be forbidden to this user
+        what = f"integrators.{one.name}.redis: not examined further: {error}"
+        return [Finding(Level.NOTE, "redis-unseen", what)]
+    return list(_judge(one, memory, keeping))
+
+
+def _judge(
+    one: Integrator, memory: Mapping[str, Any], keeping: Mapping[str, Any]
+) -> Iterator[Finding]:
+    where = f"integrators.{one.name}.redis: {_place(one.redis)}"
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        yield Finding(
+            Level.DANGER if int(memory.get("maxmemory", 0)) else Level.WARNING,
+            "redis-evicts",
+            f"{where} throws keys away when its memory is full (maxmemory-policy {policy})",
+            "records that nobody has popped yet are lost without a word",
+            "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf",
+        )
+    if not int(keeping.get("aof_enabled", 0)):
+        yield Finding(
+            Level.NOTE,
+            "redis-forgets",
+            f"{where} keeps no append-only file",
+            "if it is killed, the last records before that are gone",
+            "redis-cli CONFIG SET appendonly yes, and in redis.conf",
+        )
+
+
+def _place(url: str) -> str:
+    """Return a Redis URL without its password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _cure(error: str) -> str:
+    said = error.upper()
+    if "NOPERM" in said or "PERMISSION" in said or "USER EXECUTING" in said:
+        return "the ACL in docs/operations.md; redis-cli ACL LOG tells what was refused"
+    if "READONLY" in said or "READ ONLY" in said or "READ-ONLY" in said:
+        return "the address of the primary, or redis+sentinel://"
+    if "AUTH" in said or "WRONGPASS" in said:
+        return "user and password in the URL: redis://user:password@HOST:6379/0"
+    if "OOM" in said:
+        return "redis-cli INFO memory; pop the lists, or raise maxmemory"
+    return "systemctl status redis-server; redis-cli PING"

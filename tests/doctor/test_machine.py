@@ -1,0 +1,249 @@
+"""What doctor finds on a machine: files, ports, certificates, Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from click2dial_agi.app.doctor import Finding, Level
+from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
+from click2dial_agi.app.doctor.ports import check_ports
+from click2dial_agi.app.doctor.stores import check_redis
+from click2dial_agi.domain.config import Config, parse_config
+from sandbox import ports
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from tests.domain.examples import ACME
+
+
+def config(directory: Path, redis: str = "redis://127.0.0.1:1/0", **keys: Any) -> Config:
+    names = [name for name in ("agi", "edge", "metrics") if name in keys]
+    sections = {str(name): keys.pop(name) for name in names}
+    document: dict[str, Any] = {
+        "spool_dir": str(directory),
+        "recordings_dir": str(directory / "recordings"),
+        "integrators": [{**ACME, "redis": redis, **keys}],
+        **sections,
+    }
+    return parse_config(document)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A spool as it should be."""
+    path = tmp_path / "spool"
+    path.mkdir(mode=0o750)
+    yield path
+    path.chmod(0o750)
+
+
+def kinds(findings: Iterator[Finding] | list[Finding]) -> list[str]:
+    return [one.check for one in findings if one.level is not Level.NOTE]
+
+
+class TestDirectories:
+    def test_a_good_one(self, directory: Path) -> None:
+        assert kinds(check_directories(config(directory))) == []
+        assert list(directory.iterdir()) == []
+
+    @pytest.mark.case("O5")
+    def test_one_that_is_missing_or_no_directory(self, directory: Path) -> None:
+        missing = config(directory / "missing", record=True)
+        assert kinds(check_directories(missing)) == ["directory-missing"] * 2
+        file = directory / "file"
+        file.touch()
+        (found,) = check_directories(config(file))
+        assert "is no directory" in found.what
+
+    @pytest.mark.case("O5")
+    def test_one_that_cannot_be_written(self) -> None:
+        # root may write anywhere but there
+        found, *_ = check_directories(config(Path("/proc/self")))
+        assert (found.check, found.level) == ("directory-not-writable", Level.DANGER)
+        assert "chown" in found.cure
+
+    @pytest.mark.case("O13")
+    def test_one_that_everybody_reads(self, directory: Path) -> None:
+        directory.chmod(0o755)
+        assert kinds(check_directories(config(directory))) == ["open-directory"]
+
+    @pytest.mark.case("O4")
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files of root's")
+    def test_files_that_root_left_there(self, directory: Path) -> None:
+        (directory / "calls.spool.rejected").touch()
+        found = list(check_directories(config(directory)))
+        assert kinds(found) == ["file-of-root"]
+        assert "chown" in found[0].cure
+
+
+@pytest.mark.case("O13")
+def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
+    path, secret = tmp_path / "click2dial.yaml", tmp_path / "ari-password"
+    secret.write_text("hush")
+    path.write_text(f"asterisk: {{ari_password: 'file:{secret}'}}\n")
+    for one, mode in ((path, 0o640), (secret, 0o644)):
+        one.chmod(mode)
+    (found,) = check_secrets(path)
+    assert str(secret) in found.what
+    assert "hush" not in found.line()
+    assert kinds(check_secrets(tmp_path / "missing")) == []
+
+
+class TestCertificates:
+    @staticmethod
+    def made(directory: Path, name: str, days: int) -> dict[str, str]:
+        """Make a certificate; one of -1 days has expired."""
+        cert, key = str(directory / f"{name}.pem"), str(directory / f"{name}.key")
+        begin = "20200101000000Z"
+        argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        argv += ["-nodes", "-subj", "/CN=localhost", "-out", cert, "-keyout", key]
+        subprocess.run([*argv, "-days", str(max(days, 1))], check=True, capture_output=True)
+        if days < 0:
+            request = directory / "request"
+            subprocess.run(
+                ["openssl", "req", "-new", "-key", key, "-subj", "/CN=localhost", "-out", request],
+                check=True,
+                capture_output=True,
+            )
+            issuer = TestCertificates.ca(directory)
+            subprocess.run(
+                [
+                    *("openssl", "ca", "-batch", "-config", issuer, "-in", request, "-out", cert),
+                    *("-startdate", begin, "-enddate", "20200201000000Z", "-notext"),
+                ],
+                check=True,
+                capture_output=True,
+            )
+        return {"cert": cert, "key": key}
+
+    @staticmethod
+    def ca(directory: Path) -> str:
+        """Make an authority; only `openssl ca` takes dates in every version."""
+        ca = TestCertificates.made(directory, "ca", 30)
+        (directory / "index").touch()
+        (directory / "serial").write_text("01\n")
+        path = directory / "ca.cnf"
+        path.write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={directory}/index\nserial={directory}/serial\n"
+            f"new_certs_dir={directory}\ncertificate={ca['cert']}\nprivate_key={ca['key']}\n"
+            "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
+        )
+        return str(path)
+
+    @pytest.mark.case("O14")
+    @pytest.mark.parametrize(
+        ("days", "expected"), [(90, []), (5, ["tls-expires"]), (-1, ["tls-expired"])]
+    )
+    def test_its_end(self, tmp_path: Path, days: int, expected: list[str]) -> None:
+        made = config(tmp_path, tls=self.made(tmp_path, "one", days))
+        assert kinds(check_tls(made)) == expected
+
+    @pytest.mark.case("O14")
+    def test_files_that_are_missing_or_do_not_match(self, tmp_path: Path) -> None:
+        one, other = self.made(tmp_path, "one", 90), self.made(tmp_path, "other", 90)
+        edge = {"tls": {**one, "key": other["key"]}}
+        made = config(tmp_path, edge=edge, tls={**one, "cert": str(tmp_path / "missing")})
+        assert kinds(check_tls(made)) == ["tls-unusable", "tls-unusable"]
+
+
+class TestPorts:
+    def test_a_server_that_does_not_run(self, tmp_path: Path) -> None:
+        port = ports.free_port()
+        (found,) = check_ports(config(tmp_path, agi={"listen": f"127.0.0.1:{port}"}))
+        assert (found.check, found.level) == ("not-listening", Level.DANGER)
+        assert "systemctl start" in found.cure
+
+    @pytest.mark.case("O16")
+    def test_a_port_that_somebody_else_has_is_named_with_its_owner(self, tmp_path: Path) -> None:
+        port = ports.free_port()
+        argv = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, cwd=tmp_path) as redis:
+            try:
+                until(lambda: not ports.is_free(port), 10, "the other server")
+                made = config(tmp_path, agi={"listen": f"127.0.0.1:{port}"})
+                (found,) = check_ports(made)
+            finally:
+                redis.terminate()
+        assert found.check == "port-taken"
+        assert f"taken by redis-server (pid {redis.pid})" in found.what
+
+    def test_a_server_that_runs(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            listen = f"127.0.0.1:{ours.getsockname()[1]}"
+            assert kinds(check_ports(config(tmp_path, agi={"listen": listen}))) == []
+
+
+class TestRedis:
+    @staticmethod
+    def found(url: str, tmp_path: Path) -> list[Finding]:
+        return asyncio.run(check_redis(config(tmp_path, url)))
+
+    def test_a_good_one_is_left_as_it_was(
+        self, redis: RedisServer, client: Redis, tmp_path: Path
+    ) -> None:
+        assert kinds(self.found(redis.url, tmp_path)) == []
+        assert client.keys() == []
+
+    @pytest.mark.case("C1")
+    @pytest.mark.parametrize(("memory", "level"), [("100mb", Level.DANGER), ("0", Level.WARNING)])
+    def test_one_that_throws_records_away(
+        self, redis: RedisServer, client: Redis, tmp_path: Path, memory: str, level: Level
+    ) -> None:
+        client.config_set("maxmemory", memory)
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            (found,) = [
+                one for one in self.found(redis.url, tmp_path) if one.level is not Level.NOTE
+            ]
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "0")
+        assert (found.check, found.level) == ("redis-evicts", level)
+        assert "noeviction" in found.cure
+
+    @pytest.mark.case("C16")
+    @pytest.mark.parametrize(
+        "rights",
+        [
+            {"keys": ["*"], "channels": ["*"], "commands": ["+@all", "-eval"]},
+            {"keys": ["enigma:notifications:*"], "channels": ["*"], "commands": ["+@all"]},
+            {"keys": ["*"], "commands": ["+@all"], "reset_channels": True},
+        ],
+    )
+    def test_a_user_who_may_not_push(
+        self, redis: RedisServer, client: Redis, tmp_path: Path, rights: dict[str, Any]
+    ) -> None:
+        client.acl_setuser("crm", enabled=True, passwords=["+hush"], reset=True, **rights)
+        try:
+            url = redis.url.replace("redis://", "redis://crm:hush@")
+            (found,) = self.found(url, tmp_path)
+        finally:
+            client.acl_deluser("crm")
+        assert found.check == "redis-refuses"
+        assert "acme" in found.what
+        assert "enigma:notifications:cdr" in found.what
+        assert "hush" not in found.line()
+        assert "ACL" in found.cure
+
+    @pytest.mark.case("C16")
+    def test_a_replica(self, redis: RedisServer, client: Redis, tmp_path: Path) -> None:
+        client.replicaof("127.0.0.1", 1)
+        try:
+            (found,) = self.found(redis.url, tmp_path)
+        finally:
+            client.replicaof("NO", "ONE")
+        assert found.check == "redis-refuses"
+        assert "primary" in found.cure
+
+    def test_one_that_is_away(self, tmp_path: Path) -> None:
+        (found,) = self.found(f"redis://:hush@127.0.0.1:{ports.free_port()}/0", tmp_path)
+        assert "Connection refused" in found.what or "Connect call failed" in found.what
+        assert "hush" not in found.line()

@@ -1,0 +1,271 @@
+"""What doctor finds on a real Asterisk: each fault is made there."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from click2dial_agi.app.doctor import Level
+from click2dial_agi.app.doctor.modules import FOR_ALL
+from sandbox import ports
+from sandbox.process import until
+from tests.doctor.conftest import DIALPLAN, Place
+
+APPLICATIONS = re.compile(
+    r"^(?:exten => [^,]+,[^,]+,| same => n(?:\([a-z]+\))?,)([A-Za-z]+)\(", re.MULTILINE
+)
+PROVIDED_BY = re.compile(r"\[Provided By\]\s*(\S+)")
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+
+def test_nothing_is_found_where_nothing_is_wrong(place: Place) -> None:
+    found = place.found()
+    assert set(found) == {"extension-unknown"}
+    # The one endpoint that is wrong whatever the configuration.
+    assert "endpoint" in found["extension-unknown"].what
+
+
+@pytest.mark.case("O15")
+def test_a_wrong_password_is_named(place: Place) -> None:
+    asterisk = {**place.server.config["asterisk"], "ari_password": "another"}
+    found = place.found(asterisk=asterisk)["ari-password"]
+    assert "does not know click2dial with this password" in found.what
+    assert "another" not in found.line()
+
+
+@pytest.mark.case("O15")
+def test_a_disabled_http_server_is_named(place: Place) -> None:
+    conf = place.pbx.etc / "http.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("enabled = yes", "enabled = no"))
+    try:
+        place.pbx.cli("module reload http")
+        found = place.found(**place.integrator(http=f"127.0.0.1:{ports.free_port()}"))
+        assert found["ari-away"].level is Level.DANGER
+        assert "http.conf" in found["ari-away"].cure
+    finally:
+        conf.write_text(text)
+        place.pbx.cli("module reload http")
+        until(lambda: "ari-away" not in place.found(), 10, "Asterisk's HTTP server")
+
+
+def test_another_server_in_aris_place_is_named(place: Place) -> None:
+    url = place.pbx.ari_url.replace("/ari", "/elsewhere")
+    found = place.found(asterisk={**place.server.config["asterisk"], "ari_url": url})
+    assert "answers 404, which is no ARI" in found["ari-elsewhere"].what
+
+
+@pytest.mark.case("O6")
+def test_missing_modules_are_named(place: Place) -> None:
+    """All at once: each start of Asterisk takes a second."""
+    modules = ["app_stack", "func_channel", "func_cut", "func_env", "func_uri", "res_agi"]
+    conf = place.pbx.etc / "modules.conf"
+    text = conf.read_text()
+    place.pbx.stop()
+    conf.write_text(text + "".join(f"noload = {module}.so\n" for module in modules))
+    try:
+        place.pbx.start()
+        missing = [one for one in place.all_found() if one.check == "module-missing"]
+    finally:
+        conf.write_text(text)
+        place.pbx.stop()
+        place.pbx.start()
+    assert {one.level for one in missing} == {Level.DANGER}
+    for module, found in zip(modules, missing, strict=True):
+        assert f"{module}.so" in found.what
+        assert f"module load {module}.so" in found.cure
+
+
+@pytest.mark.case("O6")
+def test_every_module_that_the_dialplan_needs_is_known(place: Place) -> None:
+    text = "\n".join(line for line in DIALPLAN.read_text().splitlines() if line[:1] != ";")
+    needed = {*FOR_ALL, "app_mixmonitor", "app_queue"}
+    functions = set(re.findall(r"\b([A-Z][A-Z_]+)\(", text)) - {"AGI"}
+    applications = set(APPLICATIONS.findall(text)) | {"AGI"}
+    assert len(functions) > 10
+    assert len(applications) > 5
+    unknown = {}
+    for kind, names in (("function", functions), ("application", applications)):
+        for name in names:
+            said = COLOURS.sub("", place.pbx.cli(f"core show {kind} {name}"))
+            provided = PROVIDED_BY.search(said)
+            if provided is None or provided[1] not in {*needed, "builtin"}:
+                unknown[name] = said if provided is None else provided[1]
+    assert unknown == {}
+
+
+@pytest.mark.case("O5")
+def test_a_spool_that_nobody_reads_is_named(place: Place) -> None:
+    place.set_global("C2D_SPOOL", "/var/spool/elsewhere/calls.spool")
+    found = place.found()["spool-elsewhere"]
+    assert found.level is Level.DANGER
+    assert "/var/spool/elsewhere/calls.spool" in found.what
+    assert f"C2D_SPOOL = {place.server.config['spool_dir']}/calls.spool" in found.cure
+
+
+def test_recordings_that_nobody_reads_are_named(place: Place) -> None:
+    place.set_global("C2D_RECORDINGS", "/var/elsewhere")
+    found = place.found(**place.integrator(record=True))
+    assert found["recordings-elsewhere"].level is Level.DANGER
+
+
+@pytest.mark.parametrize(
+    ("servers", "kinds"),
+    [
+        ("agi://127.0.0.1:1", {"agi-elsewhere", "agi-unreachable"}),
+        ("agi://nowhere.invalid:4574", {"agi-elsewhere", "agi-unreachable"}),
+        ("127.0.0.1:4574", {"agi-elsewhere", "agi-address"}),
+        ("OURS agi://127.0.0.1:1", {"agi-unreachable"}),
+        ("", {"agi-elsewhere"}),
+    ],
+)
+def test_servers_that_are_not_this_one_are_named(
+    place: Place, servers: str, kinds: set[str]
+) -> None:
+    place.set_global("C2D_AGI", servers.replace("OURS", place.server.agi_url))
+    found = place.found()
+    assert {kind for kind in found if kind.startswith("agi-")} == kinds
+
+
+def test_a_dialplan_that_is_not_included_is_named(place: Place) -> None:
+    for name in ("C2D_SPOOL", "C2D_RECORDINGS"):
+        place.set_global(name, "")
+    found = place.found()["dialplan-missing"]
+    assert found.level is Level.DANGER
+    assert "#include" in found.cure
+
+
+@pytest.mark.case("O11")
+def test_a_dialplan_of_another_version_is_named(place: Place) -> None:
+    place.set_global("C2D_VERSION", "0.0.1")
+    try:
+        found = place.found()["dialplan-version"]
+    finally:
+        place.set_global("C2D_VERSION", "")
+    assert "Asterisk's dialplan is version 0.0.1" in found.what
+    assert "dialplan reload" in found.cure
+
+
+def test_secrets_that_differ_are_named_and_not_shown(place: Place) -> None:
+    place.set_global("C2D_SECRET", "hush-hush-hush")
+    try:
+        found = place.found()["secret-differs"]
+    finally:
+        place.set_global("C2D_SECRET", "")
+    assert "hush" not in found.line()
+
+
+@pytest.mark.case("O8")
+@pytest.mark.parametrize(("ahead", "word"), [(300, "behind"), (-300, "ahead of")])
+def test_clocks_that_differ_are_named_with_the_difference(
+    place: Place, monkeypatch: pytest.MonkeyPatch, ahead: int, word: str
+) -> None:
+    ours = time.time
+    monkeypatch.setattr("click2dial_agi.io.ari_facts.time.time", lambda: ours() + ahead)
+    found = place.found()["clocks-differ"]
+    assert re.search(rf"(299|300|301) s {word} this server's", found.what)
+
+
+def test_an_endpoint_that_nobody_owns_is_named(place: Place) -> None:
+    found = place.found(**place.integrator(extensions=["1000-1299", "3000-3999"]))
+    assert "endpoint bob dials through click2dial" in found["extension-unknown"].what
+    assert "set_var = C2D_EXTENSION" in found["extension-unknown"].cure
+
+
+def test_an_agents_endpoint_in_another_context_is_named(place: Place) -> None:
+    found = place.found(**place.integrator(extensions=["1000-1299", "3001"]))
+    assert (
+        "endpoint 3001 (3001 of acme) has context=from-internal" in found["context-elsewhere"].what
+    )
+
+
+@pytest.mark.case("T11")
+def test_an_agent_that_agent_dial_cannot_reach_is_named(place: Place) -> None:
+    found = place.found(**place.integrator(extensions=["1000-1299", "3050"]))
+    assert "extension 3050 is endpoint alice" in found["agent-unreachable"].what
+    assert "PJSIP/3050" in found["agent-unreachable"].what
+
+
+@pytest.mark.case("A6")
+@pytest.mark.parametrize("extension", ["3002", "3003"])
+def test_a_contact_outside_is_named(place: Place, extension: str) -> None:
+    found = place.found(**place.integrator(extensions=["1000-1299", extension]))
+    if extension == "3003":  # the address of an example network is not a public one
+        assert "contact-outside" not in found
+    else:
+        assert f"the phone of {extension} is registered as sip:09" in found["contact-outside"].what
+
+
+def test_a_trunk_that_does_not_exist_is_named(place: Place) -> None:
+    found = place.found(**place.integrator(trunk_dial="PJSIP/{number}@nowhere"))
+    assert found["trunk-missing"].level is Level.DANGER
+    assert "no endpoint nowhere" in found["trunk-missing"].what
+
+
+def test_an_emergency_number_that_nobody_routes_is_named(place: Place) -> None:
+    place.set_global("C2D_EMERGENCY_DIAL", "PJSIP/112@nowhere")
+    try:
+        found = place.found()["trunk-missing"]
+    finally:
+        place.set_global("C2D_EMERGENCY_DIAL", "")
+    assert "C2D_EMERGENCY_DIAL" in found.what
+    assert found.level is Level.DANGER
+
+
+@pytest.mark.case("O9")
+@pytest.mark.parametrize(
+    ("line", "is_found"),
+    [
+        ('#include "click2dial.conf"', False),
+        ("#include <click2dial.conf>", False),
+        ("#include clik2dial.conf", True),
+        ("#include /nowhere/*.conf ; typo", True),
+        ("#tryinclude nothing.conf", False),
+        (";#include nothing.conf", False),
+    ],
+)
+def test_an_include_that_asterisk_cannot_read_is_named(
+    place: Place, line: str, is_found: bool
+) -> None:
+    conf = place.pbx.etc / "extensions.conf"
+    text = conf.read_text()
+    conf.write_text(f"{text}\n{line}\n")
+    try:
+        found = place.found()
+    finally:
+        conf.write_text(text)
+    assert ("include-unreadable" in found) is is_found
+    if is_found:
+        number = text.count("\n") + 2
+        assert f"extensions.conf, line {number}" in found["include-unreadable"].what
+
+
+def test_an_include_of_an_include_is_followed_and_a_circle_ends(place: Place) -> None:
+    conf = place.pbx.etc / "extensions.conf"
+    text = conf.read_text()
+    (place.pbx.etc / "more.conf").write_text("#include more.conf\n#include missing.conf\n")
+    conf.write_text(f"{text}\n#include more.conf\n")
+    try:
+        assert "more.conf, line 2" in place.found()["include-unreadable"].what
+    finally:
+        conf.write_text(text)
+
+
+def test_a_small_sessionlimit_is_named(place: Place) -> None:
+    conf = place.pbx.etc / "http.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("sessionlimit = 1000", ""))
+    edge = {"listen": f"127.0.0.1:{ports.free_port()}", "upstream": place.pbx.ws_url}
+    try:
+        assert "sessionlimit is 100" in place.found(edge=edge)["session-limit"].what
+    finally:
+        conf.write_text(text)
+
+
+def test_an_edge_port_of_asterisks_own_is_named(place: Place) -> None:
+    edge = {"listen": f"127.0.0.1:{place.pbx.http_port}", "upstream": place.pbx.ws_url}
+    found = place.found(edge=edge)["port-taken"]
+    assert re.search(r"edge.listen: 127.0.0.1:\d+ is taken by asterisk", found.what)
+    assert "http.conf" in found.cure
