@@ -13,7 +13,7 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test chaos fuzz lint bench sandbox softphone browser machine redis clean help
+.PHONY: demo test chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
@@ -24,6 +24,8 @@ help:
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
 	@echo "make softphone  build the softphone's script, which demo, test and a wheel hold"
+	@echo "make wheel    wheel and source distribution, in dist/"
+	@echo "make deb      a Debian package for this Debian, in dist/"
 	@echo "make clean    remove what was made in this folder"
 
 demo: sandbox softphone
@@ -76,6 +78,16 @@ $(LIBRARIES): tests/browser/package-lock.json
 	@sh sandbox/apt-packages.sh npm
 	@cd tests/browser && npm ci --ignore-scripts --silent
 	@touch $@
+
+# What is installed with neither npm nor a compiler.
+wheel: $(STAMP) softphone
+	@$(PIP) 'build>=1,<2'
+	@rm -rf build dist
+	@$(BIN)/python -m build --quiet --outdir dist . >/dev/null
+	@ls dist
+
+deb: wheel
+	@sh packaging/deb.sh dist/*.whl
 
 $(STAMP): setup.cfg pyproject.toml
 	@echo "Installing Python packages into .venv"

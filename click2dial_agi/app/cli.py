@@ -28,7 +28,13 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", envvar="C2D_CONFIG", help="The YAML configuration file."),
 ]
 LogLevelOption = Annotated[
-    str, typer.Option(help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the wire.")
+    str,
+    typer.Option(
+        envvar="C2D_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the wire."
+    ),
+]
+LogFormatOption = Annotated[
+    str, typer.Option(envvar="C2D_LOG_FORMAT", help="text, or json: an object a line.")
 ]
 DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
 
@@ -37,6 +43,7 @@ DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
 def serve(
     config: ConfigOption = DEFAULT_CONFIG,
     log_level: LogLevelOption = "INFO",
+    log_format: LogFormatOption = "text",
     with_edge: Annotated[
         bool,
         typer.Option("--edge/--no-edge", help="Run the WebSocket edge too, or leave it to others."),
@@ -49,7 +56,7 @@ def serve(
     from click2dial_agi.app.service import Service
     from click2dial_agi.io.systemd import Systemd
 
-    _configure_logging(log_level)
+    _configure_logging(log_level, log_format)
     try:
         service = Service(
             _load(config),
@@ -67,14 +74,18 @@ def serve(
 
 
 @app.command()
-def edge(config: ConfigOption = DEFAULT_CONFIG, log_level: LogLevelOption = "INFO") -> None:
+def edge(
+    config: ConfigOption = DEFAULT_CONFIG,
+    log_level: LogLevelOption = "INFO",
+    log_format: LogFormatOption = "text",
+) -> None:
     """Run the WebSocket edge alone, beside `serve --no-edge`; signals as with serve."""
     import uvloop
 
     from click2dial_agi.app.edge_service import EdgeService
     from click2dial_agi.io.systemd import Systemd
 
-    _configure_logging(log_level)
+    _configure_logging(log_level, log_format)
     try:
         service = EdgeService(_load(config), lambda: load_config(config), Systemd())
     except StartupError as error:
@@ -230,6 +241,7 @@ def drain(
         Path | None, typer.Option("--dir", help="Where calls.spool is; the configured spool_dir.")
     ] = None,
     log_level: LogLevelOption = "INFO",
+    log_format: LogFormatOption = "text",
 ) -> None:
     """Push what the dialplan kept because no server answered; exit code 1 if some is left.
 
@@ -240,7 +252,7 @@ def drain(
     from click2dial_agi.app import spool_commands
 
     loaded = _load(config, load_destinations)
-    _configure_logging(log_level)
+    _configure_logging(log_level, log_format)
     path = loaded.spool_path if directory is None else directory.absolute() / loaded.spool_path.name
     spool_commands.become_owner(path.parent)
     try:
@@ -260,14 +272,16 @@ def main() -> None:
     app()
 
 
-def _configure_logging(level: str) -> None:
-    from click2dial_agi.app.logs import configure_logging
+def _configure_logging(level: str, form: str = "text") -> None:
+    from click2dial_agi.app.logs import FORMATS, configure_logging
 
     # Whoever started us: what is written holds personal data, and is for our user and group alone.
     os.umask(os.umask(0o027) | 0o027)
     if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
-    configure_logging(level.upper())
+    if form not in FORMATS:
+        _fail(f"--log-format: {' or '.join(FORMATS)}")
+    configure_logging(level.upper(), form)
 
 
 def _load(path: Path, load: Callable[[Path], Config] = load_config) -> Config:

@@ -71,7 +71,8 @@ class ARIFacts:
         """Return the state of each PJSIP endpoint by its name."""
         return {
             str(endpoint.get("resource", "")): str(endpoint.get("state", "unknown"))
-            for endpoint in _objects(await self._get("/endpoints/PJSIP"))
+            # 404 is a PBX without any.
+            for endpoint in _objects(await self._get("/endpoints/PJSIP", absent=[]))
         }
 
     async def options(self, kind: str, name: str) -> dict[str, str]:

@@ -97,9 +97,8 @@ def clone(machine: Machine) -> None:
         tar.extractall(machine.files / CLONE.lstrip("/"), filter="data")
 
 
-@pytest.fixture(scope="session")
-def machine() -> Iterator[Machine]:
-    """A Debian machine with Asterisk and nothing of ours."""
+def check_able() -> None:
+    """Skip where no machine can be booted."""
     if os.geteuid() != 0:
         unable("a machine needs root")
     try:
@@ -112,6 +111,12 @@ def machine() -> Iterator[Machine]:
             require(tool, package)
     except MissingToolError as error:
         unable(str(error))
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """A Debian machine with Asterisk and nothing of ours."""
+    check_able()
     with Machine() as machine:
         yield machine
 

@@ -1,0 +1,105 @@
+"""The packages: what a wheel holds, and the Debian package on a machine, from install to purge."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from click2dial_agi import __version__
+from sandbox.machine import Machine
+from tests.machine.conftest import CLONE, ROOT, check_able, clone
+
+SERVICE = "click2dial-agi"
+CONFIG = "/etc/click2dial/click2dial.yaml"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our wheel; `make wheel` builds the same beside a source distribution."""
+    where = tmp_path_factory.mktemp("wheel")
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    subprocess.run([*argv, where, ROOT], check=True, capture_output=True)
+    return next(where.glob("*.whl"))
+
+
+@pytest.mark.case("O10")
+def test_a_wheel_carries_all_that_an_operator_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    assert "click2dial_agi/softphone/dist/softphone.js" in names
+    shared = f"click2dial_agi-{__version__}.data/data/share/click2dial"
+    for directory in ("dialplan", "etc", "etc/asterisk"):
+        ours = {path for path in (ROOT / directory).iterdir() if path.is_file()}
+        assert ours
+        for path in ours:
+            assert f"{shared}/{path.relative_to(ROOT)}" in names
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path) -> Iterator[Machine]:
+    """A machine of its own, on which the package was built but not installed."""
+    check_able()
+    with Machine() as machine:
+        clone(machine)
+        machine.copy(wheel, f"{CLONE}/dist/{wheel.name}")
+        tools = "python3-venv redis-server"
+        machine.run(f"apt-get update -q && apt-get install -qy {tools}", timeout=170)
+        machine.run(f"packaging/deb.sh dist/{wheel.name}", directory=CLONE, timeout=300)
+        # The same again under a later version, packed with little effort.
+        machine.run(
+            "dpkg-deb -R dist/*.deb later && sed -i 's/^Version: .*/&+later/' later/DEBIAN/control "
+            "&& dpkg-deb -Zgzip -z1 -b later dist/later.deb",
+            directory=CLONE,
+        )
+        yield machine
+
+
+def is_active(machine: Machine) -> str:
+    return machine.run(f"systemctl is-active {SERVICE}", check=False).stdout.strip()
+
+
+def test_install_upgrade_remove_and_purge(bare: Machine) -> None:
+    said = bare.run(f"apt-get install -qy {CLONE}/dist/click2dial_*.deb", timeout=300).stdout
+    assert is_active(bare) == "active"
+    # What is left to do is said, with the commands.
+    assert "http.conf" in said
+    assert bare.run(f"stat -c '%a %G' {CONFIG}").stdout == "640 asterisk\n"
+    assert bare.run("click2dial-agi version").stdout == f"{__version__}\n"
+    bare.run("test -r /usr/share/click2dial/dialplan/click2dial.conf")
+
+    bare.run(f"echo '# mine' >> {CONFIG}; touch /var/spool/click2dial/recordings/one.wav")
+    before = bare.run(f"systemctl show -p MainPID --value {SERVICE}").stdout
+    bare.run(f"apt-get install -qy {CLONE}/dist/later.deb", timeout=300)
+    assert is_active(bare) == "active"
+    assert bare.run(f"systemctl show -p MainPID --value {SERVICE}").stdout != before
+    assert "# mine" in bare.run(f"cat {CONFIG}").stdout
+
+    bare.run("apt-get remove -qy click2dial")
+    assert is_active(bare) == "inactive"
+    assert bare.run("ls /opt/click2dial", check=False).returncode
+    bare.run("apt-get purge -qy click2dial")
+    assert bare.run("ls /etc/click2dial", check=False).returncode
+    # Recordings are nobody's to delete but the operator's.
+    assert bare.run("ls /var/spool/click2dial/recordings").stdout == "one.wav\n"
+
+
+def test_it_is_as_good_as_readmes_install(bare: Machine) -> None:
+    """The rest of README's Install, on top of the package."""
+    bare.run(f"apt-get install -qy {CLONE}/dist/click2dial_*.deb", timeout=300)
+    share = "/usr/share/click2dial"
+    bare.run(f"""
+        cat {share}/etc/asterisk/http.conf > /etc/asterisk/http.conf
+        sed "s/change-me/$(cat /etc/click2dial/ari-password)/" {share}/etc/asterisk/ari.conf \\
+            > /etc/asterisk/ari.conf
+        echo '#include {share}/dialplan/click2dial.conf' >> /etc/asterisk/extensions.conf
+        asterisk -rx 'core reload'
+    """)
+    report = json.loads(bare.run("click2dial-agi doctor --json", check=False).stdout)
+    kinds = {one["check"] for one in report["findings"] if one["level"] != "note"}
+    assert kinds == {"trunk-missing"}  # Debian's pjsip.conf has no endpoints
