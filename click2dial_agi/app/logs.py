@@ -15,7 +15,7 @@ def mask(number: str) -> str:
 
 
 class _JSONFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, perhaps ``traceback``."""
+    """One JSON object a line: time, level, logger, message, and of an error its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC)

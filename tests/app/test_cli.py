@@ -105,6 +105,23 @@ def test_an_unknown_log_level_is_one_line(path: Path) -> None:
     assert told == "click2dial-agi: --log-level: DEBUG, INFO, WARNING or ERROR\n"
 
 
+def test_an_unknown_log_format_is_one_line(path: Path) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    told = failure("serve", "--config", str(path), "--log-format", "xml")
+    assert told == "click2dial-agi: --log-format: text or json\n"
+
+
+@pytest.mark.case("O14")
+def test_a_file_with_certificates_that_are_not_there_is_not_good(path: Path) -> None:
+    path.write_text(
+        "edge: {tls: {cert: /nowhere/cert.pem, key: /nowhere/key.pem}}\n"
+        + GOOD % "redis://127.0.0.1:1/0"
+    )
+    result = CliRunner().invoke(app, ["check-config", "--config", str(path)])
+    assert result.exit_code == 2
+    assert "edge.tls: /nowhere/cert.pem and /nowhere/key.pem: No such file" in result.stderr
+
+
 def test_tail_of_an_unknown_integrator_is_one_line(path: Path) -> None:
     path.write_text(GOOD % "redis://127.0.0.1:1/0")
     told = failure("tail", "--config", str(path), "--integrator", "x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -98,3 +99,21 @@ def test_configuring_twice_does_not_log_twice(capfd: pytest.CaptureFixture[str])
     logging.getLogger("click2dial_agi").warning("once")
     logging.getLogger("click2dial_agi").info("unseen")
     assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_an_event_may_be_a_json_object(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "json")
+    log = logging.getLogger("click2dial_agi.calls")
+    log.info('%s said "yes"\n', "1000")
+    try:
+        raise LookupError("nobody")
+    except LookupError:
+        log.exception("failed")
+    first, second = map(json.loads, capfd.readouterr().err.splitlines())
+    assert first.pop("time")[-6:] == "+00:00"
+    assert first == {
+        "level": "INFO",
+        "logger": "click2dial_agi.calls",
+        "message": '1000 said "yes"\n',
+    }
+    assert second["traceback"].endswith("LookupError: nobody")

@@ -234,6 +234,30 @@ class TestRedis:
         assert "ACL" in found.cure
 
     @pytest.mark.case("C16")
+    def test_the_rights_in_the_docs_are_enough(
+        self, redis: RedisServer, client: Redis, tmp_path: Path
+    ) -> None:
+        docs = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+        given = (
+            docs.partition("ACL SETUSER click2dial on >PASSWORD ")[2].partition("```")[0].split()
+        )
+        client.acl_setuser(
+            "click2dial",
+            enabled=True,
+            passwords=["+hush"],
+            reset=True,
+            keys=[word[1:] for word in given if word.startswith("~")],
+            channels=[word[1:] for word in given if word.startswith("&")],
+            categories=[word for word in given if word.startswith("+@")],
+            commands=[word for word in given if word.startswith("+") and "@" not in word],
+        )
+        try:
+            url = redis.url.replace("redis://", "redis://click2dial:hush@")
+            assert {one.check for one in self.found(url, tmp_path)} == {"redis-forgets"}
+        finally:
+            client.acl_deluser("click2dial")
+
+    @pytest.mark.case("C16")
     def test_a_replica(self, redis: RedisServer, client: Redis, tmp_path: Path) -> None:
         client.replicaof("127.0.0.1", 1)
         try:

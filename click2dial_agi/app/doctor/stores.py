@@ -43,8 +43,9 @@ async def check_redis(config: Config) -> list[Finding]:
 
 
 async def _server(one: Integrator, client: Any) -> list[Finding]:
-    key = f"{{{one.cdr_list}}}:doctor"
-    await client.eval(_TRY, 2, key, f"{{{one.cdr_list}}}:pushed:doctor")
+    # Named as a list and its marks are, so that they take the same rights.
+    key = f"{one.key_prefix}:doctor"
+    await client.eval(_TRY, 2, key, f"{{{key}}}:pushed:doctor")
     if parse_redis_url(one.redis).kind is RedisKind.CLUSTER:
         return []
     try:
