@@ -72,7 +72,7 @@ browser: $(LIBRARIES)
 
 # What only the tests on a whole machine need.
 machine:
-	@sh sandbox/apt-packages.sh slirp4netns ip systemd-analyze
+	@sh sandbox/apt-packages.sh slirp4netns ip systemd-analyze openssl promtool
 
 $(LIBRARIES): tests/browser/package-lock.json
 	@sh sandbox/apt-packages.sh npm

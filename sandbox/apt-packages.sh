@@ -9,6 +9,7 @@ if [ $# -gt 0 ]; then
 		case $program in
 		gcc) need gcc "gcc libc6-dev python3-dev" ;;
 		ip) need ip iproute2 ;;
+		promtool) need promtool prometheus ;;
 		systemd-analyze) need systemd-analyze systemd ;;
 		*) need "$program" "$program" ;;
 		esac

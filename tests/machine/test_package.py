@@ -34,7 +34,7 @@ def test_a_wheel_carries_all_that_an_operator_needs(wheel: Path) -> None:
         names = set(packed.namelist())
     assert "click2dial_agi/softphone/dist/softphone.js" in names
     shared = f"click2dial_agi-{__version__}.data/data/share/click2dial"
-    for directory in ("dialplan", "etc", "etc/asterisk"):
+    for directory in ("dialplan", "etc", "etc/asterisk", "etc/grafana", "etc/prometheus"):
         ours = {path for path in (ROOT / directory).iterdir() if path.is_file()}
         assert ours
         for path in ours:
