@@ -71,8 +71,9 @@ browser: $(LIBRARIES)
 	@sh sandbox/apt-packages.sh chromium
 
 # What only the tests on a whole machine need.
-machine:
+machine: $(STAMP)
 	@sh sandbox/apt-packages.sh slirp4netns ip systemd-analyze openssl promtool
+	@$(BIN)/python -c "from sandbox.tree import machine_tree; machine_tree()"
 
 $(LIBRARIES): tests/browser/package-lock.json
 	@sh sandbox/apt-packages.sh npm

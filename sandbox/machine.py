@@ -66,11 +66,13 @@ _HOSTS = f"127.0.0.1 localhost {_NAME} A.ROOT-SERVERS.NET\n::1 localhost\n"
 class Machine:
     """One machine, booted; use it as a context manager.
 
-    ``files`` is its root directory as seen from here.
+    ``files`` is its root directory as seen from here.  ``suite`` is Debian's; of bookworm, trixie
+    and sid only the last has Asterisk.
     """
 
-    def __init__(self) -> None:
-        self._tree = machine_tree()
+    def __init__(self, suite: str = "sid") -> None:
+        self.suite = suite
+        self._tree = machine_tree(suite)
         self._directory = Path(tempfile.mkdtemp(prefix="c2d-machine-"))
         self._cgroup = _cgroup_root() / f"c2d-machine-{secrets.token_hex(4)}"
         self._unshare: Process | None = None

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sandbox.process import require
@@ -43,10 +43,14 @@ def redis_tree() -> Path:
     )
 
 
-def machine_tree() -> Path:
-    """Return a tree that boots: systemd, and Asterisk as Debian configures it."""
-    packages = ("systemd", "systemd-sysv", "dbus", "asterisk", "asterisk-core-sounds-en-gsm")
-    return _cached(f"machine-{RECIPE}", lambda where: _debootstrap(where, "sid", packages), _trim)
+def machine_tree(suite: str = "sid") -> Path:
+    """Return a tree that boots: systemd, and in sid, the only one that has it, Asterisk."""
+    packages = ["systemd", "systemd-sysv", "dbus"]
+    if suite == "sid":
+        packages += ["asterisk", "asterisk-core-sounds-en-gsm"]
+    return _cached(
+        f"machine-{suite}-{RECIPE}", lambda where: _debootstrap(where, suite, packages), _trim
+    )
 
 
 @contextlib.contextmanager
@@ -74,7 +78,7 @@ def _cached(name: str, build: Callable[[Path], None], finish: Callable[[Path], N
     return final
 
 
-def _debootstrap(where: Path, suite: str, packages: tuple[str, ...]) -> None:
+def _debootstrap(where: Path, suite: str, packages: Sequence[str]) -> None:
     """Run debootstrap in its own mount and pid namespaces, so that nothing of it stays behind."""
     argv = [
         *(require("unshare", "util-linux"), "--mount", "--pid", "--fork", "--kill-child"),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from sandbox.machine import Machine
+
+# A machine is booted and packages are fetched, perhaps while it is busy.
+pytestmark = pytest.mark.timeout(600)
 
 DOCTOR = "/opt/click2dial/bin/click2dial-agi doctor"
 

@@ -20,6 +20,9 @@ from sandbox.process import until
 from sandbox.trunk import Trunk
 from tests.machine.conftest import PBX
 
+# A machine is booted and packages are fetched, perhaps while it is busy.
+pytestmark = pytest.mark.timeout(600)
+
 LIST = "enigma:notifications:cdr"
 HEADERS = [
     ("X-Teleforge-Outbound-ID", "27820001234"),
