@@ -80,7 +80,7 @@ class Server:
         process = self._process = Process(
             [
                 *(sys.executable, "-m", "click2dial_agi", "serve"),
-                *("--config", str(self.config_path), "--log-level", "INFO"),
+                *("--config", str(self.config_path), "--log-level", "INFO", "--no-doctor"),
             ],
             output=self.log_path,
             env=self._env,

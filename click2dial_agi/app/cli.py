@@ -48,6 +48,10 @@ def serve(
         bool,
         typer.Option("--edge/--no-edge", help="Run the WebSocket edge too, or leave it to others."),
     ] = True,
+    with_doctor: Annotated[
+        bool,
+        typer.Option("--doctor/--no-doctor", help="Say in the log what doctor finds, as it lasts."),
+    ] = True,
 ) -> None:
     """Run the server until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     import uvloop
@@ -63,7 +67,7 @@ def serve(
             lambda: load_config(config),
             with_edge=with_edge,
             systemd=Systemd(),
-            examine=partial(examine_forever, config_path=config),
+            examine=partial(examine_forever, config_path=config) if with_doctor else None,
         )
     except StartupError as error:
         _fail(str(error))

@@ -7,11 +7,23 @@ import json
 import pytest
 
 from sandbox.machine import Machine
+from sandbox.process import until
 
 # A machine is booted and packages are fetched, perhaps while it is busy.
 pytestmark = pytest.mark.timeout(600)
 
 DOCTOR = "/opt/click2dial/bin/click2dial-agi doctor"
+
+
+def test_the_server_says_itself_what_is_wrong(installed: Machine) -> None:
+    set_spool = "asterisk -rx 'dialplan set global C2D_SPOOL {}/calls.spool'"
+    log = "journalctl -u click2dial-agi | grep 'C2D_SPOOL is /elsewhere'"
+    installed.run(set_spool.format("/elsewhere"))
+    try:
+        installed.run("systemctl restart click2dial-agi")
+        until(lambda: installed.run(log, check=False).stdout, 40, "the finding in the journal")
+    finally:
+        installed.run(set_spool.format("/var/spool/click2dial"))
 
 
 def test_it_finds_nothing_on_what_readme_installs(installed: Machine) -> None:
