@@ -327,7 +327,8 @@ def parse_config(document: object) -> Config:
             raised.add_note(f"{path}: {expected}")
         raise raised from None
     if clashing := clash(config.listeners()):
-        raise ConfigError(*clashing.split(": ", 1))
+        path, _, expected = clashing.partition(": ")
+        raise ConfigError(path, expected)
     return config
 
 
