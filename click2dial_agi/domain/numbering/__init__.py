@@ -12,6 +12,7 @@ from click2dial_agi.domain.numbering.destinations import (
 )
 from click2dial_agi.domain.numbering.extensions import USUAL_EXTENSIONS, ExtensionForm
 from click2dial_agi.domain.numbering.kinds import Kind, kind_of
+from click2dial_agi.domain.numbering.lists import NumberList, overlapping
 from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
@@ -27,6 +28,7 @@ __all__ = [
     "Misread",
     "Number",
     "NumberFormat",
+    "NumberList",
     "NumberPlan",
     "Teleforge",
     "Verdict",
@@ -34,4 +36,5 @@ __all__ = [
     "destination_policy",
     "is_country",
     "kind_of",
+    "overlapping",
 ]

@@ -204,11 +204,16 @@ def test_an_error_says_what_is_missing(country: str, text: str, detail: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "e164"),
-    [("04921 1123456", "4949211123456"), ("+49 211 123456", "49211123456")],
+    ("country", "text", "e164"),
+    [
+        ("DE", "04921 1123456", "4949211123456"),
+        ("DE", "+49 211 123456", "49211123456"),
+        ("IT", "+39 06 12345", "390612345"),
+        ("IT", "390 612 345", "39390612345"),  # a mobile number in full, as there is no prefix
+    ],
 )
-def test_what_is_ambiguous_can_be_written_clearly(text: str, e164: str) -> None:
-    number = plan("DE").read(text)
+def test_what_is_ambiguous_can_be_written_clearly(country: str, text: str, e164: str) -> None:
+    number = plan(country).read(text)
     assert isinstance(number, Number)
     assert number.e164 == e164
 
