@@ -21,6 +21,8 @@ from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbering import TELEFORGE
+from click2dial_agi.domain.numbering.display import groupings, rewritings
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
 
@@ -100,7 +102,10 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
         domain = _HOST.fullmatch(urlsplit(websocket).netloc)
         if domain is None:
             raise _BAD_HOST
-        return JSONResponse({"ws": websocket, "domain": domain[1]}, headers=_SECURITY)
+        numbers = {"dialled": rewritings(TELEFORGE), "shown": groupings(TELEFORGE)}
+        return JSONResponse(
+            {"ws": websocket, "domain": domain[1], "numbers": numbers}, headers=_SECURITY
+        )
 
     @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)
     async def events(request: Request, extension: str = "") -> Response:

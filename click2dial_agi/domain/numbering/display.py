@@ -13,10 +13,13 @@ from phonenumbers.phonemetadata import NumberFormat
 
 from click2dial_agi.domain.numbering.plan import NumberPlan
 
-__all__ = ["Grouping", "groupings"]
+__all__ = ["Grouping", "groupings", "rewritings"]
 
 #: A pattern over a whole number's digits, after a plus or not, and what its groups are put into.
 Grouping = tuple[str, str]
+
+# As the rules of CONTRACT section 1 write a number of another country, and one of their own.
+_WITHOUT_PLUS: tuple[Grouping, ...] = ((r"^\+27", "27"), (r"^\+", "00"))
 
 _TELEFORGE: tuple[Grouping, ...] = (
     (r"^(0\d{2})(\d{3})(\d{4})$", "$1 $2 $3"),
@@ -31,6 +34,11 @@ def groupings(plan: NumberPlan) -> tuple[Grouping, ...]:
     Numbers of other countries match none and stay as they are.
     """
     return _TELEFORGE if plan.name == "teleforge" else _of_country(plan.country)
+
+
+def rewritings(plan: NumberPlan) -> tuple[Grouping, ...]:
+    """Return how a softphone writes digits, after a plus or not, so that the plan takes them."""
+    return _WITHOUT_PLUS if plan.name == "teleforge" else ()
 
 
 @lru_cache
