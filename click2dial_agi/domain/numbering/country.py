@@ -60,7 +60,7 @@ class CountryPlan(NumberPlan):
         """Choose a number of the callee's area, the same one all day; any for a colleague."""
         return draw_nearest(pool, callee, day) if callee else random.choice(pool)
 
-    def _told(self, misread: Misread, allowed: str) -> str:
+    def told(self, misread: Misread, allowed: str) -> str:
         return misread.detail or allowed
 
     def _number(self, understood: Understood) -> Number:

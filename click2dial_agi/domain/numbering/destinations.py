@@ -12,7 +12,7 @@ from click2dial_agi.domain.numbering.kinds import Kind, kind_of
 from click2dial_agi.domain.numbering.number import Misread, Number
 from click2dial_agi.domain.numbering.plan import NumberPlan
 
-__all__ = ["DestinationPolicy", "Verdict", "destination_policy"]
+__all__ = ["DestinationPolicy", "Verdict", "WrongDestination", "destination_policy"]
 
 _COUNTRY = re.compile(r"\+([1-9][0-9]{0,3})")
 _EXCEPT = " except "
@@ -24,6 +24,15 @@ _ENTRY = (
     'a quoted number, the start of one with * such as "0860*", a country code such as "+44", '
     f'"+1 except +1876 +1900", or one of {", ".join(kind for kind in Kind)}'
 )
+
+
+class WrongDestination(ValueError):
+    """An entry names no destination; ``place`` is where it stands, such as ``deny[0]``."""
+
+    def __init__(self, place: str, misread: Misread | None) -> None:
+        detail = f" ({misread.detail})" if misread and misread.detail else ""
+        super().__init__(f"{_ENTRY}{detail}")
+        self.place = place
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +133,12 @@ def destination_policy(
     ``allow`` names places: then those.  ``codes_text`` introduces the list of country codes in an
     error.
 
-    Raises :exc:`ValueError` that says what an entry may be.
+    Raises :exc:`WrongDestination`, which says what an entry may be.
     """
     builder = _Builder(plan)
-    for listed, entries in ((True, allow), (False, deny)):
-        for entry in entries:
-            builder.add(entry, listed)
+    for name, entries in (("allow", allow), ("deny", deny)):
+        for index, entry in enumerate(entries):
+            builder.add(entry, f"{name}[{index}]", name == "allow")
     return DestinationPolicy(
         builder.codes(international),
         MappingProxyType(builder.numbers),
@@ -145,6 +154,7 @@ class _Builder:
 
     def __init__(self, plan: NumberPlan) -> None:
         self._plan = replace(plan, formatted=True)  # an operator may write as people do
+        self._place = ""
         self.numbers: dict[str, _Rule] = {}
         self.prefixes: dict[str, _Rule] = {}
         self.countries: dict[str, _Rule] = {}
@@ -157,8 +167,9 @@ class _Builder:
             return () if any(rule.allow for rule in places) else None
         return None if isinstance(international, str) else international
 
-    def add(self, entry: str, allow: bool) -> None:
+    def add(self, entry: str, place: str, allow: bool) -> None:
         """Add an entry; what stands after ``except`` is a rule of the other list."""
+        self._place = place
         main, word, exceptions = entry.partition(_EXCEPT)
         self._add_one(main, _Rule(allow, entry))
         if word:
@@ -175,15 +186,15 @@ class _Builder:
         else:
             number = self._plan.read(entry)
             if isinstance(number, Misread):
-                raise ValueError(f"{_ENTRY}: {number.detail}" if number.detail else _ENTRY)
+                raise WrongDestination(self._place, number)
             _keep(self.numbers, number.e164, rule)
 
     def _add_prefix(self, entry: str, rule: _Rule) -> None:
         digits = self._plan.read_prefix(entry)
         if isinstance(digits, Misread):
-            raise ValueError(f"{_ENTRY}: {digits.detail}" if digits.detail else _ENTRY)
+            raise WrongDestination(self._place, digits)
         if not digits:  # "00*": which countries is what international tells
-            raise ValueError(_ENTRY)
+            raise WrongDestination(self._place, None)
         _keep(self.prefixes if _names_more_than_a_country(digits) else self.countries, digits, rule)
 
 

@@ -1,12 +1,21 @@
 """Lists of numbers and beginnings of numbers: which are owned, which are dialled from outside."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from click2dial_agi.domain.numbering.number import Misread
+from click2dial_agi.domain.numbering.number import Misread, Number
 from click2dial_agi.domain.numbering.plan import NumberPlan
 
-__all__ = ["NumberList", "overlapping"]
+__all__ = ["NumberList", "WrongEntry", "overlapping"]
+
+
+class WrongEntry(ValueError):
+    """An entry is neither a number nor the start of one; ``index`` is its place, from 0."""
+
+    def __init__(self, index: int, misread: Misread) -> None:
+        detail = f" ({misread.detail})" if misread.detail else ""
+        super().__init__(f'a quoted number, or the start of one with *, such as "2782*"{detail}')
+        self.index = index
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +42,46 @@ class NumberList:
     _prefixes: tuple[str, ...]
 
     @classmethod
-    def of(cls, plan: NumberPlan, entries: Iterable[str]) -> "NumberList":
-        """Read a list as an operator writes it.
+    def owned(cls, plan: NumberPlan, entries: Iterable[str]) -> "NumberList":
+        """Read a list of caller IDs, as an operator writes it.
 
-        What is no number of the plan is kept as it is, from 3 digits on: a trunk may name a DID in
-        a way of its own.
-
-        Raises :exc:`ValueError` for anything else, with what was expected.
+        Raises :exc:`WrongEntry`.
         """
-        read = tuple(_entry(plan, entry) for entry in entries)
+        lenient = replace(plan, formatted=True)
+        return cls._of(lenient, entries, lenient.read_caller_id)
+
+    @classmethod
+    def dids(cls, plan: NumberPlan, entries: Iterable[str]) -> "NumberList":
+        """Read a list of DIDs, as an operator writes it.
+
+        A trunk may name a DID in a way of its own, so what is no number of the plan is kept as it
+        is, from 3 digits on.
+
+        Raises :exc:`WrongEntry`.
+        """
+        lenient = replace(plan, formatted=True)
+
+        def read(entry: str) -> Number | Misread:
+            number = lenient.read(entry)
+            return number if isinstance(number, Number) else plan.read_trunk(entry) or number
+
+        return cls._of(lenient, entries, read)
+
+    @classmethod
+    def _of(
+        cls, plan: NumberPlan, entries: Iterable[str], read: Callable[[str], Number | Misread]
+    ) -> "NumberList":
+        found = []
+        for index, entry in enumerate(entries):
+            number = plan.read_prefix(entry[:-1]) if entry.endswith("*") else read(entry)
+            if isinstance(number, Misread):
+                raise WrongEntry(index, number)
+            digits = number.e164 if isinstance(number, Number) else number
+            found.append(_Entry(digits, not isinstance(number, Number), entry))
         return cls(
-            read,
-            frozenset(one.digits for one in read if not one.prefix),
-            tuple(one.digits for one in read if one.prefix),
+            tuple(found),
+            frozenset(one.digits for one in found if not one.prefix),
+            tuple(one.digits for one in found if one.prefix),
         )
 
     def __bool__(self) -> bool:
@@ -63,24 +99,3 @@ def overlapping(one: NumberList, other: NumberList) -> tuple[str, str] | None:
             if mine.overlaps(theirs):
                 return mine.written, theirs.written
     return None
-
-
-def _entry(plan: NumberPlan, written: str) -> _Entry:
-    lenient = replace(plan, formatted=True)
-    if written.endswith("*"):
-        digits = lenient.read_prefix(written[:-1])
-        if isinstance(digits, str):
-            return _Entry(digits, True, written)
-        raise ValueError(_expected(digits))
-    number = lenient.read(written)
-    if not isinstance(number, Misread):
-        return _Entry(number.e164, False, written)
-    raw = plan.read_trunk(written)
-    if raw is None:
-        raise ValueError(_expected(number))
-    return _Entry(raw.e164, False, written)
-
-
-def _expected(misread: Misread) -> str:
-    detail = f" ({misread.detail})" if misread.detail else ""
-    return f'a quoted number, or the start of numbers with *, such as "2782*"{detail}'

@@ -56,17 +56,17 @@ class NumberPlan(ABC):
     def explain(self, misread: Misread, *, extensions: bool) -> str:
         """Say what a callee or agent may be, or what is missing; ``extensions``: also one."""
         allowed = self.numbers_allowed
-        return self._told(
+        return self.told(
             misread, f"{self.extensions.allowed}, {allowed}" if extensions else allowed
         )
 
     def explain_caller_id(self, misread: Misread) -> str:
         """Say what an outbound ID may be, or what is missing."""
-        return self._told(misread, f"random, tvc_<campaign_name>, {self.caller_ids_allowed}")
+        return self.told(misread, f"random, tvc_<campaign_name>, {self.caller_ids_allowed}")
 
     @abstractmethod
-    def _told(self, misread: Misread, allowed: str) -> str:
-        """Say what is allowed, with or instead of what was understood."""
+    def told(self, misread: Misread, allowed: str) -> str:
+        """Say what is allowed, with what was understood, or that instead."""
 
     @abstractmethod
     def draw(self, pool: Sequence[Number], callee: Number | None, day: date) -> Number:

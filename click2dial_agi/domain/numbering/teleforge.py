@@ -58,7 +58,7 @@ class Teleforge(NumberPlan):
         """Choose any number of the pool, whatever the callee: so it is in the original."""
         return random.choice(pool)
 
-    def _told(self, misread: Misread, allowed: str) -> str:
+    def told(self, misread: Misread, allowed: str) -> str:
         return f"{allowed}; understood: {misread.detail}" if misread.detail else allowed
 
     def _read(self, text: str, form: re.Pattern[str]) -> Number | Misread:
