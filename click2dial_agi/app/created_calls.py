@@ -95,7 +95,7 @@ class CreatedCalls:
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
         """
-        decision = decide(request, self.integrator, self.config.emergency)
+        decision = decide(request, self.integrator, self.config.emergency_numbers)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
             raise Refused(403 if forbidden else 422, decision.errors)

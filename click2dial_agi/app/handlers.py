@@ -88,7 +88,7 @@ class CallHandlers:
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
         integrator = self.config.owner_of(request.agent)
-        decision = decide(request, integrator, self.config.emergency)
+        decision = decide(request, integrator, self.config.emergency_numbers)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from click2dial_agi.domain.integrators import CallerIDs, Integrator
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbering.config import CallerIDs
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     RANDOM,

@@ -281,7 +281,7 @@ def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
 def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     """Return a call to an emergency number, which no server was asked about."""
     request = read_request(facts, config.extensions_by_endpoint)
-    if request.callee not in config.emergency and not is_extension(request.callee):
+    if request.callee not in config.emergency_numbers and not is_extension(request.callee):
         raise MalformedFacts(Fact.CALLEE, "an emergency number")
     integrator = config.owner_of(request.agent)
     return Call(
@@ -296,4 +296,4 @@ def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
 
 
 def _may_be_dialled(value: str, config: Config) -> bool:
-    return is_extension(value) or is_number(value) or value in config.emergency
+    return is_extension(value) or is_number(value) or value in config.emergency_numbers

@@ -27,6 +27,8 @@ EXAMPLES |= {
     "dids",
     "webhooks",
     "metrics",
+    "emergency",
+    "accept",
 }
 
 

@@ -1,20 +1,27 @@
-"""The key ``numbering`` of an integrator (CONTRACT section 9)."""
+"""An integrator's keys about numbers (CONTRACT sections 6 and 9).
 
-from collections.abc import Iterable
+What is a number depends on ``numbering``, so these take any text for one;
+:func:`click2dial_agi.domain.numbering.settings.read_settings` reads it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from click2dial_agi.domain.config_types import Section
+from click2dial_agi.domain.config_types import Section, as_tuple
 from click2dial_agi.domain.numbering.country import country_plan
 from click2dial_agi.domain.numbering.extensions import ExtensionForm
 from click2dial_agi.domain.numbering.number import NumberFormat
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
 from click2dial_agi.domain.numbering.teleforge import Teleforge
+from click2dial_agi.domain.numbers import covers, same_number
 
-__all__ = ["Numbering"]
+__all__ = ["CallerIDs", "Destinations", "Numbering", "QuotedNumber"]
 
+_COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
 _FORMATS = ("dial_format", "caller_id_format", "record_format")
 
 
@@ -35,6 +42,26 @@ def _format(value: object) -> NumberFormat:
         raise ValueError(f"one of {', '.join(NumberFormat)}") from None
 
 
+def _quoted(value: object) -> str:
+    # YAML makes a number of digits without quotes, and takes a leading 0 for octal.
+    if not isinstance(value, str):
+        raise ValueError("a number in quotes")
+    return value
+
+
+def _country_codes(value: object) -> tuple[str, ...] | str:
+    if value == "all":
+        return "all"
+    if isinstance(value, list | tuple) and all(
+        isinstance(code, str) and _COUNTRY_CODE.fullmatch(code) for code in value
+    ):
+        return tuple(value)
+    raise ValueError('"all", or a list of quoted country codes such as ["27", "44"]')
+
+
+QuotedNumber = Annotated[str, BeforeValidator(_quoted)]
+Numbers = Annotated[tuple[QuotedNumber, ...], BeforeValidator(as_tuple)]
+CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Format = Annotated[NumberFormat, BeforeValidator(_format)]
 
 
@@ -68,3 +95,29 @@ class Numbering(Section):
             record_format=self.record_format,
             extensions=extensions,
         )
+
+
+class CallerIDs(Section):
+    """Which caller IDs an integrator may show."""
+
+    owned: Numbers = ()
+    random: Numbers = ()
+    verified: Mapping[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], QuotedNumber
+    ] = Field(default_factory=dict)
+
+    def owns(self, number: str) -> bool:
+        return not self.owned or covers(map(same_number, self.owned), number)
+
+
+class Destinations(Section):
+    """Where an integrator's calls may go."""
+
+    international: CountryCodes = "all"
+    allow: Numbers = ()
+    deny: Numbers = ()
+
+    def allows(self, callee: str) -> bool:
+        if self.international == "all" or not callee.startswith("00"):
+            return True
+        return callee[2:].startswith(self.international)

@@ -13,6 +13,7 @@ from click2dial_agi.domain.numbering.destinations import (
 from click2dial_agi.domain.numbering.lists import NumberList, WrongEntry
 from click2dial_agi.domain.numbering.number import Misread, Number
 from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbers import RANDOM, campaign_name
 
 __all__ = ["NumberSettings", "read_settings"]
 
@@ -42,6 +43,7 @@ def read_settings(
     owned: Sequence[str] = (),
     pool: Sequence[str] = (),
     verified: Mapping[str, str] = MappingProxyType({}),
+    default_outbound_id: str | None = None,
     dids: Sequence[str] = (),
     international: tuple[str, ...] | str | None = None,
     allow: Sequence[str] = (),
@@ -51,7 +53,8 @@ def read_settings(
 
     Raises :exc:`WrongKey` with the path of the first that is wrong.
     """
-    return NumberSettings(
+    default = _default(plan, default_outbound_id)
+    settings = NumberSettings(
         plan=plan,
         owned=_listed("caller_ids.owned", NumberList.owned, plan, owned),
         pool=tuple(
@@ -66,6 +69,13 @@ def read_settings(
         dids=_listed("dids", NumberList.dids, plan, dids),
         destinations=_destinations(plan, international, allow, deny),
     )
+    shown = [(f"caller_ids.random[{index}]", one) for index, one in enumerate(settings.pool)]
+    if default is not None:
+        shown.append(("default_outbound_id", default))
+    for key, number in shown:
+        if not settings.owns(number):
+            raise WrongKey(key, "a number that caller_ids.owned holds")
+    return settings
 
 
 def _listed(
@@ -84,6 +94,16 @@ def _caller_id(plan: NumberPlan, key: str, text: str) -> Number:
     number = plan.read_caller_id(text)
     if isinstance(number, Misread):
         raise WrongKey(key, f"a quoted number: {plan.told(number, plan.caller_ids_allowed)}")
+    return number
+
+
+def _default(plan: NumberPlan, text: str | None) -> Number | None:
+    """Return the number that ``default_outbound_id`` is, None where it is a name or absent."""
+    if text is None or text == RANDOM or campaign_name(text) is not None:
+        return None
+    number = plan.read_caller_id(text)
+    if isinstance(number, Misread):
+        raise WrongKey("default_outbound_id", plan.explain_caller_id(number))
     return number
 
 

@@ -22,7 +22,7 @@ def number(text: str) -> Number:
 def test_all_is_read_by_the_plan() -> None:
     settings = read_settings(
         GB,
-        owned=["020*"],
+        owned=["020*", "+27 82*"],
         pool=["020 7031 3000", "+27 82 000 1234"],
         verified={"spring": "0161 496 0000"},
         dids=["+44 20 7031 3000"],
