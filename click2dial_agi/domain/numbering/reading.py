@@ -13,6 +13,7 @@ from click2dial_agi.domain.numbering.written import Written, read_digits, read_w
 
 __all__ = [
     "Understood",
+    "describe",
     "is_country",
     "load_countries",
     "read_number",
@@ -89,6 +90,16 @@ def write_number(e164: str, region: str, form: NumberFormat) -> str:
     dialled = phonenumbers.format_out_of_country_calling_number(number, region)
     # Where each carrier of a country has its own prefix, none can be said to be the country's.
     return f"00{e164}" if dialled.startswith("+") else _only_digits(dialled)
+
+
+def describe(e164: str) -> tuple[str, str]:
+    """Write a number for the eye, and name its country; the latter is empty where it has none."""
+    try:
+        number = phonenumbers.parse(f"+{e164}")
+    except NumberParseException:
+        return e164, ""
+    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+    return written, phonenumbers.region_code_for_number(number) or ""
 
 
 def read_prefix(text: str, region: str) -> str | Misread:
