@@ -53,6 +53,19 @@ class CountryPlan(NumberPlan):
         kept = self._unknown(digits) if plus else digits
         return Number(digits, kept, kept, kept, abroad=bool(plus))
 
+    def recall(self, recorded: str) -> Number | None:
+        whole = {
+            NumberFormat.E164: f"+{recorded}",
+            NumberFormat.ZEROS: f"+{recorded.removeprefix('00')}",
+        }.get(self.record_format, recorded)
+        for text in (whole, f"+{recorded.removeprefix('00')}"):
+            understood = read_number(text, self.country, formatted=False)
+            if isinstance(understood, Understood):
+                number = self._number(understood)
+                if number.recorded == recorded:
+                    return number
+        return self.read_trunk(recorded)  # what a trunk sent that is no number
+
     def read_prefix(self, text: str) -> str | Misread:
         return read_prefix(text, self.country)
 

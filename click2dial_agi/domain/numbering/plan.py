@@ -50,6 +50,13 @@ class NumberPlan(ABC):
         """
 
     @abstractmethod
+    def recall(self, recorded: str) -> Number | None:
+        """Return the number that a record has as ``recorded``, None if it has none.
+
+        Not to be read as people write: 49211123456 in a record is clear, and ambiguous in Germany.
+        """
+
+    @abstractmethod
     def read_prefix(self, text: str) -> str | Misread:
         """Read the beginning of numbers, without its ``*``, as digits that begin like ``e164``."""
 

@@ -48,19 +48,27 @@ def is_country(region: str) -> bool:
 
 
 def load_countries() -> None:
-    """Load the data of all countries, so that no call waits for a file to be read."""
+    """Load the data of all countries, so that no call waits for a file to be read.
+
+    Their patterns are compiled when they are needed, and then kept: the 512 that Python keeps are
+    too few for calls to twenty countries.
+    """
     PhoneMetadata.load_all()
+    phonenumbers.enable_pattern_cache()
 
 
-@lru_cache(_CACHED)
 def read_number(text: str, region: str, *, formatted: bool = True) -> Understood | Misread:
     """Read a number as it is written in ``region``, of any country.
 
     ``formatted`` is whether it may be as people write it, or digits only, after a plus or not.
     """
+    # What people write is bounded first, so that nothing large is kept.
     written = read_written(text) if formatted else read_digits(text)
-    if isinstance(written, Misread):
-        return written
+    return written if isinstance(written, Misread) else _read(written, region)
+
+
+@lru_cache(_CACHED)
+def _read(written: Written, region: str) -> Understood | Misread:
     try:
         number = phonenumbers.parse(written.text, region)
     except NumberParseException as error:

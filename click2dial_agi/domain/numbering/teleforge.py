@@ -46,6 +46,9 @@ class Teleforge(NumberPlan):
             text = text[1:] if text.startswith("+27") else f"00{text[1:]}"
         return _number(text) if _TRUNK_NUMBER.fullmatch(text) else None
 
+    def recall(self, recorded: str) -> Number | None:
+        return self.read_trunk(recorded)
+
     def read_prefix(self, text: str) -> str | Misread:
         written = read_written(text)
         if isinstance(written, Misread):

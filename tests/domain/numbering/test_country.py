@@ -77,12 +77,13 @@ def test_each_writing_of_each_example_is_one_number_and_dials_right(country: str
                 assert number.dialled == number.shown == number.recorded
                 dials_right(number.dialled, form, example, country)
             assert home.read_trunk(f"+{example.e164}") == number
+            assert home.recall(number.recorded) == number
             assert home.read_caller_id(example.written(PhoneNumberFormat.E164)) == number
 
 
 @pytest.mark.parametrize("home", ["ZA", "GB", "US", "DE", "RU", "BR", "AU", "IT"])
 def test_each_example_can_be_dialled_from_abroad(home: str) -> None:
-    away = plan(home, dial_format=NumberFormat.NATIONAL)
+    away = plan(home, dial_format=NumberFormat.NATIONAL, record_format=NumberFormat.NATIONAL)
     code = phonenumbers.country_code_for_region(home)
     for country in COUNTRIES:
         for example in examples(country):
@@ -90,6 +91,7 @@ def test_each_example_can_be_dialled_from_abroad(home: str) -> None:
             assert isinstance(number, Number)
             assert number.e164 == example.e164
             assert number.abroad or example.number.country_code == code
+            assert away.recall(number.recorded) == number
             if number.abroad and home == "BR":  # each carrier there has a prefix of its own
                 assert number.dialled == f"00{example.e164}"
             else:
@@ -302,6 +304,15 @@ class TestTrunk:
         number = plan("GB", record_format=form).read_trunk(text)
         assert number
         assert number.recorded == recorded
+
+    @pytest.mark.parametrize("form", NumberFormat)
+    @pytest.mark.parametrize("text", ["1234", "+9991234", "0211123", "49211123456", "+49211123456"])
+    def test_what_was_recorded_can_be_read_again(self, form: NumberFormat, text: str) -> None:
+        number = plan("DE", record_format=form).read_trunk(text)
+        assert number
+        recalled = plan("DE", record_format=form).recall(number.recorded)
+        assert recalled
+        assert recalled.recorded == number.recorded
 
     @pytest.mark.parametrize("text", ["", "anonymous", "12", "1" * 17, "+", "020 7031 3000"])
     def test_anything_else_is_nobody(self, text: str) -> None:
