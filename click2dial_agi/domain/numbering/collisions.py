@@ -38,4 +38,3 @@ def _some(one: ExtensionRange) -> Iterator[str]:
     step = max(1, (last - first) // _TRIED)
     for number in islice(range(first, last + 1, step), _TRIED + 1):
         yield f"{number:0{len(one.first)}}"
-
