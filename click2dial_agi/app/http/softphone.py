@@ -21,7 +21,6 @@ from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering import TELEFORGE
 from click2dial_agi.domain.numbering.display import groupings, rewritings
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
@@ -97,12 +96,14 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
 
     @app.get(SOFTPHONE_PATH + "/config", include_in_schema=False)
     async def config(request: Request) -> Response:
-        websocket = switched_on().websocket(_host(request))
+        softphone = switched_on()
+        websocket = softphone.websocket(_host(request))
         # netloc without its port, brackets kept: a SIP URI takes IPv6 in brackets too.
         domain = _HOST.fullmatch(urlsplit(websocket).netloc)
         if domain is None:
             raise _BAD_HOST
-        numbers = {"dialled": rewritings(TELEFORGE), "shown": groupings(TELEFORGE)}
+        plan = softphone.integrator.plan
+        numbers = {"dialled": rewritings(plan), "shown": groupings(plan)}
         return JSONResponse(
             {"ws": websocket, "domain": domain[1], "numbers": numbers}, headers=_SECURITY
         )

@@ -10,15 +10,20 @@ from click2dial_agi.domain.numbering.destinations import (
     Verdict,
     destination_policy,
 )
-from click2dial_agi.domain.numbering.extensions import USUAL_EXTENSIONS, ExtensionForm
+from click2dial_agi.domain.numbering.extensions import (
+    ANY_EXTENSION,
+    USUAL_EXTENSIONS,
+    ExtensionForm,
+)
 from click2dial_agi.domain.numbering.kinds import Kind, kind_of
 from click2dial_agi.domain.numbering.lists import NumberList, overlapping
-from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat
+from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat, is_recorded
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
 from click2dial_agi.domain.numbering.teleforge import TELEFORGE, Teleforge
 
 __all__ = [
+    "ANY_EXTENSION",
     "TELEFORGE",
     "USUAL_EXTENSIONS",
     "CountryPlan",
@@ -35,6 +40,7 @@ __all__ = [
     "country_plan",
     "destination_policy",
     "is_country",
+    "is_recorded",
     "kind_of",
     "overlapping",
 ]

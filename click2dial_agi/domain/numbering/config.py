@@ -17,7 +17,6 @@ from click2dial_agi.domain.numbering.number import NumberFormat
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
 from click2dial_agi.domain.numbering.teleforge import Teleforge
-from click2dial_agi.domain.numbers import covers, same_number
 
 __all__ = ["CallerIDs", "Destinations", "Numbering", "QuotedNumber"]
 
@@ -106,9 +105,6 @@ class CallerIDs(Section):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], QuotedNumber
     ] = Field(default_factory=dict)
 
-    def owns(self, number: str) -> bool:
-        return not self.owned or covers(map(same_number, self.owned), number)
-
 
 class Destinations(Section):
     """Where an integrator's calls may go."""
@@ -116,8 +112,3 @@ class Destinations(Section):
     international: CountryCodes = "all"
     allow: Numbers = ()
     deny: Numbers = ()
-
-    def allows(self, callee: str) -> bool:
-        if self.international == "all" or not callee.startswith("00"):
-            return True
-        return callee[2:].startswith(self.international)

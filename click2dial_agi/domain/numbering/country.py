@@ -66,6 +66,9 @@ class CountryPlan(NumberPlan):
                     return number
         return self.read_trunk(recorded)  # what a trunk sent that is no number
 
+    def plain(self, number: Number) -> str:
+        return f"+{number.e164}"
+
     def read_prefix(self, text: str) -> str | Misread:
         return read_prefix(text, self.country)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["USUAL_EXTENSIONS", "ExtensionForm"]
+__all__ = ["ANY_EXTENSION", "USUAL_EXTENSIONS", "ExtensionForm"]
 
 _USUAL = (3, 4)
 _CONFIGURABLE = range(2, 8)
@@ -46,3 +46,6 @@ class ExtensionForm:
 
 
 USUAL_EXTENSIONS = ExtensionForm()
+
+#: Whatever some integrator's extensions may be.
+ANY_EXTENSION = ExtensionForm(tuple(_CONFIGURABLE))

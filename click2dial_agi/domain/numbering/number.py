@@ -1,9 +1,13 @@
 """What a number plan makes of a text: a number in all its forms, or why it is none."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Misread", "Number", "NumberFormat"]
+__all__ = ["Misread", "Number", "NumberFormat", "is_recorded"]
+
+# The longest is a number abroad, behind the longest prefix for such calls.
+_RECORDED = re.compile(r"\+?[0-9]{2,20}")
 
 
 class NumberFormat(StrEnum):
@@ -40,3 +44,8 @@ class Misread:
     """
 
     detail: str = ""
+
+
+def is_recorded(text: str) -> bool:
+    """Tell whether a record may have a text for a number or an extension, whatever the plan."""
+    return _RECORDED.fullmatch(text) is not None

@@ -57,6 +57,10 @@ class NumberPlan(ABC):
         """
 
     @abstractmethod
+    def plain(self, number: Number) -> str:
+        """Write a number so that :meth:`read` takes it for no other."""
+
+    @abstractmethod
     def read_prefix(self, text: str) -> str | Misread:
         """Read the beginning of numbers, without its ``*``, as digits that begin like ``e164``."""
 

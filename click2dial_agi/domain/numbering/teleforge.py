@@ -49,6 +49,9 @@ class Teleforge(NumberPlan):
     def recall(self, recorded: str) -> Number | None:
         return self.read_trunk(recorded)
 
+    def plain(self, number: Number) -> str:
+        return number.recorded
+
     def read_prefix(self, text: str) -> str | Misread:
         written = read_written(text)
         if isinstance(written, Misread):
