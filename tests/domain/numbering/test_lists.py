@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from click2dial_agi.domain import numbers
 from click2dial_agi.domain.numbering import TELEFORGE, Number, country_plan
 from click2dial_agi.domain.numbering.lists import NumberList, WrongEntry, overlapping
+from tests.domain.numbering import old_rules
 
 GB = country_plan("GB")
 
@@ -35,15 +35,15 @@ def test_it_covers_what_the_rules_without_a_plan_cover(entries: list[str], numbe
     listed = NumberList.dids(TELEFORGE, entries)
     read = TELEFORGE.read(number)
     assert isinstance(read, Number)
-    old = [numbers.same_number(entry) for entry in entries]
-    assert listed.covers(read.e164) == numbers.covers(old, number)
+    old = [old_rules.same_number(entry) for entry in entries]
+    assert listed.covers(read.e164) == old_rules.covers(old, number)
     assert bool(listed) == bool(entries)
 
 
 @given(home | prefixes, home | prefixes)
 def test_two_lists_overlap_where_a_number_could_be_in_both(one: str, other: str) -> None:
     found = overlapping(NumberList.dids(TELEFORGE, [one]), NumberList.dids(TELEFORGE, [other]))
-    old = numbers.overlap(numbers.same_number(one), numbers.same_number(other))
+    old = old_rules.overlap(old_rules.same_number(one), old_rules.same_number(other))
     assert found == ((one, other) if old else None)
 
 

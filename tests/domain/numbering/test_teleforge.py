@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from click2dial_agi.domain import numbers
 from click2dial_agi.domain.numbering import TELEFORGE, ExtensionForm, Misread, Number, Teleforge
+from tests.domain.numbering import old_rules
 from tests.domain.test_calls import AGENT, CALLEE_NUMBER, OUTBOUND_ID
 
 FORMATTED = Teleforge(formatted=True)
@@ -24,11 +24,11 @@ texts = st.one_of(
 
 @given(texts)
 def test_it_takes_what_the_rules_without_a_plan_take(text: str) -> None:
-    assert isinstance(TELEFORGE.read(text), Number) == numbers.is_number(text)
-    assert isinstance(TELEFORGE.read_caller_id(text), Number) == numbers.is_outbound_number(text)
-    assert TELEFORGE.is_extension(text) == numbers.is_extension(text)
+    assert isinstance(TELEFORGE.read(text), Number) == old_rules.is_number(text)
+    assert isinstance(TELEFORGE.read_caller_id(text), Number) == old_rules.is_outbound_number(text)
+    assert TELEFORGE.is_extension(text) == old_rules.is_extension(text)
     read = TELEFORGE.read_trunk(text)
-    assert (read.recorded if read else "") == numbers.read_trunk_number(text)
+    assert (read.recorded if read else "") == old_rules.read_trunk_number(text)
 
 
 @given(texts)
@@ -38,7 +38,7 @@ def test_a_number_is_dialled_shown_and_recorded_as_it_came(text: str) -> None:
         assert {number.dialled, number.shown, number.recorded} == {text}
         assert number.abroad == text.startswith("00")
         if not number.abroad:
-            assert number.e164 == numbers.same_number(text)
+            assert number.e164 == old_rules.same_number(text)
 
 
 @given(st.from_regex(r"\A[0-9]{9}\Z"))
