@@ -247,7 +247,7 @@ def _caller_id(
         return _Shown(extension, extension)
     if integrator is None:  # then there is nothing to look names up in
         return _check_form(outbound_id, TELEFORGE)
-    outbound_id = outbound_id or integrator.default_outbound_id or ""
+    outbound_id = outbound_id or integrator.numbers.default_outbound_id
     if internal:
         # A colleague sees who is calling; the outbound ID is for the world outside.
         return _Shown(extension, extension, _check_form(outbound_id, integrator.plan).error)

@@ -58,8 +58,9 @@ def _explain_number(
 
 def _caller_id(number: Number, integrator: Integrator, today: date) -> str:
     """Return what the callee sees of a call that brings no outbound ID."""
-    numbers, default = integrator.numbers, integrator.default_outbound_id
-    if default is None:
+    numbers = integrator.numbers
+    default = numbers.default_outbound_id
+    if not default:
         return "as the call says; without one it is refused"
     campaign = campaign_name(default)
     if campaign is not None:

@@ -19,7 +19,8 @@ from tests.domain.examples import ACME, config, integrator
 RANGE = 'a range of extensions of 2-7 digits, such as "1000-1999", or one extension'
 LISTEN = "host:port, such as 127.0.0.1:4573 or [::1]:4573"
 NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
-NUMBER = "a quoted number: 10 digits starting 0 or 11 digits starting 27"
+NUMBER = "a quoted number: 10 digits starting 0 or 11 digits starting 27; understood:"
+CHARACTERS = "; only digits 0-9, + before them, blanks and - . / ( ) are understood"
 QUOTED = "a number in quotes"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
 CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
@@ -97,16 +98,16 @@ def problem(made: object) -> tuple[str, str]:
         (".ring_timeout", 601, f"{I0}.ring_timeout", "input should be less than or equal to 600"),
         (".ring_timeout", "60", f"{I0}.ring_timeout", "input should be a valid integer"),
         (".internal_calls", "yes", f"{I0}.internal_calls", "input should be a valid boolean"),
-        (".default_outbound_id", "!", f"{I0}.default_outbound_id", OUTBOUND_ID),
+        (".default_outbound_id", "!", f"{I0}.default_outbound_id", f"{OUTBOUND_ID}{CHARACTERS}"),
         (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", QUOTED),
         (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", f"{OWNED} (no digits)"),
         (".dids", [2721], f"{I0}.dids[0]", QUOTED),
-        (".dids", ["27"], f"{I0}.dids[0]", f"{OWNED} (2 digits)"),
+        (".dids", ["27"], f"{I0}.dids[0]", f"{OWNED} (understood: 2 digits)"),
         (".dids", ["27*", "2*7"], f"{I0}.dids[1]", None),
         (".dids", "27215550100", f"{I0}.dids", "a list"),
         (".joined_notifications", "no", f"{I0}.joined_notifications", None),
         (".caller_ids", {"random": [27820001234]}, f"{I0}.caller_ids.random[0]", QUOTED),
-        (".caller_ids", {"random": ["27"]}, f"{I0}.caller_ids.random[0]", NUMBER),
+        (".caller_ids", {"random": ["27"]}, f"{I0}.caller_ids.random[0]", f"{NUMBER} 2 digits"),
         (
             *(".caller_ids", {"random": ["27820001234"], "owned": ["2711*"]}),
             *(f"{I0}.caller_ids.random[0]", "a number that caller_ids.owned holds"),
@@ -115,7 +116,12 @@ def problem(made: object) -> tuple[str, str]:
         (".destinations", {"allow": "premium"}, f"{I0}.destinations.allow", "a list"),
         (".numbering", {"country": "UK"}, f"{I0}.numbering.country", None),
         ("emergency", ["1"], "emergency[0]", None),
-        (".caller_ids", {"verified": {"s": "1"}}, f"{I0}.caller_ids.verified.s", NUMBER),
+        (
+            ".caller_ids",
+            {"verified": {"s": "1"}},
+            f"{I0}.caller_ids.verified.s",
+            f"{NUMBER} 1 digit",
+        ),
         (".caller_ids", {"verified": {"a b": "27"}}, f"{I0}.caller_ids.verified.a b", None),
         (".caller_ids", {"verified": []}, f"{I0}.caller_ids.verified", "a mapping"),
         (".caller_ids", {"random": "27820001234"}, f"{I0}.caller_ids.random", "a list"),

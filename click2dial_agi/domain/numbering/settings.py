@@ -1,7 +1,7 @@
 """All that an integrator's configuration says of numbers, read once by its plan."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from click2dial_agi.domain.config_problems import WrongKey
@@ -23,9 +23,11 @@ class NumberSettings:
     """An integrator's number plan, and its numbers as the plan reads them.
 
     ``owned`` may be empty: then any caller ID may be shown.  ``verified`` is by the campaign.
+    ``default_outbound_id`` is as a call would bring it, empty if there is none.
     """
 
     plan: NumberPlan
+    default_outbound_id: str
     owned: NumberList
     pool: tuple[Number, ...]
     verified: Mapping[str, Number]
@@ -53,16 +55,19 @@ def read_settings(
 
     Raises :exc:`WrongKey` with the path of the first that is wrong.
     """
-    default = _default(plan, default_outbound_id)
+    lenient = replace(plan, formatted=True)  # an operator may write as people do
+    default, default_number = _default(lenient, default_outbound_id)
     settings = NumberSettings(
         plan=plan,
+        default_outbound_id=default,
         owned=_listed("caller_ids.owned", NumberList.owned, plan, owned),
         pool=tuple(
-            _caller_id(plan, f"caller_ids.random[{index}]", one) for index, one in enumerate(pool)
+            _caller_id(lenient, f"caller_ids.random[{index}]", one)
+            for index, one in enumerate(pool)
         ),
         verified=MappingProxyType(
             {
-                name: _caller_id(plan, f"caller_ids.verified.{name}", one)
+                name: _caller_id(lenient, f"caller_ids.verified.{name}", one)
                 for name, one in verified.items()
             }
         ),
@@ -70,8 +75,8 @@ def read_settings(
         destinations=_destinations(plan, international, allow, deny),
     )
     shown = [(f"caller_ids.random[{index}]", one) for index, one in enumerate(settings.pool)]
-    if default is not None:
-        shown.append(("default_outbound_id", default))
+    if default_number is not None:
+        shown.append(("default_outbound_id", default_number))
     for key, number in shown:
         if not settings.owns(number):
             raise WrongKey(key, "a number that caller_ids.owned holds")
@@ -97,14 +102,14 @@ def _caller_id(plan: NumberPlan, key: str, text: str) -> Number:
     return number
 
 
-def _default(plan: NumberPlan, text: str | None) -> Number | None:
-    """Return the number that ``default_outbound_id`` is, None where it is a name or absent."""
+def _default(plan: NumberPlan, text: str | None) -> tuple[str, Number | None]:
+    """Return an outbound ID as a call would bring it, and the number that it is, if it is one."""
     if text is None or text == RANDOM or campaign_name(text) is not None:
-        return None
+        return text or "", None
     number = plan.read_caller_id(text)
     if isinstance(number, Misread):
         raise WrongKey("default_outbound_id", plan.explain_caller_id(number))
-    return number
+    return plan.plain(number), number
 
 
 def _destinations(

@@ -65,7 +65,7 @@ class Teleforge(NumberPlan):
         return random.choice(pool)
 
     def told(self, misread: Misread, allowed: str) -> str:
-        return f"{allowed}; understood: {misread.detail}" if misread.detail else allowed
+        return f"{allowed}; {misread.detail}" if misread.detail else allowed
 
     def _read(self, text: str, form: re.Pattern[str]) -> Number | Misread:
         if form.fullmatch(text):
@@ -80,7 +80,7 @@ class Teleforge(NumberPlan):
             return _number(digits)
         count = len(written.digits)
         after = " after +" if written.plus else ""
-        return Misread(f"{count} digit{'s' * (count != 1)}{after}")
+        return Misread(f"understood: {count} digit{'s' * (count != 1)}{after}")
 
 
 def _dialable(written: Written) -> str:
