@@ -56,7 +56,7 @@ def test_as_the_contract_has_them(page: Page) -> None:
 
 
 def test_what_helps_the_eye_is_dropped(page: Page) -> None:
-    plain = [filling for filling in FILLINGS if not filling.startswith("%")]
+    plain = [filling for filling in FILLINGS if filling[0] not in "%!"]
     written = [f"{filling}08{filling}2000{filling}1234{filling}" for filling in plain]
     assert set(run(page, TELEFORGE, "dialable", written)) == {"0820001234"}
     assert all(run(page, TELEFORGE, "isNumber", written))

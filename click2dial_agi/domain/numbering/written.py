@@ -26,7 +26,8 @@ _EXTENSION = re.compile(r"[0-9().-]{1,20}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.?")
 _CONTEXT = re.compile(r"\+[0-9().-]{1,20}")
 
-_PUNCTUATION = frozenset("-./()\u2212")
+# The exclamation mark is what the dialplan makes of a parenthesis, which it cannot hand on.
+_PUNCTUATION = frozenset("-./()!\u2212")
 # Zs: all blanks but those that end a line.  Pd: all dashes.
 _SEPARATORS = ("Zs", "Pd")
 # Marks without width: soft hyphen, zero-width blanks, directions, word joiner, byte order mark.
