@@ -143,6 +143,31 @@ def doctor(
 
 
 @app.command()
+def explain(
+    number: Annotated[str, typer.Argument(help="As a caller would write it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    integrator: Annotated[
+        str, typer.Option(help="Whose call; may be left out where there is one integrator.")
+    ] = "",
+) -> None:
+    """Say what a number is, whether and how it would be dialled; exit code 1 if it would not."""
+    from datetime import UTC, datetime
+
+    from click2dial_agi.domain.explanation import explain as lines
+
+    loaded = _load(config)
+    chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
+    if len(chosen) != 1:
+        names = ", ".join(one.name for one in loaded.integrators)
+        _fail(f"--integrator: one of {names}")
+    told = list(lines(number, chosen[0], loaded, datetime.now(UTC).date()))
+    for label, text in told:
+        print(f"{label + ':':13}{text}")
+    if not told[-1][1].startswith("yes"):
+        raise typer.Exit(1)
+
+
+@app.command()
 def tail(
     config: ConfigOption = DEFAULT_CONFIG,
     integrator: Annotated[

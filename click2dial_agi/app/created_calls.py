@@ -25,7 +25,7 @@ from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live_calls import LiveCall
-from click2dial_agi.domain.numbers import FieldError, is_extension
+from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.told import Ending, read_known
 from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
@@ -94,7 +94,7 @@ class CreatedCalls:
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
         """
-        decision = decide(request, self.integrator, self.config.emergency)
+        decision = decide(request, self.integrator, self.config.emergency_numbers)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
             raise Refused(403 if forbidden else 422, decision.errors)
@@ -105,7 +105,7 @@ class CreatedCalls:
         # Before anything is asked of Asterisk, which the limits protect.
         await self._admit(decision, known, now)
         try:
-            refused = await self._agent_refusal(call.extension)
+            refused = await self._agent_refusal(decision)
             if refused is None:
                 channel = agent_channel(decision, told, self.integrator)
                 if await self._ari.originate(call.call_ref, channel) is Created.REFUSED:
@@ -215,6 +215,7 @@ class CreatedCalls:
         live = LiveCall(
             call_ref=call.call_ref,
             agent=call.extension,
+            agent_key=decision.agent_key,
             callee=call.number,
             dial_number=call.dial_number,
             contact_ref=call.contact_ref,
@@ -233,11 +234,11 @@ class CreatedCalls:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
                 raise Refused(429, (error,), 60 - now % 60)
 
-    async def _agent_refusal(self, agent: str) -> Refused | None:
+    async def _agent_refusal(self, decision: Decision) -> Refused | None:
         """Return why an agent's phone is not rung, as far as Asterisk can tell."""
-        if not is_extension(agent):
+        if decision.agent_number is not None:
             return None
-        technology, _, resource = agent_endpoint(agent, self.integrator).partition("/")
+        technology, _, resource = agent_endpoint(decision, self.integrator).partition("/")
         if technology != "PJSIP":
             return None
         _, behind, name = resource.rpartition("@")

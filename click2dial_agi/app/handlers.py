@@ -78,7 +78,7 @@ class CallHandlers:
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
         integrator = self.current.config.owner_of(request.agent)
-        decision = decide(request, integrator, self.current.config.emergency)
+        decision = decide(request, integrator, self.current.config.emergency_numbers)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel

@@ -7,7 +7,6 @@ from click2dial_agi.agi import check_variables
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.calls import Decision
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import is_extension
 
 __all__ = ["agent_channel", "agent_endpoint"]
 
@@ -15,11 +14,11 @@ __all__ = ["agent_channel", "agent_endpoint"]
 _FORMATS = "ulaw,alaw"
 
 
-def agent_endpoint(agent: str, integrator: Integrator) -> str:
+def agent_endpoint(decision: Decision, integrator: Integrator) -> str:
     """Return what Asterisk dials to ring the agent."""
-    if is_extension(agent):
-        return integrator.dial_agent(agent)
-    dial, _ = integrator.dial_number(agent)
+    if decision.agent_number is None:
+        return integrator.dial_agent(decision.call.extension)
+    dial, _ = integrator.dial_number(decision.agent_number.dialled)
     return dial
 
 
@@ -35,7 +34,7 @@ def agent_channel(
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
     channel_variables = variables.describe_call(decision, known, integrator)
-    channel_variables[variables.AGENT_DIAL] = agent_endpoint(decision.call.extension, integrator)
+    channel_variables[variables.AGENT_DIAL] = agent_endpoint(decision, integrator)
     channel_variables[variables.TO_SHOW] = variables.shown_to_agent(decision)
     check_variables(channel_variables)
     return {

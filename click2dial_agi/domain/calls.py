@@ -4,36 +4,26 @@ The same function decides for SIP calls and for calls that the REST API creates,
 their texts are the same on every way in.
 """
 
-import random
 from collections.abc import Collection
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from click2dial_agi.domain.integrators import CallerIDs, Integrator
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbering import TELEFORGE, Misread, Number, NumberPlan
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     RANDOM,
     FieldError,
     campaign_name,
     is_contact_ref,
-    is_extension,
-    is_number,
-    is_outbound_id,
-    is_outbound_number,
 )
 
 __all__ = ["Call", "CallDirection", "CallRequest", "CallType", "Decision", "decide"]
 
-_NUMBERS = "10 digits starting 0, 11 digits starting 27 or 13-16 digits starting 00"
-_AGENT = FieldError("agent", f"3-4 digits, {_NUMBERS}")
 _AGENT_OWNED = FieldError("agent", "an extension that the configuration gives to an integrator")
-_CALLEE = FieldError("callee", _NUMBERS)
-_CALLEE_OR_EXTENSION = FieldError("callee", f"3-4 digits, {_NUMBERS}")
 _CALLEE_OWNED = FieldError("callee", "an extension of the agent's own integrator")
-_OUTBOUND_ID = FieldError(
-    "outbound_id",
-    "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27",
-)
+_CALLEE_ANOTHER = FieldError("callee", "somebody else than the agent")
 _POOL = FieldError("outbound_id", "random only with a pool of numbers, and none is configured")
 _CAMPAIGN = FieldError("outbound_id", "tvc_ and the name of a verified campaign")
 _OWNED = FieldError("outbound_id", "a number that the integrator owns")
@@ -94,16 +84,41 @@ class Call(NamedTuple):
 class Decision(NamedTuple):
     """A call with either the errors that refuse it or the dial string that places it.
 
+    ``shown`` is the caller ID as the trunk wants it, which the call has as records want it.
     ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
     extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
+    ``agent_number`` is the agent's, None where the agent is an extension.
     """
 
     call: Call
     errors: tuple[FieldError, ...]
     dial: str
     via: str = ""
+    shown: str = ""
     to_agent: bool = False
     emergency: bool = False
+    agent_number: Number | None = None
+
+    @property
+    def agent_key(self) -> str:
+        """The agent, however it was written: who has one call at a time."""
+        return self.agent_number.e164 if self.agent_number else self.call.extension
+
+
+class _Party(NamedTuple):
+    """An agent or a callee: what a record says of it, and its number unless it is an extension."""
+
+    recorded: str
+    number: Number | None = None
+    error: FieldError | None = None
+
+
+class _Shown(NamedTuple):
+    """A caller ID, as a record and as the trunk has it."""
+
+    recorded: str
+    shown: str
+    error: FieldError | None = None
 
 
 def decide(
@@ -115,115 +130,156 @@ def decide(
     in the order agent, callee, outbound_id, contact_ref, one at most for each field.  No rule holds
     for a callee among the ``emergency`` numbers.
     """
+    plan = TELEFORGE if integrator is None else integrator.plan
     if integrator is not None and request.callee in emergency:
         return _decide_emergency(request, integrator)
-    agent_error = _check_agent(request.agent, integrator)
-    callee_error = _check_callee(request.callee, integrator)
-    call_dir = _direction(request.agent, request.callee, integrator)
-    extension = "" if agent_error else request.agent
-    dial_number, outbound_error = _caller_id(request.outbound_id, extension, integrator, call_dir)
+    agent = _read_agent(request.agent, plan, integrator)
+    callee = _read_callee(request.callee, plan, integrator)
+    if not agent.error and not callee.error and _are_one(agent, callee):
+        callee = callee._replace(error=_CALLEE_ANOTHER)
+    call_dir = _direction(agent, request.callee, plan, integrator)
+    extension = "" if agent.error else agent.recorded
+    shown = _caller_id(request.outbound_id, extension, integrator, call_dir, callee.number)
     contact_error = None
     contact_ref = request.contact_ref or request.call_ref
     if not is_contact_ref(contact_ref):
         contact_ref, contact_error = "", _CONTACT_REF
-    errors = (agent_error, callee_error, outbound_error, contact_error)
     call = Call(
         call_ref=request.call_ref,
         integrator=integrator.name if integrator else "",
         extension=extension,
-        number="" if callee_error else request.callee,
-        dial_number="" if outbound_error else dial_number,
+        number="" if callee.error else callee.recorded,
+        dial_number="" if shown.error else shown.recorded,
         contact_ref=contact_ref[:CONTACT_REF_LENGTH],
         call_dir=call_dir,
     )
+    errors = (agent.error, callee.error, shown.error, contact_error)
     refusals = tuple([error for error in errors if error])
     if refusals or integrator is None:
         return Decision(call, refusals, "")
-    if is_extension(call.number):
-        return Decision(call, (), integrator.dial_agent(call.number), to_agent=True)
-    dial, via = integrator.dial_number(call.number)
-    return Decision(call, (), dial, via)
+    dial, via = integrator.dial_agent(callee.recorded), ""
+    if callee.number is not None:
+        dial, via = integrator.dial_number(callee.number.dialled)
+    to_agent = callee.number is None
+    return Decision(call, (), dial, via, shown.shown, to_agent, agent_number=agent.number)
 
 
 def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
     """Let an agent call for help, whatever else is wrong with the request."""
-    agent_error = _check_agent(request.agent, integrator)
+    agent = _read_agent(request.agent, integrator.plan, integrator)
     contact_ref = request.contact_ref or request.call_ref
     call = Call(
         call_ref=request.call_ref,
         integrator=integrator.name,
-        extension="" if agent_error else request.agent,
+        extension="" if agent.error else agent.recorded,
         number=request.callee,
         dial_number="",
         contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",
         call_dir=CallDirection.OUTBOUND,
     )
-    if agent_error:
-        return Decision(call, (agent_error,), "")
-    return Decision(call, (), request.callee, emergency=True)
+    if agent.error:
+        return Decision(call, (agent.error,), "")
+    return Decision(call, (), request.callee, emergency=True, agent_number=agent.number)
 
 
-def _check_agent(agent: str, integrator: Integrator | None) -> FieldError | None:
-    if is_extension(agent):
-        return None if integrator and integrator.owns(agent) else _AGENT_OWNED
-    if not is_number(agent):
-        return _AGENT
+def _read_agent(text: str, plan: NumberPlan, integrator: Integrator | None) -> _Party:
+    is_extension = plan.is_extension(text)
+    if is_extension and integrator is not None and integrator.owns(text):
+        return _Party(text)
+    number = plan.read(text)
+    if isinstance(number, Misread):
+        if is_extension:
+            return _Party("", error=_AGENT_OWNED)
+        return _Party("", error=FieldError("agent", plan.explain(number, extensions=True)))
     if integrator is None:
-        return _AGENT_OWNED
-    return _check_destination("agent", agent, integrator)
+        return _Party("", number, _AGENT_OWNED)
+    return _Party(number.recorded, number, _check_destination("agent", number, integrator))
 
 
-def _check_callee(callee: str, integrator: Integrator | None) -> FieldError | None:
+def _read_callee(text: str, plan: NumberPlan, integrator: Integrator | None) -> _Party:
     internal_calls = integrator is not None and integrator.internal_calls
-    if internal_calls and is_extension(callee):
-        return None if integrator and integrator.owns(callee) else _CALLEE_OWNED
-    if not is_number(callee):
-        return _CALLEE_OR_EXTENSION if internal_calls else _CALLEE
-    return _check_destination("callee", callee, integrator) if integrator else None
+    is_extension = internal_calls and plan.is_extension(text)
+    if is_extension and integrator is not None and integrator.owns(text):
+        return _Party(text)
+    number = plan.read(text)
+    if isinstance(number, Misread):
+        if is_extension:
+            return _Party("", error=_CALLEE_OWNED)
+        told = plan.explain(number, extensions=internal_calls)
+        return _Party("", error=FieldError("callee", told))
+    error = _check_destination("callee", number, integrator) if integrator else None
+    return _Party(number.recorded, number, error)
 
 
-def _check_destination(field: str, number: str, integrator: Integrator) -> FieldError | None:
-    if integrator.destinations.allows(number):
-        return None
-    codes = ", ".join(integrator.destinations.international) or "none"
-    return FieldError(field, f"allowed country codes after 00: {codes}", forbidden=True)
+def _check_destination(field: str, number: Number, integrator: Integrator) -> FieldError | None:
+    verdict = integrator.numbers.destinations.judge(number)
+    return None if verdict.allowed else FieldError(field, verdict.allowed_text, forbidden=True)
 
 
-def _direction(agent: str, callee: str, integrator: Integrator | None) -> CallDirection:
-    if not is_extension(agent) and is_number(agent):
+def _are_one(agent: _Party, callee: _Party) -> bool:
+    if agent.number is not None and callee.number is not None:
+        return agent.number.e164 == callee.number.e164
+    return agent.recorded == callee.recorded
+
+
+def _direction(
+    agent: _Party, callee: str, plan: NumberPlan, integrator: Integrator | None
+) -> CallDirection:
+    if agent.number is not None:
         return CallDirection.EXTERNAL
     # Where there are no internal calls an extension is a wrong number like any other.
     internal_calls = integrator is None or integrator.internal_calls
-    if is_extension(callee) and internal_calls:
+    if internal_calls and plan.is_extension(callee):
         return CallDirection.INTERNAL
     return CallDirection.OUTBOUND
 
 
 def _caller_id(
-    outbound_id: str, extension: str, integrator: Integrator | None, call_dir: CallDirection
-) -> tuple[str, FieldError | None]:
+    outbound_id: str,
+    extension: str,
+    integrator: Integrator | None,
+    call_dir: CallDirection,
+    callee: Number | None,
+) -> _Shown:
     """Return the number to show, or why there is none."""
-    if call_dir is CallDirection.INTERNAL and not outbound_id:
-        return extension, None
-    if not outbound_id and integrator and integrator.default_outbound_id:
-        outbound_id = integrator.default_outbound_id
+    internal = call_dir is CallDirection.INTERNAL
+    if internal and not outbound_id:
+        return _Shown(extension, extension)
     if integrator is None:  # then there is nothing to look names up in
-        error = None if is_outbound_id(outbound_id) else _OUTBOUND_ID
-        return outbound_id if is_outbound_number(outbound_id) else "", error
-    if call_dir is CallDirection.INTERNAL:
+        return _check_form(outbound_id, TELEFORGE)
+    outbound_id = outbound_id or integrator.numbers.default_outbound_id
+    if internal:
         # A colleague sees who is calling; the outbound ID is for the world outside.
-        return extension, None if is_outbound_id(outbound_id) else _OUTBOUND_ID
-    return _resolve(outbound_id, integrator.caller_ids)
+        return _Shown(extension, extension, _check_form(outbound_id, integrator.plan).error)
+    return _resolve(outbound_id, integrator, callee)
 
 
-def _resolve(outbound_id: str, caller_ids: CallerIDs) -> tuple[str, FieldError | None]:
-    if is_outbound_number(outbound_id):
-        return outbound_id, None if caller_ids.owns(outbound_id) else _OWNED
-    if outbound_id == RANDOM:
-        pool = caller_ids.random
-        return (random.choice(pool), None) if pool else ("", _POOL)
+def _check_form(outbound_id: str, plan: NumberPlan) -> _Shown:
+    if outbound_id == RANDOM or campaign_name(outbound_id) is not None:
+        return _Shown("", "")
+    number = plan.read_caller_id(outbound_id)
+    if isinstance(number, Misread):
+        return _Shown("", "", FieldError("outbound_id", plan.explain_caller_id(number)))
+    return _Shown(number.recorded, number.shown)
+
+
+def _resolve(outbound_id: str, integrator: Integrator, callee: Number | None) -> _Shown:
+    numbers = integrator.numbers
     campaign = campaign_name(outbound_id)
-    if campaign is None:
-        return "", _OUTBOUND_ID
-    number = caller_ids.verified.get(campaign, "")
-    return number, None if number else _CAMPAIGN
+    if outbound_id == RANDOM:
+        if not numbers.pool:
+            return _Shown("", "", _POOL)
+        number = numbers.plan.draw(numbers.pool, callee, datetime.now(UTC).date())
+    elif campaign is not None:
+        known = numbers.verified.get(campaign)
+        if known is None:
+            return _Shown("", "", _CAMPAIGN)
+        number = known
+    else:
+        read = numbers.plan.read_caller_id(outbound_id)
+        if isinstance(read, Misread):
+            return _Shown("", "", FieldError("outbound_id", numbers.plan.explain_caller_id(read)))
+        if not numbers.owns(read):
+            return _Shown("", "", _OWNED)
+        number = read
+    return _Shown(number.recorded, number.shown)

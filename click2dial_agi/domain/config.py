@@ -14,7 +14,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from click2dial_agi.domain.config_changes import AtStart
-from click2dial_agi.domain.config_rules import foreign_caller_ids, shared_lists, shared_webhooks
+from click2dial_agi.domain.config_problems import WrongKey
+from click2dial_agi.domain.config_rules import shared_lists, shared_webhooks
 from click2dial_agi.domain.config_types import (
     HTTPURL,
     SAME_HOST,
@@ -34,14 +35,11 @@ from click2dial_agi.domain.config_types import (
 )
 from click2dial_agi.domain.integrators import TLS, Integrator
 from click2dial_agi.domain.listening import agi_advice, api_advice, clash
-from click2dial_agi.domain.numbers import overlap, same_number
+from click2dial_agi.domain.numbering.collisions import number_collision
+from click2dial_agi.domain.numbering.lists import overlapping
 from click2dial_agi.exceptions import ConfigError
 
 __all__ = ["AGI", "Asterisk", "Config", "Edge", "Metrics", "parse_config"]
-
-
-# South Africa's: from a mobile, the police, the ambulance, and from the cities.
-EMERGENCY = ("112", "10111", "10177", "107")
 
 
 class AGI(Section):
@@ -114,8 +112,9 @@ class Config(Section):
     recordings_dir: AbsolutePath = Path("/var/spool/click2dial/recordings")
     # Of each queue: of an integrator's lists, of each webhook.  About 1 KB of disk each.
     journal_max_records: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
-    # The dialplan's C2D_EMERGENCY: it dials them itself, before all rules.
-    emergency: Annotated[tuple[EmergencyNumber, ...], BeforeValidator(as_tuple)] = EMERGENCY
+    # The dialplan's C2D_EMERGENCY: it dials them itself, before all rules.  Absent: those of the
+    # integrators' number plans.
+    emergency: Annotated[tuple[EmergencyNumber, ...], BeforeValidator(as_tuple)] | None = None
     integrators: Annotated[tuple[Integrator, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -126,7 +125,7 @@ class Config(Section):
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")
-        for find in (shared_lists, shared_webhooks, foreign_caller_ids):
+        for find in (shared_lists, shared_webhooks):
             if wrong := find(self.integrators):
                 raise ValueError(wrong)
         return self
@@ -177,7 +176,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _emergency_numbers_are_nobodys(self) -> Self:
         for integrator in self.integrators:
-            for number in self.emergency:
+            for number in self.emergency_numbers:
                 if integrator.owns(number):
                     raise ValueError(
                         f"integrators: extensions of {integrator.name} hold {number}, which is an "
@@ -192,15 +191,23 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _dids_have_one_owner(self) -> Self:
-        dids = [(same_number(did), did, one) for one in self.integrators for did in one.dids]
-        for index, (did, written, owner) in enumerate(dids):
-            for other, other_written, other_owner in dids[:index]:
-                if owner is not other_owner and overlap(did, other):
+        for index, owner in enumerate(self.integrators):
+            for other in self.integrators[:index]:
+                found = overlapping(owner.numbers.dids, other.numbers.dids)
+                if found is not None:
                     raise ValueError(
-                        f"integrators: dids {written} of {owner.name} and {other_written} of "
-                        f"{other_owner.name} overlap; each DID has one owner"
+                        f"integrators: dids {found[0]} of {owner.name} and {found[1]} of "
+                        f"{other.name} overlap; each DID has one owner"
                     )
         return self
+
+    @property
+    def emergency_numbers(self) -> tuple[str, ...]:
+        """The numbers that go before everything, from any phone."""
+        if self.emergency is not None:
+            return self.emergency
+        plans = [number for one in self.integrators for number in one.plan.emergency]
+        return tuple(dict.fromkeys(plans))
 
     @property
     def journal_path(self) -> Path:
@@ -279,9 +286,16 @@ class Config(Section):
                     f"{where}.webhooks: several without a name; their queues go by their places "
                     "in the list, so give each a name before you change it"
                 )
+            if extension := number_collision(integrator.plan, integrator.extensions):
+                found.append(
+                    f"{where}.extensions: {extension} is a number of {integrator.plan.country}, "
+                    "too, which can be called with its country code only"
+                )
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
-            if "international" not in integrator.destinations.model_fields_set:
+            if integrator.numbers.destinations.international is None and (
+                "international" not in integrator.destinations.model_fields_set
+            ):
                 found.append(f"{where}.destinations.international is not set: all countries")
         return found
 
@@ -356,7 +370,10 @@ def _problem(details: Any) -> tuple[str, str]:
         path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
     message = _MESSAGES.get(kind, details["msg"])
     if kind == "value_error":
-        message = str(details["ctx"]["error"])
+        error = details["ctx"]["error"]
+        if isinstance(error, WrongKey):
+            return f"{path}.{error.key}".removeprefix("."), error.expected
+        message = str(error)
         if not path:  # a rule over the whole document names its key itself
             path, _, message = message.partition(": ")
     return path.removeprefix("."), message[:1].lower() + message[1:]

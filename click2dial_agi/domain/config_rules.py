@@ -1,13 +1,12 @@
 """Rules over several keys of the configuration.  Each returns what is wrong, or an empty text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import RANDOM, is_outbound_number
 from click2dial_agi.domain.redis_url import parse_redis_url, same_redis
 
-__all__ = ["foreign_caller_ids", "shared_lists", "shared_webhooks"]
+__all__ = ["shared_lists", "shared_webhooks"]
 
 
 def shared_lists(integrators: Sequence[Integrator]) -> str:
@@ -36,21 +35,3 @@ def shared_webhooks(integrators: Sequence[Integrator]) -> str:
             if len(set(values)) != len(one.webhooks):
                 return f"integrators[{number}].webhooks: each {what} once"
     return ""
-
-
-def foreign_caller_ids(integrators: Sequence[Integrator]) -> str:
-    """Find a configured caller ID that the integrator's own list of numbers does not allow."""
-    for number, one in enumerate(integrators):
-        for key, value in _configured_caller_ids(one):
-            if not one.caller_ids.owns(value):
-                return f"integrators[{number}].{key}: a number that caller_ids.owned holds"
-    return ""
-
-
-def _configured_caller_ids(one: Integrator) -> Iterator[tuple[str, str]]:
-    for index, value in enumerate(one.caller_ids.random):
-        yield f"caller_ids.random[{index}]", value
-    default = one.default_outbound_id or RANDOM
-    # The others are looked up among random, above, and verified, which is a list of its own.
-    if is_outbound_number(default):
-        yield "default_outbound_id", default

@@ -20,7 +20,6 @@ from pydantic import (
 
 from click2dial_agi.domain.hosts import read_host
 from click2dial_agi.domain.networks import Network
-from click2dial_agi.domain.numbers import is_extension, is_outbound_id, is_outbound_number
 from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "Address",
     "AgentDial",
     "BrowserWebSocketURL",
-    "CountryCodes",
-    "DIDNumber",
     "DialplanContext",
     "EmergencyNumber",
     "EndpointName",
@@ -42,9 +39,6 @@ __all__ = [
     "HostName",
     "Listen",
     "Networks",
-    "OutboundID",
-    "OutboundNumber",
-    "OwnedNumber",
     "PublicURL",
     "RedisURL",
     "Seconds",
@@ -59,11 +53,9 @@ __all__ = [
 ]
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
-_RANGE = re.compile(r"([0-9]{3,4})(?:-([0-9]{3,4}))?")
-_OWNED = re.compile(r"[0-9]{1,15}\*")
+_EXTENSION = re.compile(r"[0-9]{2,7}")
+_RANGE = re.compile(r"([0-9]{2,7})(?:-([0-9]{2,7}))?")
 _HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
-_DID = re.compile(r"[0-9]{3,16}|[0-9]{1,15}\*")
-_COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,3}")
 
 # What may stand in a dial string that passes MSet and Dial(): no comma (it would end the
 # argument), no quote, dollar, brace or white space; and no "&", for a created call rings one phone.
@@ -150,7 +142,7 @@ def _extensions(value: object) -> Extensions:
         first, last = match[1], match[2] or match[1]
         if len(first) == len(last) and first <= last:
             return Extensions(first, last)
-    raise ValueError('a range of 3-4 digit extensions, such as "1000-1999", or one extension')
+    raise ValueError('a range of extensions of 2-7 digits, such as "1000-1999", or one extension')
 
 
 def _networks(value: object) -> object:
@@ -167,42 +159,6 @@ def _network(text: object) -> Network:
         except ValueError:
             continue
     raise ValueError("networks such as 10.0.0.0/8 or ::1, without host bits")
-
-
-def _outbound_id(value: str) -> str:
-    if not is_outbound_id(value):
-        raise ValueError(
-            "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
-        )
-    return value
-
-
-def _outbound_number(value: object) -> str:
-    if not isinstance(value, str) or not is_outbound_number(value):
-        raise ValueError("a quoted number of 11 digits starting 27, or 10 digits starting 0")
-    return value
-
-
-def _owned(value: object) -> str:
-    if isinstance(value, str) and (is_outbound_number(value) or _OWNED.fullmatch(value)):
-        return value
-    raise ValueError('a quoted number, or the start of one with *, such as "2782*"')
-
-
-def _did(value: object) -> str:
-    if isinstance(value, str) and _DID.fullmatch(value):
-        return value
-    raise ValueError('3 to 16 quoted digits, or the start of them with *, such as "2721555*"')
-
-
-def _country_codes(value: object) -> tuple[str, ...] | str:
-    if value == "all":
-        return "all"
-    if isinstance(value, list | tuple) and all(
-        isinstance(code, str) and _COUNTRY_CODE.fullmatch(code) for code in value
-    ):
-        return tuple(value)
-    raise ValueError('"all", or a list of quoted country codes such as ["27", "44"]')
 
 
 def _secret(value: object) -> str:
@@ -308,7 +264,7 @@ def _dial_template(example: str, *placeholders: str) -> AfterValidator:
 
 def extension(value: object) -> str:
     """Return an extension that the document holds as a key."""
-    if isinstance(value, str) and is_extension(value):
+    if isinstance(value, str) and _EXTENSION.fullmatch(value):
         return value
     raise ValueError('a quoted extension, such as "1050"')
 
@@ -321,10 +277,6 @@ def as_tuple(value: object) -> object:
 AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
-OutboundNumber = Annotated[str, BeforeValidator(_outbound_number)]
-OwnedNumber = Annotated[str, BeforeValidator(_owned)]
-DIDNumber = Annotated[str, BeforeValidator(_did)]
-CountryCodes = Annotated[tuple[str, ...] | str, BeforeValidator(_country_codes)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 APIKey = Annotated[str, BeforeValidator(_api_key)]
 HostName = Annotated[str, BeforeValidator(_host_name)]
@@ -342,4 +294,3 @@ EmergencyNumber = Annotated[str, StringConstraints(pattern=r"^[0-9*#][0-9]{1,5}$
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,79}$")]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
-OutboundID = Annotated[str, AfterValidator(_outbound_id)]

@@ -1,12 +1,13 @@
 """One CRM in the configuration: its extensions, numbers, Redis and limits (CONTRACT section 6)."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from click2dial_agi.domain.config_types import (
     HTTPURL,
@@ -14,17 +15,12 @@ from click2dial_agi.domain.config_types import (
     AgentDial,
     APIKey,
     BrowserWebSocketURL,
-    CountryCodes,
     DialplanContext,
-    DIDNumber,
     EndpointName,
     ExtensionRange,
     HostName,
     Listen,
     Networks,
-    OutboundID,
-    OutboundNumber,
-    OwnedNumber,
     PublicURL,
     RedisURL,
     Secret,
@@ -35,9 +31,16 @@ from click2dial_agi.domain.config_types import (
     extension,
 )
 from click2dial_agi.domain.notifications import NotificationKind
-from click2dial_agi.domain.numbers import covers, same_number
+from click2dial_agi.domain.numbering.config import (
+    CallerIDs,
+    Destinations,
+    Numbering,
+    QuotedNumber,
+)
+from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbering.settings import NumberSettings, read_settings
 
-__all__ = ["TLS", "CallerIDs", "Destinations", "Integrator", "Limits", "Webhook"]
+__all__ = ["TLS", "Integrator", "Limits", "Webhook"]
 
 # What stands before and behind the @ of a Local channel's dial string.
 _LOCAL = re.compile(r"Local/([^@/]+)@([A-Za-z0-9_.-]+)(?:/[a-z]*)?")
@@ -46,38 +49,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
-class CallerIDs(Section):
-    """Which caller IDs an integrator may show."""
-
-    owned: Annotated[tuple[OwnedNumber, ...], BeforeValidator(as_tuple)] = ()
-    random: Annotated[tuple[OutboundNumber, ...], BeforeValidator(as_tuple)] = ()
-    verified: Mapping[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], OutboundNumber
-    ] = Field(default_factory=dict)
-
-    def owns(self, number: str) -> bool:
-        """Tell whether ``number`` may be shown; with no list, any valid number may."""
-        return not self.owned or covers(self._canonical_owned, number)
-
-    @cached_property
-    def _canonical_owned(self) -> tuple[str, ...]:
-        return tuple(same_number(entry) for entry in self.owned)
-
-
-class Destinations(Section):
-    """Where an integrator's calls may go."""
-
-    international: CountryCodes = "all"
-
-    def allows(self, callee: str) -> bool:
-        """Tell whether ``callee`` may be dialled.
-
-        Whatever starts with 00 is held to the list of country codes, ten-digit numbers too: a
-        trunk reads them as international, so they must not be a way around the list.
-        """
-        if self.international == "all" or not callee.startswith("00"):
-            return True
-        return callee[2:].startswith(self.international)
+# Above every extension, in the order of texts.
+_HIGHEST = ":"
 
 
 class Limits(Section):
@@ -158,7 +131,7 @@ class Integrator(Section):
         tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)
     ]
     # The numbers on which calls come in: whose an inbound call is.
-    dids: Annotated[tuple[DIDNumber, ...], BeforeValidator(as_tuple)] = ()
+    dids: Annotated[tuple[QuotedNumber, ...], BeforeValidator(as_tuple)] = ()
     agent_dial: AgentDial = "PJSIP/{endpoint}"
     # The endpoints of extensions that are called otherwise; ARI tells of those with C2D_EXTENSION.
     endpoints: Mapping[Annotated[str, BeforeValidator(extension)], EndpointName] = Field(
@@ -169,18 +142,54 @@ class Integrator(Section):
     trunk_dial: TrunkDial = "PJSIP/{number}@trunk"
     ring_timeout: Annotated[int, Field(ge=1, le=600)] = 60
     internal_calls: bool = True
-    default_outbound_id: OutboundID | None = None
+    numbering: Numbering = Field(default_factory=Numbering)
+    default_outbound_id: QuotedNumber | None = None
     caller_ids: CallerIDs = Field(default_factory=CallerIDs)
     destinations: Destinations = Field(default_factory=Destinations)
     limits: Limits = Field(default_factory=Limits)
 
-    def owns(self, extension: str) -> bool:
-        """Tell whether ``extension`` is in one of this integrator's ranges."""
-        return extension in self._all_extensions
+    @model_validator(mode="after")
+    def _numbers_are_the_plans(self) -> Self:
+        assert self.numbers.plan  # read now, so that what is wrong is told at the start
+        return self
 
     @cached_property
-    def _all_extensions(self) -> frozenset[str]:
-        return frozenset(extension for one in self.extensions for extension in one)
+    def numbers(self) -> NumberSettings:
+        """The number plan, and all numbers of this section as it reads them."""
+        destinations = self.destinations
+        given = "international" in destinations.model_fields_set
+        return read_settings(
+            self.numbering.plan(len(extensions.first) for extensions in self.extensions),
+            owned=self.caller_ids.owned,
+            pool=self.caller_ids.random,
+            verified=self.caller_ids.verified,
+            default_outbound_id=self.default_outbound_id,
+            dids=self.dids,
+            international=destinations.international if given else None,
+            allow=destinations.allow,
+            deny=destinations.deny,
+        )
+
+    @property
+    def plan(self) -> NumberPlan:
+        """What is a number here, and what an extension."""
+        return self.numbers.plan
+
+    def owns(self, extension: str) -> bool:
+        """Tell whether ``extension`` is in one of this integrator's ranges."""
+        if not self.plan.is_extension(extension):
+            return False
+        length = len(extension)
+        at = bisect_right(self._ranges, (length, extension, _HIGHEST)) - 1
+        if at < 0:
+            return False
+        of_length, _, last = self._ranges[at]
+        return of_length == length and extension <= last
+
+    @cached_property
+    def _ranges(self) -> list[tuple[int, str, str]]:
+        """The ranges by length and first extension; none overlaps another."""
+        return sorted((len(one.first), one.first, one.last) for one in self.extensions)
 
     def dial_agent(self, extension: str) -> str:
         """Return what Dial() is given to ring an agent of this integrator."""
@@ -201,11 +210,8 @@ class Integrator(Section):
 
     def takes(self, did: str) -> bool:
         """Tell whether ``did`` is one of this integrator's numbers or begins with its prefix."""
-        return covers(self._canonical_dids, did)
-
-    @cached_property
-    def _canonical_dids(self) -> tuple[str, ...]:
-        return tuple(same_number(entry) for entry in self.dids)
+        number = self.plan.read_trunk(did)
+        return number is not None and self.numbers.dids.covers(number.e164)
 
     def list_of(self, kind: NotificationKind) -> str:
         """Return the Redis list that takes this integrator's notifications of a kind."""

@@ -17,7 +17,8 @@ class LiveCall:
     """Who calls whom, from when the call was counted in (``at``, Unix seconds, by our clock).
 
     ``agent``, ``callee``, ``dial_number`` and ``contact_ref`` are those of the request, checked;
-    ``facts`` is what the record will be made of, as text (:mod:`click2dial_agi.domain.facts`).
+    ``agent_key`` is who has one call at a time, however the agent was written.  ``facts`` is what
+    the record will be made of, as text (:mod:`click2dial_agi.domain.facts`).
     """
 
     call_ref: str
@@ -27,6 +28,7 @@ class LiveCall:
     contact_ref: str = ""
     at: float = 0.0
     facts: str = ""
+    agent_key: str = ""
 
     def text(self) -> str:
         """Return it as Redis keeps it: a JSON object, with the version of its form."""

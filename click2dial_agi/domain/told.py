@@ -15,14 +15,13 @@ from click2dial_agi.domain.dispositions import EndedBy
 from click2dial_agi.domain.facts import Fact, decode, moment, whole_number
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import (
-    CONTACT_REF_LENGTH,
-    is_call_ref,
-    is_contact_ref,
-    is_extension,
-    is_number,
-    read_trunk_number,
+from click2dial_agi.domain.numbering import (
+    ANY_EXTENSION,
+    TELEFORGE,
+    NumberPlan,
+    is_recorded,
 )
+from click2dial_agi.domain.numbers import CONTACT_REF_LENGTH, is_call_ref, is_contact_ref
 from click2dial_agi.domain.peers import Peer
 from click2dial_agi.exceptions import MalformedFacts
 
@@ -218,7 +217,7 @@ def _last_agent(facts: Mapping[str, str], integrator: Integrator | None, config:
     for told in (facts, before):
         peer = Peer(told.get(Fact.AGENT, ""), told.get(Fact.AGENT_CHANNEL, ""))
         agent = peer.called(config.extensions_by_endpoint)
-        if integrator is not None and is_extension(agent) and integrator.owns(agent):
+        if integrator is not None and integrator.owns(agent):
             return agent
     return ""
 
@@ -247,7 +246,7 @@ def _decided_call(facts: Mapping[str, str], config: Config) -> Call:
     )
     for name in (Fact.EXTENSION, Fact.NUMBER, Fact.DIAL_NUMBER):
         value = facts.get(name, "")
-        if value and not _may_be_dialled(value, config):
+        if value and not is_recorded(value) and value not in config.emergency_numbers:
             raise MalformedFacts(name, "an extension, a number or nothing")
     if call.contact_ref and not is_contact_ref(call.contact_ref):
         raise MalformedFacts(Fact.CONTACT_REF, "letters, digits and . - _ ~ only")
@@ -264,15 +263,16 @@ def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
     No server decided on it, so all that is known comes as it was: the DID tells whose call it is.
     An agent of another integrator than the DID's is not named.
     """
-    did = read_trunk_number(facts.get(Fact.DIAL_NUMBER, ""))
+    did = facts.get(Fact.DIAL_NUMBER, "")
     integrator = config.owner_of_did(did)
+    plan = TELEFORGE if integrator is None else integrator.plan
     contact_ref = facts.get(Fact.CONTACT_REF, "")
     return Call(
         call_ref=facts.get(Fact.CALL_REF, ""),
         integrator=integrator.name if integrator else "",
         extension=_last_agent(facts, integrator, config),
-        number=read_trunk_number(facts.get(Fact.NUMBER, "")),
-        dial_number=did,
+        number=_read_trunk(facts.get(Fact.NUMBER, ""), plan),
+        dial_number=_read_trunk(did, plan),
         contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",
         call_dir=CallDirection.INBOUND,
     )
@@ -281,7 +281,8 @@ def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
 def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     """Return a call to an emergency number, which no server was asked about."""
     request = read_request(facts, config.extensions_by_endpoint)
-    if request.callee not in config.emergency and not is_extension(request.callee):
+    callee = request.callee
+    if callee not in config.emergency_numbers and not ANY_EXTENSION.matches(callee):
         raise MalformedFacts(Fact.CALLEE, "an emergency number")
     integrator = config.owner_of(request.agent)
     return Call(
@@ -295,5 +296,7 @@ def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     )
 
 
-def _may_be_dialled(value: str, config: Config) -> bool:
-    return is_extension(value) or is_number(value) or value in config.emergency
+def _read_trunk(text: str, plan: NumberPlan) -> str:
+    """Return what a record says of a number that the trunk named; empty for what is none."""
+    number = plan.read_trunk(text)
+    return number.recorded if number else ""

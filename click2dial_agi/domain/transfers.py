@@ -12,7 +12,8 @@ from click2dial_agi.domain.calls import (
     decide,
 )
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import FieldError, is_extension, is_outbound_number
+from click2dial_agi.domain.numbering import ANY_EXTENSION, Number, NumberPlan
+from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.told import HandOver, HandOverKind
 
 __all__ = ["HandOverDecision", "decide_hand_over"]
@@ -47,13 +48,12 @@ def decide_hand_over(
     of the integrator.  ``new_call_ref`` is the call_ref of the leg that may be placed.
     """
     call = asked.known.call
-    shown = call.dial_number if call.call_dir is not CallDirection.INBOUND else ""
     request = CallRequest(
         call_ref=new_call_ref,
         # An outside number, of which an external call's agent is one, has no transfers.
-        agent=asked.agent if is_extension(asked.agent) else "",
+        agent=asked.agent if ANY_EXTENSION.matches(asked.agent) else "",
         callee=asked.target,
-        outbound_id=shown if is_outbound_number(shown) else "",
+        outbound_id=_shown(call, integrator.plan) if integrator else "",
         contact_ref=call.contact_ref,
     )
     decision = decide(request, integrator)
@@ -63,10 +63,17 @@ def decide_hand_over(
     if decision.errors:
         return HandOverDecision(decision, _fallback(asked, integrator, decision))
     if decision.to_agent:
-        shown_to_colleague = call.number or decision.call.dial_number
-        call = decision.call._replace(dial_number=shown_to_colleague)
-        return HandOverDecision(decision._replace(call=call))
+        shown = call.number or decision.call.dial_number
+        to_show = decision.call._replace(dial_number=shown)
+        return HandOverDecision(decision._replace(call=to_show, shown=shown))
     return HandOverDecision(decision._replace(call=_leg(asked, decision.call)))
+
+
+def _shown(call: Call, plan: NumberPlan) -> str:
+    """Return what the client saw, as an outbound ID; empty where that may not be shown again."""
+    number = plan.recall(call.dial_number) if call.call_dir is not CallDirection.INBOUND else None
+    text = plan.plain(number) if number else ""
+    return text if isinstance(plan.read_caller_id(text), Number) else ""
 
 
 def _forwarding_refusal(
@@ -77,7 +84,7 @@ def _forwarding_refusal(
         return None
     if integrator.forwarding == "none":
         return _FORWARDING
-    if integrator.forwarding == "internal" and not is_extension(decision.call.number):
+    if integrator.forwarding == "internal" and not decision.to_agent:
         return _INTERNAL
     return None
 

@@ -169,7 +169,7 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator) -> dic
 def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:
     dialled = {
         DIAL: decision.dial,
-        DIAL_NUMBER: decision.call.dial_number,
+        DIAL_NUMBER: decision.shown,
         RING_TIMEOUT: str(integrator.ring_timeout),
         TO_AGENT: "1" if decision.to_agent else "",
     }
@@ -185,4 +185,4 @@ def shown_to_agent(decision: Decision) -> str:
     a number that the trunk lets through.
     """
     call = decision.call
-    return call.dial_number if call.call_dir is CallDirection.EXTERNAL else call.number
+    return decision.shown if call.call_dir is CallDirection.EXTERNAL else call.number

@@ -31,7 +31,8 @@ _LASTING = (201, 504)
 # KEYS: live calls, agents in a call, posts in this minute, marks.
 # ARGV: call_ref, agent, the call as JSON, calls_per_minute, concurrent_calls, the mark of a loss.
 # A call that is counted in already was begun by a server that died before it answered; whoever
-# takes it over holds its place.
+# takes it over holds its place.  An agent whose call is not there any more was counted out by a
+# version that knew him as he was written: see LiveCall.agent_key.
 _ADMIT = """
 local holder = redis.call('HGET', KEYS[2], ARGV[2])
 if holder == ARGV[1] then
@@ -39,7 +40,7 @@ if holder == ARGV[1] then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
   return 'yes'
 end
-if holder then return 'agent' end
+if holder and redis.call('HEXISTS', KEYS[1], holder) == 1 then return 'agent' end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then return 'concurrent' end
 local posts = redis.call('INCR', KEYS[3])
 if posts == 1 then redis.call('EXPIRE', KEYS[3], 120) end
@@ -52,7 +53,9 @@ return 'yes'
 # KEYS: live calls, agents in a call.  ARGV: call_ref.
 _FREE = """
 local read, call = pcall(cjson.decode, redis.call('HGET', KEYS[1], ARGV[1]) or '{}')
-local agent = read and type(call) == 'table' and call['agent'] or ''
+local known = read and type(call) == 'table'
+local agent = known and call['agent_key'] or ''
+if agent == '' then agent = known and call['agent'] or '' end
 if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
 """
 
@@ -153,7 +156,7 @@ class CallStore:
         """Count a call in if no limit forbids it; ``minute`` is Unix time in whole minutes."""
         keys = [self._live, self._agents, f"{self._base}:minute:{minute}", self._marks]
         values: list[str | int] = [
-            *(call.call_ref, call.agent, call.text()),
+            *(call.call_ref, call.agent_key, call.text()),
             *(limits.calls_per_minute, limits.concurrent_calls),
             _field(call.call_ref, Mark.LOST),
         ]

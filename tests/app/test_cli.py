@@ -68,6 +68,24 @@ def test_the_file_may_be_named_by_a_variable(path: Path) -> None:
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("number", "status", "line"),
+    [
+        ("082 000 1234", 1, "allowed:     no: callee: 3-4 digits, 10 digits starting 0"),
+        ("0820001234", 0, "dialled:     PJSIP/0820001234@trunk"),
+        ("1001", 0, "is:          an extension of acme"),
+    ],
+)
+def test_a_number_is_explained(path: Path, number: str, status: int, line: str) -> None:
+    path.write_text(GOOD % "redis://127.0.0.1:1/0")
+    for options in ([], ["--integrator", "acme"]):
+        result = CliRunner().invoke(app, ["explain", number, "--config", str(path), *options])
+        assert result.exit_code == status
+        assert line in result.stdout
+    result = CliRunner().invoke(app, ["explain", number, "-c", str(path), "--integrator", "x"])
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
 def test_a_bad_file_is_told_with_all_its_problems(path: Path) -> None:
     path.write_text("integrators: [{name: acme, extensions: [1-2], push: up}]\n")
     result = CliRunner().invoke(app, ["check-config", "--config", str(path)])

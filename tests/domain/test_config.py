@@ -16,13 +16,14 @@ from click2dial_agi.domain.config_types import Address
 from click2dial_agi.exceptions import ConfigError
 from tests.domain.examples import ACME, config, integrator
 
-RANGE = 'a range of 3-4 digit extensions, such as "1000-1999", or one extension'
+RANGE = 'a range of extensions of 2-7 digits, such as "1000-1999", or one extension'
 LISTEN = "host:port, such as 127.0.0.1:4574 or [::1]:4574"
 NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
-NUMBER = "a quoted number of 11 digits starting 27, or 10 digits starting 0"
+NUMBER = "a quoted number: 10 digits starting 0 or 11 digits starting 27; understood:"
+CHARACTERS = "; only digits 0-9, + before them, blanks and - . / ( ) are understood"
+QUOTED = "a number in quotes"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
 CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
-DID = '3 to 16 quoted digits, or the start of them with *, such as "2721555*"'
 OUTBOUND_ID = "random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
 REDIS = (
     "redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB or "
@@ -81,10 +82,10 @@ def problem(made: object) -> tuple[str, str]:
         (".payload_version", "3", f"{I0}.payload_version", "input should be 2, 3 or 4"),
         (".extensions", "1000-1999", f"{I0}.extensions", "a list"),
         (".extensions", [], f"{I0}.extensions", None),
-        (".extensions", ["10"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["1"], f"{I0}.extensions[0]", RANGE),
         (".extensions", ["100", "1999-1000"], f"{I0}.extensions[1]", RANGE),
         (".extensions", ["100-1999"], f"{I0}.extensions[0]", RANGE),
-        (".extensions", ["10000"], f"{I0}.extensions[0]", RANGE),
+        (".extensions", ["10000000"], f"{I0}.extensions[0]", RANGE),
         (".extensions", ["1000\n"], f"{I0}.extensions[0]", RANGE),
         (".extensions", ["\uff11000"], f"{I0}.extensions[0]", RANGE),
         (".agent_dial", "PJSIP/1000", f"{I0}.agent_dial", AGENT),
@@ -97,16 +98,30 @@ def problem(made: object) -> tuple[str, str]:
         (".ring_timeout", 601, f"{I0}.ring_timeout", "input should be less than or equal to 600"),
         (".ring_timeout", "60", f"{I0}.ring_timeout", "input should be a valid integer"),
         (".internal_calls", "yes", f"{I0}.internal_calls", "input should be a valid boolean"),
-        (".default_outbound_id", "!", f"{I0}.default_outbound_id", OUTBOUND_ID),
-        (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", OWNED),
-        (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", OWNED),
-        (".dids", [2721], f"{I0}.dids[0]", DID),
-        (".dids", ["+27215550100"], f"{I0}.dids[0]", DID),
-        (".dids", ["27*", "2*7"], f"{I0}.dids[1]", DID),
+        (".default_outbound_id", "!", f"{I0}.default_outbound_id", f"{OUTBOUND_ID}{CHARACTERS}"),
+        (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", QUOTED),
+        (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", f"{OWNED} (no digits)"),
+        (".dids", [2721], f"{I0}.dids[0]", QUOTED),
+        (".dids", ["27"], f"{I0}.dids[0]", f"{OWNED} (understood: 2 digits)"),
+        (".dids", ["27*", "2*7"], f"{I0}.dids[1]", None),
         (".dids", "27215550100", f"{I0}.dids", "a list"),
         (".joined_notifications", "no", f"{I0}.joined_notifications", None),
-        (".caller_ids", {"random": [27820001234]}, f"{I0}.caller_ids.random[0]", NUMBER),
-        (".caller_ids", {"verified": {"s": "1"}}, f"{I0}.caller_ids.verified.s", NUMBER),
+        (".caller_ids", {"random": [27820001234]}, f"{I0}.caller_ids.random[0]", QUOTED),
+        (".caller_ids", {"random": ["27"]}, f"{I0}.caller_ids.random[0]", f"{NUMBER} 2 digits"),
+        (
+            *(".caller_ids", {"random": ["27820001234"], "owned": ["2711*"]}),
+            *(f"{I0}.caller_ids.random[0]", "a number that caller_ids.owned holds"),
+        ),
+        (".destinations", {"deny": ["cheap"]}, f"{I0}.destinations.deny[0]", None),
+        (".destinations", {"allow": "premium"}, f"{I0}.destinations.allow", "a list"),
+        (".numbering", {"country": "UK"}, f"{I0}.numbering.country", None),
+        ("emergency", ["1"], "emergency[0]", None),
+        (
+            ".caller_ids",
+            {"verified": {"s": "1"}},
+            f"{I0}.caller_ids.verified.s",
+            f"{NUMBER} 1 digit",
+        ),
         (".caller_ids", {"verified": {"a b": "27"}}, f"{I0}.caller_ids.verified.a b", None),
         (".caller_ids", {"verified": []}, f"{I0}.caller_ids.verified", "a mapping"),
         (".caller_ids", {"random": "27820001234"}, f"{I0}.caller_ids.random", "a list"),
@@ -215,6 +230,16 @@ def test_an_unknown_key_is_told(key: str, path: str) -> None:
             "integrators",
             "dids 0215550100 of other and 2721* of acme overlap; each DID has one owner",
         ),
+        (
+            {"integrators": [{**ACME, "extensions": ["100-199"]}]},
+            "integrators",
+            "extensions of acme hold 112, which is an emergency number (emergency)",
+        ),
+        (
+            {"emergency": ["911"], "integrators": [{**ACME, "dids": ["911"]}]},
+            "integrators",
+            "dids of acme hold 911, which is an emergency number (emergency)",
+        ),
     ],
 )
 def test_a_wrong_document_is_told(made: object, path: str, expected: str | None) -> None:
@@ -316,6 +341,64 @@ def test_integrators_are_found_by_name_and_by_extension() -> None:
     assert both.owner_of("3000") is None
 
 
+def test_extensions_have_as_many_digits_as_are_configured() -> None:
+    acme = integrator(extensions=["20000-20999", "1000000-1999999", "77"])
+    for extension in ("20000", "20999", "1000000", "1500000", "1999999", "77"):
+        assert acme.owns(extension)
+        assert acme.plan.is_extension(extension)
+    for extension in ("19999", "21000", "999999", "2000000", "78", "1000", "020000"):
+        assert not acme.owns(extension)
+    assert acme.plan.extensions.allowed == "2-5 or 7 digits"
+
+
+ranges = st.lists(
+    st.tuples(st.integers(2, 7), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=5
+)
+
+
+@given(ranges, st.integers(0, 99), st.integers(2, 7))
+def test_an_extension_is_owned_where_a_range_holds_it(
+    drawn: list[tuple[int, int, int]], number: int, length: int
+) -> None:
+    made = {
+        "emergency": [],
+        "integrators": [
+            {**ACME, "extensions": [f"{min(a, b):0{n}}-{max(a, b):0{n}}" for n, a, b in drawn]}
+        ],
+    }
+    try:
+        acme = parse_config(made).integrators[0]
+    except ConfigError:
+        return  # two ranges overlap
+    expected = any(n == length and min(a, b) <= number <= max(a, b) for n, a, b in drawn)
+    assert acme.owns(f"{number:0{length}}") == expected
+
+
+@pytest.mark.case("T17")
+@pytest.mark.parametrize(
+    ("keys", "country", "found"),
+    [
+        ({}, None, ("112", "10111", "10177", "107")),
+        ({}, "GB", ("112", "10111", "10177", "107", "999")),
+        ({"emergency": ["911"]}, "GB", ("911",)),
+        ({"emergency": []}, None, ()),
+    ],
+)
+def test_emergency_numbers(
+    keys: dict[str, Any], country: str | None, found: tuple[str, ...]
+) -> None:
+    british = {**OTHER, "numbering": {"country": country}} if country else OTHER
+    made = parse_config({**keys, "integrators": [ACME, british]})
+    assert made.emergency_numbers == found
+
+
+def test_an_extension_that_is_a_number_is_warned_of() -> None:
+    made = config(numbering={"country": "AD"}, extensions=["712340-712349"], caller_ids={})
+    assert any("extensions: 71234" in warning for warning in made.warnings())
+    made = config(numbering={"country": "GB"}, extensions=["712340-712349"], caller_ids={})
+    assert not any("extensions" in warning for warning in made.warnings())
+
+
 @pytest.mark.parametrize(
     ("dids", "did", "owned"),
     [
@@ -328,6 +411,11 @@ def test_integrators_are_found_by_name_and_by_extension() -> None:
         (["0044*"], "00442071838750", True),
         ([], "27215550100", False),
         (["27215550100"], "", False),
+        *[
+            ([written], did, True)
+            for written in ("+27215550100", "0027215550100", "0215550100", "27215550100")
+            for did in ("+27215550100", "0027215550100", "0215550100", "27215550100")
+        ],
     ],
 )
 def test_an_inbound_call_is_its_dids_owners(dids: list[str], did: str, owned: bool) -> None:
@@ -372,8 +460,11 @@ def test_open_metrics_are_warned_of() -> None:
         assert ("metrics.listen is open" in made.warnings()[0]) is warned
 
 
-def test_what_was_chosen_is_not_warned_of() -> None:
-    chosen = config(caller_ids={"owned": ["2782*"]}, destinations={"international": "all"})
+@pytest.mark.parametrize(
+    "destinations", [{"international": "all"}, {"international": []}, {"allow": ["+44"]}]
+)
+def test_what_was_chosen_is_not_warned_of(destinations: dict[str, Any]) -> None:
+    chosen = config(caller_ids={"owned": ["2782*"]}, destinations=destinations)
     assert chosen.warnings() == []
 
 

@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing(redis: RedisServer, tmp_path: Path) -> None:
             acme = {"http": f"127.0.0.1:{port}", "api_keys": [KEY], **EVERYTHING}
             login = {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"}
             # It starts and stops without asking the loop's FakeARI, so it may hold the loop up.
-            with Server(redis.url, integrator=acme, asterisk=login) as server:
+            with Server(redis.url, integrator=acme, asterisk=login, emergency=[]) as server:
                 output = await schemathesis(port, tmp_path)
                 log = server.log()
             print(output)

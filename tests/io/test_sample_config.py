@@ -28,6 +28,8 @@ EXAMPLES |= {
     "dids",
     "webhooks",
     "metrics",
+    "emergency",
+    "accept",
 }
 
 

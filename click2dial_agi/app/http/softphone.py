@@ -23,6 +23,7 @@ from click2dial_agi.app.http.files import StaticFile
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbering.display import groupings, rewritings
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
 
@@ -96,11 +97,16 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
 
     @app.get(SOFTPHONE_PATH + "/config", include_in_schema=False)
     async def config(request: Request) -> Response:
-        websocket = switched_on().websocket(request)
+        softphone = switched_on()
+        websocket = softphone.websocket(request)
         # A SIP URI takes IPv6 in brackets, too.
         name = urlsplit(websocket).hostname or ""
         domain = f"[{name}]" if ":" in name else name
-        return JSONResponse({"ws": websocket, "domain": domain}, headers=_SECURITY)
+        plan = softphone.integrator.plan
+        numbers = {"dialled": rewritings(plan), "shown": groupings(plan)}
+        return JSONResponse(
+            {"ws": websocket, "domain": domain, "numbers": numbers}, headers=_SECURITY
+        )
 
     @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)
     async def events(request: Request) -> Response:

@@ -1,7 +1,7 @@
 /** The form that places a call, and what came of the last one. */
 
 import { $, make } from "./dom.js";
-import { dialable } from "./numbers.js";
+import { dialable, grouped, isNumber } from "./numbers.js";
 
 const REMEMBERED = "click2dial.outbound-id";
 
@@ -18,12 +18,17 @@ export function startDial(dial) {
     localStorage.setItem(REMEMBERED, outboundId);
     const headers = [];
     // random and tvc_<campaign> are names; all else is a number as somebody may write it.
-    if (outboundId) headers.push(header("Outbound-ID", number(outboundId)));
+    if (outboundId) {
+      headers.push(header("Outbound-ID", isNumber(outboundId) ? dialable(outboundId) : outboundId));
+    }
     if (contactRef) headers.push(header("Contact-Ref", contactRef));
     dial(dialable($("callee").value), headers);
   });
   for (const id of Object.values(INPUTS)) {
     $(id).addEventListener("input", () => mark(id, false));
+  }
+  for (const id of [INPUTS.callee, INPUTS.outbound_id]) {
+    $(id).addEventListener("input", () => group($(id)));
   }
 }
 
@@ -65,8 +70,9 @@ function mark(id, wrong) {
   }
 }
 
-function number(text) {
-  return /^[+\d\s().-]+$/.test(text) ? dialable(text) : text;
+/** Group a number while it is typed at its end; a cursor in its middle would jump. */
+function group(input) {
+  if (input.selectionStart === input.value.length) input.value = grouped(input.value);
 }
 
 /** A header line: one line, whatever was typed. */

@@ -6,6 +6,7 @@ import { allowDial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { Line, LineState } from "./line.js";
 import { askForMicrophone } from "./microphone.js";
+import { useRules } from "./numbers.js";
 import { RecordFeed } from "./records.js";
 import { addRecord, clearRecords, showFeedState } from "./records_view.js";
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
@@ -45,6 +46,7 @@ async function signIn({ extension, password, key }) {
     const response = await fetch("softphone/config", { cache: "no-store" });
     if (!response.ok) throw new Error(response.status);
     config = await response.json();
+    useRules(config.numbers);
   } catch {
     showSignIn(NO_SERVER);
     return;

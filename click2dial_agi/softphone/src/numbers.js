@@ -1,17 +1,47 @@
-/** Numbers as people write them, made into what the server accepts. */
+/** Numbers as people write them: what is dialled, and how they are grouped for the eye. */
+
+// What only helps the eye: blanks, dashes and dots of all kinds, and marks without width, which a
+// telephone adds when one copies a number.
+const PUNCTUATION = /[\s().\/\p{Pd}\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
+
+// The server's rules: pairs of a pattern and a replacement, of which the first that matches counts.
+// This script knows no country.
+let dialled = [];
+let shown = [];
+
+/** Take the rules that the server sends with its configuration. */
+export function useRules(rules) {
+  const compile = (pairs) => pairs.map(([pattern, replacement]) => [new RegExp(pattern), replacement]);
+  dialled = compile(rules.dialled);
+  shown = compile(rules.shown);
+}
 
 /** Drop what only helps the eye, and write "+" the way it is dialled here. */
 export function dialable(text) {
-  const digits = text.trim().replace(/[\s().-]/g, "");
-  if (digits.startsWith("+27")) return digits.slice(1);
-  return digits.replace(/^\+/, "00");
+  return rewrite(text.trim().replace(/^tel:/i, "").replace(PUNCTUATION, ""), dialled);
 }
 
-/** Group a number for the eye: 082 000 0100, 27 82 000 1234. */
+/** Tell whether a text is a number, somehow written, rather than a name. */
+export function isNumber(text) {
+  return /^\+?\d+$/.test(text.replace(PUNCTUATION, ""));
+}
+
+/** Group a number for the eye, if it is a whole one: 082 000 0100, +44 20 7031 3000. */
 export function readable(number) {
-  return number
-    .replace(/^(0\d{2})(\d{3})(\d{4})$/, "$1 $2 $3")
-    .replace(/^(27)(\d{2})(\d{3})(\d{4})$/, "$1 $2 $3 $4");
+  return rewrite(number, shown);
+}
+
+/** Group what is being typed as soon as it is a whole number; anything else stays as it is. */
+export function grouped(text) {
+  if (!isNumber(text)) return text;
+  const digits = text.replace(PUNCTUATION, "");
+  const number = readable(digits);
+  return number === digits ? text : number;
+}
+
+function rewrite(text, rules) {
+  const rule = rules.find(([pattern]) => pattern.test(text));
+  return rule ? text.replace(...rule) : text;
 }
 
 /** Seconds as 0:07 or 1:02:03. */
