@@ -175,6 +175,21 @@ def test_the_errors_of_a_call_are_for_its_own_response(desk: Desk, agent: str) -
                     assert errors == [], answer.status
 
 
+@pytest.mark.case("A4")
+def test_too_few_sessions_are_named_in_the_log(tree: Path, running_redis: RedisServer) -> None:
+    server = Server(running_redis.url)
+    edge = {"listen": f"127.0.0.1:{ports.free_port()}"}
+    with Asterisk(tree, c2d_agi=server.agi_url) as pbx, contextlib.ExitStack() as stack:
+        http = pbx.etc / "http.conf"
+        http.write_text(http.read_text().replace("sessionlimit = 1000", "sessionlimit = 2"))
+        pbx.cli("module reload http")
+        server.write(server.config | {"edge": edge | {"upstream": pbx.ws_url}})
+        stack.enter_context(server)
+        phones = [stack.enter_context(web_phone(f"ws://{edge['listen']}/ws")) for _ in range(3)]
+        assert {_end(phone.websocket)[0] for phone in phones[2:]} == {1013}
+        assert "is http.conf's sessionlimit (100 by default) above edge.max_conn" in server.log()
+
+
 def _end(websocket: object) -> tuple[int | None, str | None]:
     """Return code and reason with which a connection was closed."""
     assert hasattr(websocket, "recv")

@@ -9,7 +9,7 @@ from typing import cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import InvalidMessage, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidMessage, WebSocketException
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -51,6 +51,9 @@ _MAX_QUEUE = 4
 # A phone registers within a second or two.  So long it is not sent away for others, or the phones
 # of an office that come back all at once would push each other out.
 _GRACE = 5.0
+
+# As what it is told depends on where in the handshake it is found out.
+_CLOSED_UNHEARD = (InvalidMessage, ConnectionClosed, ConnectionResetError, BrokenPipeError)
 
 _SUBPROTOCOL = Subprotocol(SUBPROTOCOL)
 
@@ -226,7 +229,7 @@ class Edge:
 
     def _hint(self, error: Exception) -> str:
         """Say what may be behind a connection that Asterisk closed without an answer."""
-        if not isinstance(error, (InvalidMessage, ConnectionResetError)):
+        if not isinstance(error, _CLOSED_UNHEARD):
             return ""
         return (
             f"; with {self.connections} connections, is http.conf's sessionlimit (100 by default) "
