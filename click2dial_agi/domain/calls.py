@@ -106,11 +106,15 @@ class Decision(NamedTuple):
 
 
 class _Party(NamedTuple):
-    """An agent or a callee: what a record says of it, and its number unless it is an extension."""
+    """An agent or a callee: what a record says of it, and its number unless it is an extension.
+
+    ``is_extension`` tells whether it has the form of one where that counts, be it wrong or right.
+    """
 
     recorded: str
     number: Number | None = None
     error: FieldError | None = None
+    is_extension: bool = False
 
 
 class _Shown(NamedTuple):
@@ -137,7 +141,7 @@ def decide(
     callee = _read_callee(request.callee, plan, integrator)
     if not agent.error and not callee.error and _are_one(agent, callee):
         callee = callee._replace(error=_CALLEE_ANOTHER)
-    call_dir = _direction(agent, request.callee, plan, integrator)
+    call_dir = _direction(agent, callee)
     extension = "" if agent.error else agent.recorded
     shown = _caller_id(request.outbound_id, extension, integrator, call_dir, callee.number)
     contact_error = None
@@ -157,11 +161,11 @@ def decide(
     refusals = tuple([error for error in errors if error])
     if refusals or integrator is None:
         return Decision(call, refusals, "")
-    dial, via = integrator.dial_agent(callee.recorded), ""
-    if callee.number is not None:
-        dial, via = integrator.dial_number(callee.number.dialled)
-    to_agent = callee.number is None
-    return Decision(call, (), dial, via, shown.shown, to_agent, agent_number=agent.number)
+    if callee.number is None:
+        dial = integrator.dial_agent(callee.recorded)
+        return Decision(call, (), dial, "", shown.shown, to_agent=True, agent_number=agent.number)
+    dial, via = integrator.dial_number(callee.number.dialled)
+    return Decision(call, (), dial, via, shown.shown, agent_number=agent.number)
 
 
 def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
@@ -183,12 +187,11 @@ def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
 
 
 def _read_agent(text: str, plan: NumberPlan, integrator: Integrator | None) -> _Party:
-    is_extension = plan.is_extension(text)
-    if is_extension and integrator is not None and integrator.owns(text):
+    if integrator is not None and integrator.owns(text):
         return _Party(text)
     number = plan.read(text)
     if isinstance(number, Misread):
-        if is_extension:
+        if plan.is_extension(text):
             return _Party("", error=_AGENT_OWNED)
         return _Party("", error=FieldError("agent", plan.explain(number, extensions=True)))
     if integrator is None:
@@ -198,15 +201,17 @@ def _read_agent(text: str, plan: NumberPlan, integrator: Integrator | None) -> _
 
 def _read_callee(text: str, plan: NumberPlan, integrator: Integrator | None) -> _Party:
     internal_calls = integrator is not None and integrator.internal_calls
-    is_extension = internal_calls and plan.is_extension(text)
+    # Where there are no internal calls an extension is a wrong number like any other, but whose
+    # agent is nobody's may have meant one.
+    is_extension = (internal_calls or integrator is None) and plan.is_extension(text)
     if is_extension and integrator is not None and integrator.owns(text):
-        return _Party(text)
+        return _Party(text, is_extension=True)
     number = plan.read(text)
     if isinstance(number, Misread):
-        if is_extension:
-            return _Party("", error=_CALLEE_OWNED)
-        told = plan.explain(number, extensions=internal_calls)
-        return _Party("", error=FieldError("callee", told))
+        if is_extension and internal_calls:
+            return _Party("", error=_CALLEE_OWNED, is_extension=True)
+        told = FieldError("callee", plan.explain(number, extensions=internal_calls))
+        return _Party("", error=told, is_extension=is_extension)
     error = _check_destination("callee", number, integrator) if integrator else None
     return _Party(number.recorded, number, error)
 
@@ -222,16 +227,10 @@ def _are_one(agent: _Party, callee: _Party) -> bool:
     return agent.recorded == callee.recorded
 
 
-def _direction(
-    agent: _Party, callee: str, plan: NumberPlan, integrator: Integrator | None
-) -> CallDirection:
+def _direction(agent: _Party, callee: _Party) -> CallDirection:
     if agent.number is not None:
         return CallDirection.EXTERNAL
-    # Where there are no internal calls an extension is a wrong number like any other.
-    internal_calls = integrator is None or integrator.internal_calls
-    if internal_calls and plan.is_extension(callee):
-        return CallDirection.INTERNAL
-    return CallDirection.OUTBOUND
+    return CallDirection.INTERNAL if callee.is_extension else CallDirection.OUTBOUND
 
 
 def _caller_id(

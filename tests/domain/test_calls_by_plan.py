@@ -60,7 +60,7 @@ def test_south_africa_as_people_write_it(callee: str) -> None:
     ("asked", "errors"),
     [
         (
-            {"agent": "!", "callee": "7031 3000", "outbound_id": "0161 496 000"},
+            {"agent": "x", "callee": "7031 3000", "outbound_id": "0161 496 000"},
             [
                 "agent: only digits 0-9, + before them, blanks and - . / ( ) are understood",
                 "callee: the area code is missing for a number of GB",

@@ -98,7 +98,7 @@ def problem(made: object) -> tuple[str, str]:
         (".ring_timeout", 601, f"{I0}.ring_timeout", "input should be less than or equal to 600"),
         (".ring_timeout", "60", f"{I0}.ring_timeout", "input should be a valid integer"),
         (".internal_calls", "yes", f"{I0}.internal_calls", "input should be a valid boolean"),
-        (".default_outbound_id", "!", f"{I0}.default_outbound_id", f"{OUTBOUND_ID}{CHARACTERS}"),
+        (".default_outbound_id", "x", f"{I0}.default_outbound_id", f"{OUTBOUND_ID}{CHARACTERS}"),
         (".caller_ids", {"owned": [27]}, f"{I0}.caller_ids.owned[0]", QUOTED),
         (".caller_ids", {"owned": ["*"]}, f"{I0}.caller_ids.owned[0]", f"{OWNED} (no digits)"),
         (".dids", [2721], f"{I0}.dids[0]", QUOTED),

@@ -48,6 +48,10 @@ class Verdict:
     allowed_text: str = ""
 
 
+_HOME = Verdict(True, "at home")
+_ALL = Verdict(True, "international: all")
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
     allow: bool
@@ -110,9 +114,9 @@ class DestinationPolicy:
 
     def _by_country_code(self, number: Number) -> Verdict:
         if not number.abroad:
-            return Verdict(True, "at home")
+            return _HOME
         if self.international is None:
-            return Verdict(True, "international: all")
+            return _ALL
         codes = ", ".join(self.international) or "none"
         allowed = number.e164.startswith(self.international)
         refused = "" if allowed else f"{self._codes_text}: {codes}"

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["Misread", "Number", "NumberFormat", "is_recorded"]
 
@@ -19,8 +20,7 @@ class NumberFormat(StrEnum):
     ZEROS = "00"  # 0027820001234
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number that a plan understood, in each form that somebody needs.
 
     ``e164`` is digits alone: the form in which numbers are compared and counted.  ``dialled``
