@@ -18,6 +18,9 @@ from sandbox.process import Process, tail, until
 HOST = "127.0.0.1"
 START_TIMEOUT = 15.0
 
+#: For a server that a test tells of calls itself, without the dialplan that would seal it.
+UNSEALED = {"secret": None}
+
 #: An integrator as the tests know it; `Server(integrator={...})` changes single keys.
 ACME: dict[str, Any] = {
     "name": "acme",

@@ -262,11 +262,6 @@ class Config(Section):
     def warnings(self) -> list[str]:
         """Say what an operator should know of a configuration that is valid but wide open."""
         found = agi_advice(self.agi.listen, self.agi.allow_from)
-        if self.agi.secret is None:
-            found.append(
-                "agi.secret is not set: every process of this machine can tell of calls, and of "
-                "their ends (set C2D_SECRET in the dialplan, and then agi.secret)"
-            )
         found += [
             f"integrators.{one.name}.transfers has no meaning any more: take it out"
             for one in self.integrators
@@ -297,6 +292,11 @@ class Config(Section):
                 "international" not in integrator.destinations.model_fields_set
             ):
                 found.append(f"{where}.destinations.international is not set: all countries")
+        if self.agi.secret is None:
+            found.append(
+                "agi.secret is not set: every process of this machine can tell of calls, and of "
+                "their ends (set C2D_SECRET in the dialplan, and then agi.secret)"
+            )
         return found
 
     def _host_warnings(self, integrator: Integrator, where: str) -> list[str]:

@@ -13,7 +13,7 @@ from redis import Redis
 from click2dial_agi.domain import facts
 from sandbox import ports
 from sandbox.redis import RedisServer
-from sandbox.server import Server
+from sandbox.server import UNSEALED, Server
 from tests.app.serving import ASKED, ENDED
 from tests.io.fake_asterisk import FakeAsterisk
 from tests.io.running import run
@@ -49,7 +49,7 @@ def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: P
     port = ports.free_port()
     metrics = {"listen": f"127.0.0.1:{port}"}
     ended = facts.encode({**ASKED, **ENDED, "hangup_cause": "42"})
-    with Server(redis.url, metrics=metrics, spool_dir=str(tmp_path)) as server:
+    with Server(redis.url, metrics=metrics, spool_dir=str(tmp_path), agi=UNSEALED) as server:
 
         async def calls() -> None:
             await session(server.port, "outbound", facts.encode(ASKED))

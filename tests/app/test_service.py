@@ -24,7 +24,7 @@ from click2dial_agi.exceptions import ConfigError
 from click2dial_agi.io.agi_server import AGIServer
 from sandbox import ports
 from sandbox.redis import RedisServer
-from sandbox.server import Server
+from sandbox.server import UNSEALED, Server
 from tests.app import serving
 from tests.app.serving import ASKED, ENDED, RECEIPT, mset
 from tests.domain.examples import ACME
@@ -383,7 +383,7 @@ class TestProcess:
     """The same from outside, with signals."""
 
     def test_sigterm_finishes_the_session_in_flight_and_exits_0(self) -> None:
-        with Server("redis://127.0.0.1:1/0") as server:
+        with Server("redis://127.0.0.1:1/0", agi=UNSEALED) as server:
             statuses = []
 
             async def scenario() -> None:
@@ -401,7 +401,7 @@ class TestProcess:
             assert server.log().endswith(" INFO stopped\n")
 
     def test_sighup_takes_the_new_file_or_keeps_the_old(self) -> None:
-        with Server("redis://127.0.0.1:1/0") as server:
+        with Server("redis://127.0.0.1:1/0", agi=UNSEALED) as server:
 
             async def scenario() -> None:
                 good = server.config["integrators"][0]

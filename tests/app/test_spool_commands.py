@@ -27,7 +27,7 @@ from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.process import until
 from sandbox.redis import RedisServer
-from sandbox.server import Server
+from sandbox.server import UNSEALED, Server
 from tests.app.test_drain import line, ref, refs
 from tests.domain.examples import ACME
 from tests.io.running import run
@@ -249,7 +249,7 @@ def test_a_server_drains_at_its_start_and_while_it_runs(
 ) -> None:
     spool = spool_dir / "calls.spool"
     (spool_dir / "calls.spool.00000000000000000001.draining").write_text(line(1))
-    with Server(redis.url, spool_dir=str(spool_dir)) as server:
+    with Server(redis.url, spool_dir=str(spool_dir), agi=UNSEALED) as server:
         until(lambda: client.llen(LIST) == 1, 10, "the line that an earlier server took over")
         spool.write_text(line(2))
         until(lambda: client.llen(LIST) == 2, 10, "a line written while it runs")
@@ -261,7 +261,7 @@ def test_a_server_pushes_what_an_earlier_one_journaled(
     redis: RedisServer, client: Redis, spool_dir: Path
 ) -> None:
     journaled(spool_dir, "acme", "acme", "gone")
-    with Server(redis.url, spool_dir=str(spool_dir)) as server:
+    with Server(redis.url, spool_dir=str(spool_dir), agi=UNSEALED) as server:
         until(lambda: client.llen(LIST) == 2, 10, "both records")
         assert "1 records for enigma:notifications:cdr are kept until gone" in (server.log())
 

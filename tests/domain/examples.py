@@ -20,7 +20,8 @@ ACME: dict[str, Any] = {
 
 def config(**keys: Any) -> Config:
     """Return a configuration with ACME alone, some of its keys changed."""
-    return parse_config({"integrators": [{**ACME, **keys}]})
+    agi = {"secret": "the-dialplans-secret"}
+    return parse_config({"agi": agi, "integrators": [{**ACME, **keys}]})
 
 
 def integrator(**keys: Any) -> Integrator:

@@ -41,7 +41,10 @@ OTHER = {"name": "other", "extensions": ["2000-2999"], "key_prefix": "other"}
 
 def document(path: str, value: object) -> dict[str, Any]:
     """Return a good document with one key changed: ``agi.listen`` or, in ACME, ``.push``."""
-    made: dict[str, Any] = {"agi": {}, "integrators": [copy.deepcopy(ACME)]}
+    made: dict[str, Any] = {
+        "agi": {"secret": "the-dialplans-secret"},
+        "integrators": [copy.deepcopy(ACME)],
+    }
     at: dict[str, Any] = made
     *folders, key = path.split(".")
     for folder in folders:

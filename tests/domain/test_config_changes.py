@@ -16,6 +16,7 @@ OTHER_TLS = {"cert": "/other.pem", "key": "/key.pem"}
 
 def made(**sections: Any) -> Config:
     acme = {**ACME, **sections.pop("acme", {})}
+    sections["agi"] = {"secret": "the-dialplans-secret", **sections.get("agi", {})}
     return parse_config({"integrators": [acme], **sections})
 
 

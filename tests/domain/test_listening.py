@@ -21,13 +21,16 @@ def config(**sections: Any) -> Config:
     return parse_config({"asterisk": asterisk, "integrators": [integrator], **sections})
 
 
+SECRET = "the-dialplans-secret"
+
+
 @pytest.mark.case("O14")
 @pytest.mark.parametrize(
     ("sections", "path"),
     [
         ({"edge": {"listen": "127.0.0.1:4574"}}, "edge.listen"),
         ({"edge": {"listen": "0.0.0.0:4574"}}, "edge.listen"),
-        ({"agi": {"listen": "0.0.0.0:9573"}, "metrics": {}}, "metrics.listen"),
+        ({"agi": {"listen": "0.0.0.0:9573", "secret": SECRET}, "metrics": {}}, "metrics.listen"),
         ({"metrics": {"listen": "127.0.0.1:4574"}}, "metrics.listen"),
         ({"integrator": {"http": "127.0.0.1:4574"}}, "integrators[0].http"),
         ({"edge": {}, "integrator": {"http": "[::]:8088"}}, "integrators[0].http"),
@@ -72,7 +75,7 @@ def test_an_api_that_nobody_or_everybody_can_use_is_told(keys: dict[str, Any], w
 
 
 def test_an_agi_listener_for_nobody_is_told() -> None:
-    said, *_ = config(agi={"listen": "0.0.0.0:4574"}).warnings()
+    said, *_ = config(agi={"listen": "0.0.0.0:4574", "secret": SECRET}).warnings()
     assert "agi.allow_from lets in none of them" in said
-    fine = config(agi={"listen": "0.0.0.0:4574", "allow_from": ["10.0.0.0/8"]})
+    fine = config(agi={"listen": "0.0.0.0:4574", "allow_from": ["10.0.0.0/8"], "secret": SECRET})
     assert not any("agi.listen" in line for line in fine.warnings())

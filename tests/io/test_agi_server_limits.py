@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from pystrix.agi import core
@@ -93,8 +94,26 @@ def test_a_session_over_its_time_is_dropped(
             await eventually(lambda: server.sessions == 0)
 
     run(scenario())
-    assert bool(cancelled) is sent.startswith(environment("x"))
-    assert "AGI session over its 0.05 s dropped" in caplog.text
+    asked = sent.startswith(environment("x"))
+    assert bool(cancelled) is asked
+    told = "session over its 0.05 s dropped" if asked else "dropped: it asked for nothing in time"
+    assert told in caplog.text
+
+
+@pytest.mark.case("A3")
+def test_who_says_nothing_makes_way(run: Run) -> None:
+    """Ten thousand idle sockets of one process, and Asterisk is served meanwhile."""
+
+    async def scenario() -> None:
+        async with serving(Recorder(core.Noop())) as server, contextlib.AsyncExitStack() as stack:
+            for _ in range(700):
+                await stack.enter_async_context(FakeAsterisk(server.port))
+            async with FakeAsterisk(server.port) as asterisk:
+                await asterisk.ask("x")
+                assert await asterisk.command() == "NOOP"
+                assert server.sessions == 1
+
+    run(scenario())
 
 
 def test_the_deadline_holds_for_a_handler_whose_peer_is_gone(run: Run) -> None:
