@@ -152,7 +152,7 @@ async def _drain(path: Path, current: Snapshot) -> tuple[int, list[str]]:
 def become_owner(directory: Path) -> None:
     """As root, go on as the owner of a directory: what is made there must be the server's.
 
-    Nothing is done for other users, or where root owns it.
+    Nothing is done for other users, where root owns it, or where the owner cannot work.
     """
     try:
         owner = directory.stat()
@@ -160,10 +160,22 @@ def become_owner(directory: Path) -> None:
         return
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
+    before = os.getgroups()
+    _use_groups(owner.st_uid, owner.st_gid)
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    reachable = os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
+    os.seteuid(0)
+    if reachable:
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+    else:  # below a directory that only root may enter
+        os.setegid(0)
+        os.setgroups(before)
+
+
+def _use_groups(uid: int, gid: int) -> None:
     try:
-        name = pwd.getpwuid(owner.st_uid).pw_name
-        os.initgroups(name, owner.st_gid)
+        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
     except KeyError:  # a number without a name
         os.setgroups([])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
@@ -75,5 +76,37 @@ def test_the_example_is_accepted(redis: RedisServer, changes: dict[str, Any]) ->
             [header] = operation["parameters"]
             response = await api.post({**example, **changes}, key=header["example"])
             assert response.status_code == 201, response.text
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("keys", "callee", "told"),
+    [
+        ({}, "0820000100", "3-4 digits, 10 digits starting 0"),
+        ({"numbering": {"accept": "formatted"}}, "082 000 0100", "3-4 digits, 10 digits"),
+        (
+            {"numbering": {"country": "GB"}, "extensions": ["10000-10999"], "caller_ids": {}},
+            "0121 234 5678",
+            "3-5 digits, a number as written in GB",
+        ),
+        ({"numbering": {"country": "ZA", "accept": "digits"}}, "0820000100", "written in ZA"),
+    ],
+)
+def test_what_a_number_is_depends_on_the_plan(
+    redis: RedisServer, keys: dict[str, Any], callee: str, told: str
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **keys) as api:
+            document = (await api.client.get("/openapi.json")).json()
+            body = document["paths"][CALLS]["post"]["requestBody"]["content"]["application/json"]
+            properties = body["schema"]["properties"]
+            assert told in properties["callee"]["description"]
+            checked = Draft202012Validator(body["schema"])
+            example = {**body["example"], "callee": callee}
+            assert checked.is_valid(body["example"])
+            assert checked.is_valid(example)
+            if not keys.get("numbering"):
+                assert not checked.is_valid({**example, "callee": "082 000 0100"})
 
     run(test())

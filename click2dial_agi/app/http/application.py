@@ -130,7 +130,7 @@ def create_application(
     add_recordings(app, calls)
     health.add_health(app, checks)
     docs.add_docs(app)
-    docs.add_description(app)
+    docs.add_description(app, CALLS_PATH, lambda: calls().integrator.plan)
     return app
 
 

@@ -6,6 +6,8 @@ application class is not used, since it adds pages that we do not have.
 """
 
 import json
+from collections.abc import Callable
+from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +15,9 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
+from click2dial_agi.app.http.create_schema import create_body
 from click2dial_agi.app.http.files import StaticFile
+from click2dial_agi.domain.numbering import NumberPlan
 
 __all__ = ["add_description", "add_docs"]
 
@@ -56,13 +60,18 @@ def add_docs(app: FastAPI) -> None:
         return style_file.response(request, _CACHE)
 
 
-def add_description(app: FastAPI) -> None:
-    """Serve ``/openapi.json``; it says that keys are bearer tokens."""
+def add_description(app: FastAPI, create_path: str, plan: Callable[[], NumberPlan]) -> None:
+    """Serve ``/openapi.json``; it says that keys are bearer tokens, and what a number is.
+
+    ``create_path`` is where calls are created.  ``plan`` is asked on every request, so that a
+    reload needs no new application.
+    """
 
     # Written once for each path that a proxy has put before ours, of which there is one.
     @lru_cache(maxsize=4)
-    def text(root_path: str) -> bytes:
-        document = app.openapi()
+    def text(root_path: str, plan: NumberPlan) -> bytes:
+        document = deepcopy(app.openapi())
+        document["paths"][create_path]["post"]["requestBody"] = create_body(plan)
         document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         if root_path:
             document = {**document, "servers": [{"url": root_path}]}
@@ -70,4 +79,4 @@ def add_description(app: FastAPI) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
-        return Response(text(request.scope["root_path"]), media_type="application/json")
+        return Response(text(request.scope["root_path"], plan()), media_type="application/json")

@@ -5,6 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from click2dial_agi.app.call_states import CallState
+from click2dial_agi.app.http.create_schema import (
+    AGENT_EXAMPLE,
+    CALLEE_EXAMPLE,
+    create_body,
+    text,
+)
 from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
@@ -22,70 +28,8 @@ __all__ = [
     "recorded",
 ]
 
-_NUMBER = "0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}"
-_OUTBOUND_ID = "random|tvc_[A-Za-z0-9_-]{1,64}|0[0-9]{9}|27[0-9]{9}"
 # Which of JSON's numbers a client's language may take for them.
 _Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
-
-_AGENT_EXAMPLE, _CALLEE_EXAMPLE = "1000", "0820000100"
-
-# JSON integers are taken as their digits; none can begin with 0.
-_INTEGER_EXTENSION = {"type": "integer", "format": "int64", "minimum": 100, "maximum": 9999}
-_INTEGER_NUMBER = {
-    **{"type": "integer", "format": "int64"},
-    **{"minimum": 27_000_000_000, "maximum": 27_999_999_999},
-}
-
-
-def _text(pattern: str) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^(?:{pattern})$"}
-
-
-def _party(description: str, example: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "examples": [example],
-        "anyOf": [_text(f"[0-9]{{3,4}}|{_NUMBER}"), _INTEGER_EXTENSION, _INTEGER_NUMBER],
-    }
-
-
-def _reference(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "examples": ["client-4711"],
-        "anyOf": [
-            _text("[A-Za-z0-9._~-]*"),
-            # A larger one is good as well, but not every JSON library passes it on whole.
-            {
-                **{"type": "integer", "format": "int64"},
-                **{"minimum": 1 - 2**53, "maximum": 2**53 - 1},
-            },
-            {"type": "null"},
-        ],
-    }
-
-
-_CALL: dict[str, Any] = {
-    "title": "CreateCall",
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["agent", "callee"],
-    "properties": {
-        "agent": _party("Who is rung first: an extension, or a full number.", _AGENT_EXAMPLE),
-        "callee": _party("Who is dialled once the agent has answered.", _CALLEE_EXAMPLE),
-        "outbound_id": {
-            "description": "The caller ID that the callee sees.  May be left out in internal calls,"
-            " and where the integrator has a default.",
-            "examples": ["27820001234", "random", "tvc_spring"],
-            "anyOf": [_text(f"(?:{_OUTBOUND_ID})?"), _INTEGER_NUMBER, {"type": "null"}],
-        },
-        "contact_ref": _reference(
-            "Your reference: letters, digits and . - _ ~; cut at 230; made up if absent."
-        ),
-        "call_ref": _reference("What contact_ref was called before v3.0.0; not both."),
-    },
-    "not": {"required": ["contact_ref", "call_ref"]},
-}
 
 SECURED: dict[str, Any] = {"security": [{"bearer": []}]}
 
@@ -97,24 +41,12 @@ CREATE: dict[str, Any] = {
             "in": "header",
             "description": "The same key and body within 24 hours gives the first answer again and"
             " rings nobody twice.",
-            "schema": _text("[!-~]{1,255}"),
+            "schema": text("[!-~]{1,255}"),
             "example": "9f2c1e7a",
         }
     ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": _CALL,
-                "example": {
-                    "agent": _AGENT_EXAMPLE,
-                    "callee": _CALLEE_EXAMPLE,
-                    "outbound_id": "27820001234",
-                    "contact_ref": "client-4711",
-                },
-            }
-        },
-    },
+    # Of the contract's plan; docs.py says it anew for an integrator's own.
+    "requestBody": create_body(),
 }
 
 
@@ -152,17 +84,17 @@ class CallAnswer(BaseModel):
 
     call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])
     contact_ref: str = Field(examples=["client-4711"])
-    agent: str = Field(examples=[_AGENT_EXAMPLE])
-    callee: str = Field(examples=[_CALLEE_EXAMPLE])
+    agent: str = Field(examples=[AGENT_EXAMPLE])
+    callee: str = Field(examples=[CALLEE_EXAMPLE])
     dial_number: str = Field(examples=["27820001234"])
 
 
 class Record(BaseModel):
     """The payload of a cdr notification, as it was pushed."""
 
-    extension: str = Field(examples=[_AGENT_EXAMPLE])
+    extension: str = Field(examples=[AGENT_EXAMPLE])
     number: str | None = Field(
-        default=None, examples=[_CALLEE_EXAMPLE], description="From payload_version 3 on."
+        default=None, examples=[CALLEE_EXAMPLE], description="From payload_version 3 on."
     )
     dial_number: str = Field(examples=["27820001234"])
     call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])

@@ -20,10 +20,17 @@ from click2dial_agi.domain.numbering.lists import NumberList, overlapping
 from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat, is_recorded
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
-from click2dial_agi.domain.numbering.teleforge import TELEFORGE, Teleforge
+from click2dial_agi.domain.numbering.teleforge import (
+    CALLER_ID_PATTERN,
+    NUMBER_PATTERN,
+    TELEFORGE,
+    Teleforge,
+)
 
 __all__ = [
     "ANY_EXTENSION",
+    "CALLER_ID_PATTERN",
+    "NUMBER_PATTERN",
     "TELEFORGE",
     "USUAL_EXTENSIONS",
     "CountryPlan",

@@ -14,6 +14,7 @@ from click2dial_agi.domain.numbering.written import Written, read_digits, read_w
 __all__ = [
     "Understood",
     "describe",
+    "example_number",
     "is_country",
     "load_countries",
     "read_number",
@@ -108,6 +109,14 @@ def describe(e164: str) -> tuple[str, str]:
         return e164, ""
     written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
     return written, phonenumbers.region_code_for_number(number) or ""
+
+
+def example_number(region: str) -> str:
+    """Return a number of a country, as it is written there."""
+    number = phonenumbers.example_number(region)
+    if number is None:
+        return ""
+    return phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
 
 
 def read_prefix(text: str, region: str) -> str | Misread:

@@ -14,10 +14,12 @@ from click2dial_agi.domain.numbering.number import Misread, Number
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.written import Written, read_written
 
-__all__ = ["TELEFORGE", "Teleforge"]
+__all__ = ["CALLER_ID_PATTERN", "NUMBER_PATTERN", "TELEFORGE", "Teleforge"]
 
-_NUMBER = re.compile(r"0[0-9]{9}|27[0-9]{9}|00[0-9]{11,14}")
-_CALLER_ID = re.compile(r"0[0-9]{9}|27[0-9]{9}")
+CALLER_ID_PATTERN = "0[0-9]{9}|27[0-9]{9}"
+NUMBER_PATTERN = f"{CALLER_ID_PATTERN}|00[0-9]{{11,14}}"
+_CALLER_ID = re.compile(CALLER_ID_PATTERN)
+_NUMBER = re.compile(NUMBER_PATTERN)
 _TRUNK_NUMBER = re.compile(r"[0-9]{3,16}")
 _PREFIX_DIGITS = 15
 # The trunk prefix that does not belong behind the country code: +27 (0)82 000 1234.

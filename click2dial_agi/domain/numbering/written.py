@@ -12,12 +12,12 @@ from unicodedata import category
 
 from click2dial_agi.domain.numbering.number import Misread
 
-__all__ = ["MAX_DIGITS", "Written", "read_digits", "read_written"]
+__all__ = ["MAX_DIGITS", "MAX_LENGTH", "Written", "read_digits", "read_written"]
 
 # E.164 has 15 digits; the longest way to say "abroad" has 5 (0011 of AU, 8 10 of RU and carriers').
 MAX_DIGITS = 20
 # A number in a tel: URI with each parameter that is read; the rest is a mistake or an attack.
-_MAX_LENGTH = 128
+MAX_LENGTH = 128
 
 _PLAIN = re.compile(rf"(\+?)([0-9]{{1,{MAX_DIGITS}}})")
 _ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -71,7 +71,7 @@ def read_written(text: str) -> Written | Misread:
 
     A :class:`Misread` says what is not understood, in words only.
     """
-    if len(text) > _MAX_LENGTH:
+    if len(text) > MAX_LENGTH:
         return _TOO_LONG
     text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     if text[:4].lower() == "tel:":
