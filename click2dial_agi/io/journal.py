@@ -212,7 +212,7 @@ class Journal:
         try:
             try:
                 outcomes = self._transact(works)
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if not journal_file.is_damaged(error):
                     raise
                 self._replace(error)
@@ -273,7 +273,7 @@ class Journal:
             with contextlib.suppress(sqlite3.Error):
                 database.close()  # which rolls back
 
-    def _replace(self, error: sqlite3.DatabaseError) -> None:
+    def _replace(self, error: Exception) -> None:
         """Move a damaged database aside and take over what can be read of it."""
         self._close()
         aside = journal_file.move_aside(self.path)

@@ -72,7 +72,13 @@ _COUNT = "SELECT count(*) FROM records WHERE integrator = ?"
 _ALL = "SELECT integrator, list_name, call_ref, body, since FROM records ORDER BY number"
 
 _TRANSIENT = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# The last two: a schema that is none, or not ours.
+_DAMAGED = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_ERROR,
+)
 
 
 class Entry(NamedTuple):
@@ -179,7 +185,7 @@ def read_waiting(path: Path) -> list[Waiting]:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.text_factory = _text
             return waiting(database)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise NotificationError(f"journal: {path}: {error}") from error
 
 
@@ -195,7 +201,8 @@ def move_aside(path: Path) -> Path:
 def read_out(damaged: Path, database: sqlite3.Connection) -> int:
     """Copy records from a damaged database as far as it can be read; return how many."""
     saved = 0
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(damaged)) as source:
+    unreadable = (sqlite3.Error, UnicodeDecodeError)
+    with contextlib.suppress(*unreadable), contextlib.closing(sqlite3.connect(damaged)) as source:
         source.text_factory = _text
         for row in source.execute(_ALL):
             saved += database.execute(_INSERT, row).rowcount
@@ -210,9 +217,11 @@ def inode(path: Path) -> int:
         return 0
 
 
-def is_damaged(error: sqlite3.Error) -> bool:
-    """Tell whether the file itself is what is wrong."""
-    return _primary_code(error) in _DAMAGED
+def is_damaged(error: Exception) -> bool:
+    """Tell whether the file itself is what is wrong: Python cannot even read what SQLite says."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _DAMAGED
 
 
 def is_transient(error: Exception) -> bool:

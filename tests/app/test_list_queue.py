@@ -105,7 +105,7 @@ def test_a_frozen_redis_holds_up_the_first_call_and_no_other(
                 started = time.monotonic()
                 for number in range(1, 20):
                     await delivery.push(note(number))
-                assert time.monotonic() - started < 2 * TIMEOUT  # 19 times TIMEOUT if they waited
+                assert time.monotonic() - started < 10 * TIMEOUT  # 19 times TIMEOUT if they waited
             finally:
                 redis.resume()
             await eventually(lambda: not delivery.failing)

@@ -23,7 +23,9 @@ def fuzz(corpus: Sequence[bytes], tokens: Sequence[bytes], target: Callable[[byt
         try:
             target(data)
         except BaseException as error:
-            error.add_note(f"seed {seed}, execution {executions}, input {data!r}")
+            error.add_note(
+                f"seed {seed}, execution {executions}, input {data[:200]!r}, {len(data)} bytes"
+            )
             raise
         executions += 1
     return executions

@@ -102,5 +102,5 @@ def test_a_wrong_ari_password(redis: RedisServer, pbx: Asterisk, office: Office)
         with other.client() as client:
             ready = client.get("/readyz")
         assert ready.status_code == 503
-        parts = {"redis": "ok", "ari": "not working", "agi": "ok"}
+        parts = {"redis": "ok", "ari": "not working", "agi": "ok", "spool": "ok"}
         assert ready.json() == {"status": "failing", "parts": parts}
