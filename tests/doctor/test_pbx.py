@@ -183,7 +183,8 @@ def test_an_agents_endpoint_in_another_context_is_named(place: Place) -> None:
 
 @pytest.mark.case("T11")
 def test_an_agent_that_agent_dial_cannot_reach_is_named(place: Place) -> None:
-    found = place.found(**place.integrator(extensions=["1000-1299", "3050"]))
+    extensions = ["1000-1299", "3050"]
+    found = place.found(**place.integrator(extensions=extensions, agent_dial="PJSIP/{extension}"))
     assert "extension 3050 is endpoint alice" in found["agent-unreachable"].what
     assert "PJSIP/3050" in found["agent-unreachable"].what
 

@@ -10,6 +10,7 @@ __all__ = ["FOR_ALL", "check_modules"]
 FOR_ALL = {
     "app_dial": "Dial",
     "app_exec": "ExecIf",
+    "app_originate": "Originate",
     "app_stack": "Gosub, GosubIf, Return",
     "chan_pjsip": "PJSIP",
     "func_callerid": "CALLERID, CONNECTEDLINE, REDIRECTING",
@@ -17,7 +18,10 @@ FOR_ALL = {
     "func_cut": "CUT",
     "func_env": "FILE",
     "func_global": "SHARED",
+    "func_hangupcause": "HANGUPCAUSE, HANGUPCAUSE_KEYS",
     "func_logic": "IF, IMPORT",
+    "func_pjsip_aor": "PJSIP_AOR",
+    "func_pjsip_endpoint": "PJSIP_ENDPOINT",
     "func_strings": "FIELDQTY, FILTER, LEN, REPLACE",
     "func_uri": "URIENCODE",
     "func_uuid": "UUID",
