@@ -87,6 +87,7 @@ def test_more_errors() -> None:
         decide(request(**changed), owner).errors[0].message
         for changed in (
             {"callee": "2000"},
+            {"callee": "1000"},
             {"callee": "0049123456700"},
             {"outbound_id": "random"},
             {"outbound_id": "tvc_unknown"},

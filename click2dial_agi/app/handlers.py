@@ -235,8 +235,5 @@ def _log_decision(decision: Decision, session: AGISession) -> None:
         mask(call.dial_number),
         call.contact_ref,
     )
-    if len(call.dial_number) == 10:
-        log.warning(
-            "%s shows a caller ID starting 0; providers often reject it, 27... is safer",
-            call.call_ref,
-        )
+    if decision.warning:
+        log.warning("%s %s", call.call_ref, decision.warning)

@@ -87,7 +87,8 @@ class Decision(NamedTuple):
     ``shown`` is the caller ID as the trunk wants it, which the call has as records want it.
     ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
     extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
-    ``agent_number`` is the agent's, None where the agent is an extension.
+    ``agent_number`` is the agent's, None where the agent is an extension.  ``warning`` says what is
+    unwise about a call that is placed.
     """
 
     call: Call
@@ -98,6 +99,7 @@ class Decision(NamedTuple):
     to_agent: bool = False
     emergency: bool = False
     agent_number: Number | None = None
+    warning: str = ""
 
     @property
     def agent_key(self) -> str:
@@ -165,7 +167,8 @@ def decide(
         dial = integrator.dial_agent(callee.recorded)
         return Decision(call, (), dial, "", shown.shown, to_agent=True, agent_number=agent.number)
     dial, via = integrator.dial_number(callee.number.dialled)
-    return Decision(call, (), dial, via, shown.shown, agent_number=agent.number)
+    warning = plan.warn_of(shown.shown)
+    return Decision(call, (), dial, via, shown.shown, agent_number=agent.number, warning=warning)
 
 
 def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:

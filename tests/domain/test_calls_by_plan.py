@@ -161,3 +161,15 @@ def test_an_external_agent_is_recorded_in_the_plans_form() -> None:
     assert decision.agent_number is not None
     assert decision.agent_number.dialled == "+447911123456"
     assert decision.call.call_ref == CALL_REF
+
+
+def test_a_caller_id_that_providers_often_reject_is_warned_of() -> None:
+    for outbound_id, warned in (("0820001234", True), ("27820001234", False)):
+        assert bool(decided({"outbound_id": outbound_id}).warning) == warned
+    american = {
+        "numbering": {"country": "US", "caller_id_format": "national"},
+        "caller_ids": {"random": ["(212) 555-0100"]},
+        "default_outbound_id": "random",
+    }
+    decision = decided({"callee": "(201) 555-0123"}, **american)
+    assert (decision.shown, decision.warning) == ("2125550100", "")

@@ -79,6 +79,13 @@ class NumberPlan(ABC):
     def told(self, misread: Misread, allowed: str) -> str:
         """Say what is allowed, with what was understood, or that instead."""
 
+    def warn_of(self, shown: str) -> str:
+        """Return why a caller ID, as the trunk gets it, had better not be shown; empty if it may.
+
+        In a country's plan the operator chose the form.
+        """
+        return ""
+
     @abstractmethod
     def draw(self, pool: Sequence[Number], callee: Number | None, day: date) -> Number:
         """Choose the caller ID for a call from a pool that is not empty."""

@@ -52,7 +52,7 @@ def load_countries() -> None:
     """Load the data of all countries, so that no call waits for a file to be read.
 
     Their patterns are compiled when they are needed, and then kept: the 512 that Python keeps are
-    too few for calls to twenty countries.
+    too few for all countries.
     """
     PhoneMetadata.load_all()
     phonenumbers.enable_pattern_cache()

@@ -20,6 +20,7 @@ CALLER_ID_PATTERN = "0[0-9]{9}|27[0-9]{9}"
 NUMBER_PATTERN = f"{CALLER_ID_PATTERN}|00[0-9]{{11,14}}"
 _CALLER_ID = re.compile(CALLER_ID_PATTERN)
 _NUMBER = re.compile(NUMBER_PATTERN)
+_STARTS_WITH_0 = "shows a caller ID starting 0; providers often reject it, 27... is safer"
 _TRUNK_NUMBER = re.compile(r"[0-9]{3,16}")
 _PREFIX_DIGITS = 15
 # The trunk prefix that does not belong behind the country code: +27 (0)82 000 1234.
@@ -61,6 +62,9 @@ class Teleforge(NumberPlan):
         if len(written.digits) > _PREFIX_DIGITS:
             return Misread(f"at most {_PREFIX_DIGITS} digits")
         return written.digits if written.plus else _e164(written.digits)
+
+    def warn_of(self, shown: str) -> str:
+        return _STARTS_WITH_0 if shown.startswith("0") else ""
 
     def draw(self, pool: Sequence[Number], callee: Number | None, day: date) -> Number:
         """Choose any number of the pool, whatever the callee: so it is in the original."""

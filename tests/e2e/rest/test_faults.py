@@ -63,8 +63,8 @@ def test_asterisk_hangs_while_the_call_is_created(office: Office) -> None:
         office.pbx.signal(signal.SIGSTOP)
         try:
             assert office.post(office.trunk.number()).status_code == 503
-            number = office.trunk.number()
-            assert office.post(number, number).status_code == 503
+            outside = office.trunk.number()
+            assert office.post(office.trunk.number(), outside).status_code == 503
         finally:
             office.pbx.signal(signal.SIGCONT)
 
