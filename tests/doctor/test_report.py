@@ -55,7 +55,7 @@ def test_json_holds_no_secret(place: Place) -> None:
         check=False,
     )
     report = json.loads(done.stdout)
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stdout
     assert {one["level"] for one in report["findings"]} <= {"note", "warning"}
     assert place.pbx.ari_password not in done.stdout
 
