@@ -92,7 +92,7 @@ def test_no_outbound_id_and_no_default(desk: Desk, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "contact_ref", ["a b", "a/b", "a@b", "é", "x" * 590 + "!" + "x" * 809, "a,b"]
+    "contact_ref", ["a b", "a/b", "a@b", "é", "x" * 200 + "!" + "x" * 1199, "a,b"]
 )
 def test_contact_ref(desk: Desk, server: Server, contact_ref: str) -> None:
     """Any other character refuses the call, and so the record has no reference."""
