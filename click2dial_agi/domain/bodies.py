@@ -1,4 +1,4 @@
-"""The body of a Create Call request, as JSON gives it (CONTRACT section 3)."""
+"""The body of a Create Call request, as JSON gives it (docs/contract.md)."""
 
 from collections.abc import Mapping
 

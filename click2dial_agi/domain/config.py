@@ -1,4 +1,4 @@
-"""The configuration as frozen objects (CONTRACT section 6).  Building them touches nothing.
+"""The configuration as frozen objects (docs/contract.md).  Building them touches nothing.
 
 :mod:`click2dial_agi.io.config_file` reads the file and the secrets; :func:`parse_config` checks
 what it holds.

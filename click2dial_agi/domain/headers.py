@@ -1,4 +1,4 @@
-"""The two families of SIP headers that carry a call's settings (CONTRACT section 2)."""
+"""The two families of SIP headers that carry a call's settings (docs/contract.md)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""One CRM in the configuration: its extensions, numbers, Redis and limits (CONTRACT section 6)."""
+"""One CRM in the configuration: its extensions, numbers, Redis and limits (docs/contract.md)."""
 
 import re
 from bisect import bisect_right

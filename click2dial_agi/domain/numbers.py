@@ -1,4 +1,4 @@
-"""Which values are accepted that are the same in every country (CONTRACT section 1).
+"""Which values are accepted that are the same in every country (docs/contract.md).
 
 Every match is on the whole string and on ASCII characters only, so full-width or Arabic digits
 and a trailing newline are refused.  Numbers and extensions are a plan's affair:

@@ -1,7 +1,7 @@
 """What the WebSocket edge reads of a SIP message, and the one thing it ever writes into one.
 
 No Asterisk can put a header of ours on the response that refuses a call, so the edge adds the
-error headers to it on its way to the browser (CONTRACT section 2).  Each WebSocket message is one
+error headers to it on its way to the browser (docs/contract.md).  Each WebSocket message is one
 whole SIP message (RFC 7118 section 5), so there is no stream to cut.
 """
 

@@ -20,7 +20,7 @@ __all__ = ["Admission", "CallStore", "FirstAnswer", "Mark"]
 # The whole of a POST waits for these: one round trip each.
 _TIMEOUT = 2.0
 
-# For how long an Idempotency-Key is known (CONTRACT section 3).
+# For how long an Idempotency-Key is known (docs/contract.md).
 _REMEMBER = 24 * 60 * 60
 
 # A failed attempt rang nobody, so its key is free for another soon; until then simultaneous

@@ -1,4 +1,4 @@
-"""One request in, one decision out (CONTRACT section 1)."""
+"""One request in, one decision out (docs/contract.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration: what a wrong key is told, and what the keys mean (CONTRACT section 6)."""
+"""The configuration: what a wrong key is told, and what the keys mean (docs/contract.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a call ended, row by row of the contract's table (CONTRACT section 4)."""
+"""How a call ended, row by row of the contract's table (docs/contract.md)."""
 
 from __future__ import annotations
 

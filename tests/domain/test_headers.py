@@ -1,4 +1,4 @@
-"""The two families of SIP headers (CONTRACT section 2)."""
+"""The two families of SIP headers (docs/contract.md)."""
 
 from __future__ import annotations
 

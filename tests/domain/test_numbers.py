@@ -1,4 +1,4 @@
-"""Which values are accepted (CONTRACT section 1)."""
+"""Which values are accepted (docs/contract.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a call that ended, and its notification (CONTRACT section 4)."""
+"""The record of a call that ended, and its notification (docs/contract.md)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sandbox.result import CallResult
 
 CDR_LIST = "enigma:notifications:cdr"
 
-#: CONTRACT section 4, version 3: the keys in their order, and the JSON type of each.
+#: docs/contract.md, version 3: the keys in their order, and the JSON type of each.
 CDR_V3: dict[str, type] = {
     "extension": str,
     "number": str,

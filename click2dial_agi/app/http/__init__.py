@@ -1,1 +1,1 @@
-"""The Create Call API: one FastAPI application for each integrator (CONTRACT section 3)."""
+"""The Create Call API: one FastAPI application for each integrator (docs/contract.md)."""

@@ -1,4 +1,4 @@
-"""An integrator's keys about numbers (CONTRACT sections 6 and 9).
+"""An integrator's keys about numbers (docs/numbers.md).
 
 What is a number depends on ``numbering``, so these take any text for one;
 :func:`click2dial_agi.domain.numbering.settings.read_settings` reads it.

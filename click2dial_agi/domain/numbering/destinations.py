@@ -1,4 +1,4 @@
-"""Where calls may go: countries, numbers and kinds (CONTRACT section 9)."""
+"""Where calls may go: countries, numbers and kinds (docs/numbers.md)."""
 
 import re
 from collections.abc import Iterable, Mapping

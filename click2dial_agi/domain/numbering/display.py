@@ -18,7 +18,7 @@ __all__ = ["Grouping", "groupings", "rewritings"]
 #: A pattern over a whole number's digits, after a plus or not, and what its groups are put into.
 Grouping = tuple[str, str]
 
-# As the rules of CONTRACT section 1 write a number of another country, and one of their own.
+# As the rules of docs/contract.md write a number of another country, and one of their own.
 _WITHOUT_PLUS: tuple[Grouping, ...] = ((r"^\+27", "27"), (r"^\+", "00"))
 
 _TELEFORGE: tuple[Grouping, ...] = (

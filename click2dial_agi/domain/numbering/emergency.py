@@ -1,4 +1,4 @@
-"""Emergency numbers (CONTRACT section 10)."""
+"""Emergency numbers (docs/numbers.md)."""
 
 import re
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Which digits may be an extension (CONTRACT sections 1 and 9)."""
+"""Which digits may be an extension (docs/numbers.md)."""
 
 import re
 from collections.abc import Iterable

@@ -12,7 +12,7 @@ _RECORDED = re.compile(r"\+?[0-9]{2,20}")
 
 
 class NumberFormat(StrEnum):
-    """How a number is written for a trunk, a phone's display or a record (CONTRACT section 9)."""
+    """How a number is written for a trunk, a phone's display or a record (docs/numbers.md)."""
 
     E164 = "e164"  # 27820001234
     PLUS = "plus"  # +27820001234

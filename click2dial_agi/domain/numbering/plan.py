@@ -1,4 +1,4 @@
-"""The number plan: all that depends on the country, in one object (CONTRACT section 9)."""
+"""The number plan: all that depends on the country, in one object (docs/numbers.md)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -118,7 +118,7 @@ def _destinations(
     allow: Sequence[str],
     deny: Sequence[str],
 ) -> DestinationPolicy:
-    # The words of CONTRACT section 1 for the rules that count as 00 what is abroad.
+    # The words of docs/contract.md for the rules that count as 00 what is abroad.
     after = " after 00" if plan.name == "teleforge" else ""
     try:
         return destination_policy(

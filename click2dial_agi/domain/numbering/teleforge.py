@@ -1,4 +1,4 @@
-"""The number plan ``teleforge``: the rules of CONTRACT section 1, to the letter.
+"""The number plan ``teleforge``: the rules of docs/contract.md, to the letter.
 
 It looks at forms only, so a number is what the original took for one.  ``formatted`` adds, for
 South Africa, what people write; what was accepted without it means the same with it.

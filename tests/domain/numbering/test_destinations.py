@@ -1,4 +1,4 @@
-"""Where calls may go (CONTRACT section 9)."""
+"""Where calls may go (docs/numbers.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan ``teleforge`` is CONTRACT section 1 to the letter."""
+"""The plan ``teleforge`` is docs/contract.md to the letter."""
 
 from __future__ import annotations
 

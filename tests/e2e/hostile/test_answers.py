@@ -123,7 +123,7 @@ async def _bounded(scene: Scene) -> None:
 
 @pytest.mark.parametrize("integrator", ["acme", "inside", "open"])
 def test_loops(office: Office, integrator: str) -> None:
-    """At most three forwards in a row (CONTRACT section 8)."""
+    """At most three forwards in a row (docs/transfers.md)."""
     plays: dict[str, Play] = {"itself": _itself, "each other": _each_other}
     problems = office.loop.run(play_all(office, Origin.PHONE, integrator, plays))
     assert not problems, "\n".join(problems)

@@ -1,4 +1,4 @@
-"""A phone that answers 302, by what the integrator's `forwarding` allows (CONTRACT section 8)."""
+"""A phone that answers 302, by what the integrator's `forwarding` allows (docs/transfers.md)."""
 
 from __future__ import annotations
 

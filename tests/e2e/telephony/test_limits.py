@@ -1,4 +1,4 @@
-"""No phone opens more calls than its integrator's limits, by whatever way (CONTRACT section 11)."""
+"""No phone opens more calls than its integrator's limits, by whatever way (docs/contract.md)."""
 
 from __future__ import annotations
 
