@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from click2dial_agi.app.named_agents import NamedAgents
+from click2dial_agi.app.service import Service
 from click2dial_agi.domain.config import Config, parse_config
 from tests.domain.examples import ACME
 from tests.io.running import eventually, run
@@ -117,5 +118,30 @@ def test_what_fails_is_told_once_with_the_cure(caplog: pytest.LogCaptureFixture)
         (message,) = caplog.messages
         assert "integrators" in message
         assert "endpoints" in message
+
+    run(scenario())
+
+
+def test_a_reload_keeps_the_agents_that_are_known() -> None:
+    """From the reload on, before the PBX has been asked again."""
+
+    async def scenario() -> None:
+        bodies = {LIST: ENDPOINTS, ALICE: OPTIONS}
+        async with pbx(bodies) as (config, _):
+            agi = config.agi.model_copy(update={"listen": type(config.agi.listen)("127.0.0.1", 0)})
+            config = config.model_copy(update={"agi": agi})
+            service = Service(config, lambda: config.model_copy())
+            task = asyncio.create_task(service.run())
+            try:
+                await eventually(lambda: bool(service.current.config.extensions_by_endpoint))
+                before = service.current
+                service.reload()
+                assert service.current is not before
+                assert service.current.config.extensions_by_endpoint == {"alice": "1050"}
+                (integrator,) = service.current.config.integrators
+                assert service.current.notifiers["acme"].integrator is integrator
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
 
     run(scenario())
