@@ -15,6 +15,7 @@ from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.doors import Door, HTTPDoors
 from click2dial_agi.app.http.metrics import create_metrics
+from click2dial_agi.app.named_agents import NamedAgents
 from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.app.snapshot import Snapshot
@@ -68,6 +69,8 @@ class Service:
         self._started_with = config
         self._examine = examine
         self._reload = reload
+        self._written = config  # as the file has it, before the PBX's agents are added
+        self._agents = NamedAgents(lambda: self._written, self._adopt)
         self._notifiers = Notifiers(config)
         self._refusals = Refusals(config.edge.redis) if config.edge else None
         self._edge: Edge | None = None
@@ -132,6 +135,7 @@ class Service:
         await self._starting.start(lambda: self._metrics.start(self._metrics_door(self.current)))
         ladder.push_async_callback(self._api.stop)
         await self._starting.start(self._api.start)
+        _beside(ladder, self._agents.run())
         ladder.push_async_callback(self._starting.stop)
 
     async def _start_agi(self, ladder: AsyncExitStack) -> None:
@@ -149,18 +153,33 @@ class Service:
         """
         try:
             config = self._reload()
-            with ExitStack() as undo:
-                commit = self._prepare(config, undo)
-                undo.pop_all()
+            commit = self._prepared(self._agents.merge(config))
         except (ConfigError, StartupError, OSError) as error:
             log.error("configuration not reloaded: %s", error)
         except Exception:
             log.exception("configuration not reloaded: our fault")
         else:
             commit()
+            self._written = config
+            self._agents.look_soon()
             for key in needing_restart(self._started_with, config):
                 log.warning("%s changed; that takes a restart", key)
             log.info("configuration reloaded")
+
+    def _adopt(self, config: Config) -> None:
+        """Put the same configuration with other agents in force, or tell why not."""
+        try:
+            commit = self._prepared(config)
+        except (StartupError, OSError) as error:
+            log.error("the PBX's agents are not in force: %s (mend it and reload)", error)
+        else:
+            commit()
+
+    def _prepared(self, config: Config) -> Callable[[], None]:
+        with ExitStack() as undo:
+            commit = self._prepare(config, undo)
+            undo.pop_all()
+        return commit
 
     def _prepare(self, config: Config, undo: ExitStack) -> Callable[[], None]:
         """Make everything that a configuration takes; return what puts it in force, unfailingly."""

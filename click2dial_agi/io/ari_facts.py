@@ -1,4 +1,4 @@
-"""What Asterisk's REST interface tells of the PBX itself: for doctor, not for calls."""
+"""What Asterisk's REST interface tells of the PBX itself: its endpoints and settings."""
 
 import json
 import time
@@ -76,7 +76,11 @@ class ARIFacts:
         }
 
     async def options(self, kind: str, name: str) -> dict[str, str]:
-        """Return the options of a PJSIP object (``endpoint``, ``aor``); empty if there is none."""
+        """Return the options of a PJSIP object (``endpoint``, ``aor``); empty if there is none.
+
+        What ``set_var`` sets stands among an endpoint's options, each variable under its own name
+        (Asterisk 22.10.1).
+        """
         path = f"/asterisk/config/dynamic/res_pjsip/{kind}/{quote(name, safe='')}"
         return {
             str(one.get("attribute", "")): str(one.get("value", ""))
@@ -91,7 +95,7 @@ class ARIFacts:
             if response.status != 200:
                 raise PBXUnreachable(f"ARI answered {response.status} to {path}")
             return json.loads(response.body)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise PBXUnreachable(f"ARI: {path}: {str(error) or 'no answer in time'}") from error
 
 
