@@ -10,13 +10,17 @@ from click2dial_agi.io.ari_facts import EndpointFacts
 __all__ = ["check_endpoints", "check_trunks"]
 
 CONTEXT = "click2dial"
+FREEPBX_CONTEXT = "from-internal"
 
 _RELOAD = "asterisk -rx 'pjsip reload'"
 
 
-def check_endpoints(config: Config, endpoints: Sequence[EndpointFacts]) -> Iterator[Finding]:
+def check_endpoints(
+    config: Config, endpoints: Sequence[EndpointFacts], *, freepbx: bool = False
+) -> Iterator[Finding]:
     """Compare each endpoint with the integrators' extensions.
 
+    With ``freepbx`` dialplan/freepbx.conf is loaded: calls with our headers come to us from there.
     What ``set_var`` says is among the options only where Asterisk's console was asked.
     """
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
@@ -36,7 +40,7 @@ def check_endpoints(config: Config, endpoints: Sequence[EndpointFacts]) -> Itera
                     f"integrator's extensions; {_RELOAD}",
                 )
             continue
-        if context != CONTEXT:
+        if context != CONTEXT and not (freepbx and context == FREEPBX_CONTEXT):
             yield Finding(
                 Level.WARNING,
                 "context-elsewhere",
@@ -58,7 +62,7 @@ def _reach(
     name = rest.rpartition("@")[2]
     if technology.upper() == "LOCAL":
         yield Finding(
-            Level.NOTE,
+            Level.WARNING,
             "agent-dial-local",
             f"integrators.{owner.name}.agent_dial goes through Local/",
             "an agent who does not answer may be replaced by voicemail",

@@ -11,6 +11,7 @@ from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialp
 from click2dial_agi.app.doctor.endpoints import CONTEXT, check_endpoints, check_trunks
 from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
 from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
@@ -84,7 +85,14 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
     found += check_clock(await ari.clock_difference())
     states = await ari.endpoint_states()
     found += check_trunks(config, states, await ari.variable("C2D_EMERGENCY_DIAL"))
-    found += check_endpoints(config, await _endpoints(config, ari, states, console))
+    found += check_freepbx(
+        config, await ari.variable("C2D_FREEPBX"), await ari.variable("TRUNK_OPTIONS")
+    )
+    found += check_endpoints(
+        config,
+        await _endpoints(config, ari, states, console),
+        freepbx=bool(await ari.variable("C2D_FREEPBX")),
+    )
     if console is not None:
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
     return found
