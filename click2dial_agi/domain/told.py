@@ -144,7 +144,8 @@ def read_known(facts: Mapping[str, str], config: Config) -> KnownCall:
         refused=facts.get(Fact.REFUSED) == "1",
         emergency=emergency,
         created=facts.get(Fact.CREATED) == "1",
-        recorded="1" in (facts.get(Fact.RECORD), facts.get(Fact.RECORDED)),
+        # The dialplan records no emergency call, whatever was decided of it.
+        recorded=not emergency and "1" in (facts.get(Fact.RECORD), facts.get(Fact.RECORDED)),
         queued_at=moment(facts, Fact.QUEUED_AT),
         agent_answered_at=moment(facts, Fact.AGENT_ANSWERED_AT),
         joined_at=moment(facts, Fact.JOINED_AT),
