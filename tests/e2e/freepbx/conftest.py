@@ -1,4 +1,4 @@
-"""A PBX that looks like FreePBX to the product: phones in from-internal, a trunk behind its routes."""
+"""A PBX that looks like FreePBX to the product: phones in from-internal, a trunk behind routes."""
 
 from __future__ import annotations
 
