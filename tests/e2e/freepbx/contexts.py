@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What stands in for FreePBX's dialplan: contexts of the same names, with the effects that matter.
 
 Facts are those of FreePBX 17's modules core and queues; what else they do is left out.
