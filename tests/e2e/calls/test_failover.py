@@ -30,6 +30,10 @@ class Spool:
 
     def records(self, count: int) -> list[Payload]:
         """Wait for so many lines and return the record that a server will make of each."""
+        return [self._record(line) for line in self.wait(count)]
+
+    def wait(self, count: int) -> list[str]:
+        """Wait for so many lines, no more, and return them."""
 
         def lines() -> list[str]:
             text = self._path.read_text("ascii") if self._path.exists() else ""
@@ -37,7 +41,7 @@ class Spool:
 
         found = until(lines, 10, f"{count} lines in the spool")
         assert len(found) == count
-        return [self._record(line) for line in found]
+        return found
 
     def _record(self, line: str) -> Payload:
         record = CallRecord.from_facts(facts.decode(line), self._config)
