@@ -13,11 +13,15 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
+# What needs neither a PBX nor a browser nor Redis.
+WITHOUT_PBX = tests/domain tests/agi tests/test_contract.py tests/test_exceptions.py tests/test_layers.py
+
+.PHONY: demo test check chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
+	@echo "make check    ruff, mypy and the tests that need no PBX: a minute"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make fuzz     hostile bytes at each door, FUZZ_SECONDS=600 each (ARGS='http' to choose)"
 	@echo "make lint     ruff and mypy"
@@ -40,6 +44,9 @@ chaos: sandbox redis
 # FUZZ_SECONDS for each target (600), ARGS='http edge' to choose, FUZZ_SEED for the same bytes again.
 fuzz: $(STAMP) redis
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+check: lint
+	$(BIN)/python -m pytest -q -n 2 $(WITHOUT_PBX) $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -136,7 +136,7 @@ exten => 27215550100,1,Set(C2D_QUEUE=600)
  same => n,Goto(click2dial-freepbx-queue,${{EXTEN}},1)
 exten => 27215550101,1,Set(C2D_AGENTS=PJSIP/3001)
  same => n,Goto(click2dial-inbound,${{EXTEN}},1)
-"""  # noqa: E501 - a line of a dialplan is one line
+"""
 
 QUEUES = """
 [600]
