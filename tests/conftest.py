@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,19 @@ from sandbox.redis import RedisServer, redis_server
 # No deadline for one example: the machine may be busy.
 settings.register_profile("tests", deadline=None, max_examples=60)
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _process() -> Iterator[None]:
+    """Leave log and umask as they were: a command that a test runs in our process sets both."""
+    logger = logging.getLogger("click2dial_agi")
+    before = (list(logger.handlers), logger.propagate, logger.level)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    logger.handlers, logger.propagate = before[0], before[1]
+    logger.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

@@ -90,10 +90,15 @@ class Stage:
         return [one.payload for one in lists.take(mine)]
 
     def _joined(self, scene: Scene, records: list[Payload]) -> list[str]:
-        """The client's call is told once when it is joined, if it was, and before its end."""
+        """The client's call is told once when it is joined, if it was, and before its end.
+
+        A consultation that is answered is told of, too, on the list of calls that agents placed.
+        """
         kind = "inbound" if scene.cell.origin.inbound else "c2d"
         list_name = f"{scene.team.plan.name}:{kind}"
-        told = self.office.notifications.take(lambda one: scene.owns(one) and kind in one.list_name)
+        told = self.office.notifications.take(
+            lambda one: scene.owns(one) and one.list_name.endswith((f":{kind}", ":c2d"))
+        )
         client = {one["call_ref"] for one in records if one["number"] == scene.number}
         calls = [one for one in told if one.payload["call_ref"] in client]
         wanted = 1 if scene.answered and scene.announced and client else 0
