@@ -190,6 +190,7 @@ def test_a_client_is_sent_on(
             client = await freepbx.trunk.next_call(number=number)
         await agent.up()
         await client.up()
+        await asyncio.gather(client.media.hear("3001"), agent.media.hear(client.media.mark))
         await agent.send_to(target)
         other = await freepbx.phones[phone].next_call()
         await other.up()
