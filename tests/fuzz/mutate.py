@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
-__all__ = ["mutate"]
+__all__ = ["SECONDS", "fuzz", "mutate"]
+
+#: For how long to fuzz a parser; `make fuzz` says longer.
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
 
 #: What parsers trip over.
 TOKENS = [
@@ -30,7 +35,9 @@ TOKENS = [
 ]
 
 
-def mutate(chance: random.Random, corpus: Sequence[bytes]) -> bytes:
+def mutate(
+    chance: random.Random, corpus: Sequence[bytes], tokens: Sequence[bytes] = TOKENS
+) -> bytes:
     """Return one of the corpus, changed in up to eight places."""
     data = bytearray(chance.choice(corpus))
     for _ in range(chance.randrange(9)):
@@ -38,9 +45,9 @@ def mutate(chance: random.Random, corpus: Sequence[bytes]) -> bytes:
         end = min(len(data), at + chance.choice((1, 1, 2, 8, 64)))
         stroke = chance.randrange(6)
         if stroke == 0:
-            data[at:at] = chance.choice(TOKENS)
+            data[at:at] = chance.choice(tokens)
         elif stroke == 1:
-            data[at:end] = chance.choice(TOKENS)
+            data[at:end] = chance.choice(tokens)
         elif stroke == 2:
             del data[at:end]
         elif stroke == 3:
@@ -51,3 +58,24 @@ def mutate(chance: random.Random, corpus: Sequence[bytes]) -> bytes:
             other = chance.choice(corpus)
             data[at:] = other[chance.randrange(len(other) + 1) :]
     return bytes(data)
+
+
+def fuzz(corpus: Sequence[bytes], tokens: Sequence[bytes], target: Callable[[bytes], None]) -> int:
+    """Run ``target`` on mutated input until time is up; return how often.
+
+    What it may raise it catches itself; anything else ends the test, with the input shown.
+    """
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    executions, ends = 0, time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        data = mutate(chance, corpus, tokens)
+        try:
+            target(data)
+        except BaseException as error:
+            error.add_note(
+                f"seed {seed}, execution {executions}, input {data[:200]!r}, {len(data)} bytes"
+            )
+            raise
+        executions += 1
+    return executions

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
 import uvloop
 
 from tests.fuzz.__main__ import TARGETS
-
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
+from tests.fuzz.mutate import SECONDS
 
 
 @pytest.mark.parametrize("name", TARGETS)
