@@ -65,10 +65,6 @@ class Node:
         assert self._process is not None
         self._process.send(signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send(signal.SIGCONT)
-
 
 class Watched:
     """A primary and a replica under three Sentinels."""

@@ -10,7 +10,6 @@ __all__ = ["ASTERISK", "AsteriskConsole"]
 ASTERISK = ("asterisk",)
 
 _TIMEOUT = 5.0
-_ROW = re.compile(r"^ ([A-Za-z0-9_()]+) +: (.*?)\s*$", re.MULTILINE)
 _CONTACT = re.compile(r"^  Contact:  (\S+?)/(sips?:\S+) ", re.MULTILINE)
 
 
@@ -33,10 +32,6 @@ class AsteriskConsole:
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
-
-    def endpoint(self, name: str) -> dict[str, str]:
-        """Return an endpoint's options, what ``set_var`` sets among them; empty if unknown."""
-        return dict(_ROW.findall(self.ask(f"pjsip show endpoint {name}") or ""))
 
     def contacts(self) -> list[tuple[str, str]]:
         """Return the AOR and the SIP URI of each contact.

@@ -21,7 +21,6 @@ def check_endpoints(
     """Compare each endpoint with the integrators' extensions.
 
     With ``freepbx`` dialplan/freepbx.conf is loaded: calls with our headers come to us from there.
-    What ``set_var`` says is among the options only where Asterisk's console was asked.
     """
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
     for endpoint in endpoints:

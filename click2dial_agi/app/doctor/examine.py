@@ -8,7 +8,7 @@ from click2dial_agi.app.doctor.access import check_access
 from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
 from click2dial_agi.app.doctor.contacts import check_contacts
 from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialplan
-from click2dial_agi.app.doctor.endpoints import CONTEXT, check_endpoints, check_trunks
+from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
 from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.freepbx import check_freepbx
@@ -22,7 +22,7 @@ from click2dial_agi.io.asterisk_console import AsteriskConsole
 
 __all__ = ["examine", "examine_machine", "examine_pbx"]
 
-# Of a larger PBX the first so many endpoints are looked at, each with two questions.
+# Of a larger PBX the first so many endpoints are looked at, each with a question.
 _MAX_ENDPOINTS = 500
 
 
@@ -85,27 +85,13 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
     found += check_clock(await ari.clock_difference())
     states = await ari.endpoint_states()
     found += check_trunks(config, states, await ari.variable("C2D_EMERGENCY_DIAL"))
-    found += check_freepbx(
-        config, await ari.variable("C2D_FREEPBX"), await ari.variable("TRUNK_OPTIONS")
-    )
-    found += check_endpoints(
-        config,
-        await _endpoints(config, ari, states, console),
-        freepbx=bool(await ari.variable("C2D_FREEPBX")),
-    )
+    freepbx = await ari.variable("C2D_FREEPBX")
+    found += check_freepbx(config, freepbx, await ari.variable("TRUNK_OPTIONS"))
+    endpoints = [
+        EndpointFacts(name, states[name], await ari.options("endpoint", name))
+        for name in sorted(states)[:_MAX_ENDPOINTS]
+    ]
+    found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
     return found
-
-
-async def _endpoints(
-    config: Config, ari: ARIFacts, states: dict[str, str], console: AsteriskConsole | None
-) -> list[EndpointFacts]:
-    endpoints = []
-    for name in sorted(states)[:_MAX_ENDPOINTS]:
-        options = await ari.options("endpoint", name)
-        # Only the console tells what set_var sets; of use where the name is no extension.
-        if console is not None and options.get("context") == CONTEXT and not config.owner_of(name):
-            options |= await asyncio.to_thread(console.endpoint, name)
-        endpoints.append(EndpointFacts(name, states[name], options))
-    return endpoints

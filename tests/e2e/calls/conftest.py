@@ -89,12 +89,7 @@ def quiet(pbx: Asterisk) -> Iterator[None]:
 
 
 def is_complaint(line: str) -> bool:
-    """Tell whether a line of Asterisk's log is a warning or an error.
-
-    Not the one that docs/reliability.md explains: both sides of a call went at the same moment.
-    """
-    if "Variable 'C2D_CALLEE_GONE' not set" in line:
-        return False
+    """Tell whether a line of Asterisk's log is a warning or an error."""
     return " WARNING[" in line or " ERROR[" in line
 
 
