@@ -16,7 +16,7 @@ from click2dial_agi.io.config_file import load_config
 from click2dial_agi.io.journal import Journal
 from tests.app.serving import config, snapshot
 from tests.app.test_drain import LINES, Taking
-from tests.fuzz.mutate import fuzz
+from tests.fuzz.mutation import fuzz
 from tests.io.running import run
 from tests.io.test_journal import note
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
 import uvloop
 
 from tests.fuzz.__main__ import TARGETS
-from tests.fuzz.mutate import SECONDS
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
 
 
 @pytest.mark.parametrize("name", TARGETS)
