@@ -34,8 +34,7 @@ FIRST, STRIDE, STEP = 20, 40, 20
 TRIES = 2  # a machine that others use has a bad second now and then
 RUNS = 3
 
-# An agent who does not transfer, and one of an integrator with nothing but defaults.
-QUICK, WHOLE = "1000", "1001"
+OURS = "1000"
 PLAIN, NOOP = "1900", "1901"
 PEERS_PJSIP = f"""
 [{PLAIN}](agent)
@@ -63,11 +62,7 @@ def main() -> None:
         redis = LocalRedis()
         stack.callback(redis.close)
         redis.start()
-        server = Server(redis.url, integrator={"extensions": [QUICK], "transfers": False})
-        whole = {"name": "whole", "redis": redis.url, "key_prefix": "whole", "extensions": [WHOLE]}
-        server.config["integrators"].append(whole)
-        server.write(server.config)
-        stack.enter_context(server)
+        server = stack.enter_context(Server(redis.url))
         where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="c2d-bench-")))
         _, noop = build(where)
         port = start_peer(stack, where, noop, "{port}", "1")
@@ -85,8 +80,7 @@ def main() -> None:
         agents = {
             "plain Dial()": PLAIN,
             "two no-op AGI sessions": NOOP,
-            "click2dial, `transfers: false`": QUICK,
-            "click2dial, as it comes": WHOLE,
+            "click2dial": OURS,
         }
         print_costs(pbx, server, agents)
         found = alternate(
