@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from click2dial_agi import __version__
 from click2dial_agi.app.doctor import Finding, Level, examine
 from click2dial_agi.io.asterisk_console import AsteriskConsole
 from click2dial_agi.io.config_file import load_config
+from sandbox import astconf
 from sandbox.asterisk import Asterisk
 from sandbox.redis import RedisServer
 from sandbox.server import Server
@@ -109,4 +111,7 @@ def place(healthy: Place) -> Place:
     healthy.set_global("C2D_AGI", healthy.server.agi_url)
     healthy.set_global("C2D_SPOOL", f"{directory}/calls.spool")
     healthy.set_global("C2D_RECORDINGS", healthy.server.config.get("recordings_dir", "/x"))
+    healthy.set_global("C2D_SECRET", astconf.SECRET)
+    healthy.set_global("C2D_VERSION", __version__)
+    healthy.set_global("C2D_EMERGENCY_DIAL", "PJSIP/@trunk")
     return healthy
