@@ -136,3 +136,24 @@ def test_requests_on_one_connection_are_answered_in_turn(redis: RedisServer) -> 
             assert answer.count(b"HTTP/1.1 200 OK") == 51
 
     run(test())
+
+
+def test_a_connection_that_a_client_keeps(redis: RedisServer) -> None:
+    """CRMs keep idle connections for some seconds; the next POST must not meet our closing."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            writer.write(wire(GOOD))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 201 ")
+            with pytest.raises(TimeoutError):  # as the connection's end does not come
+                await asyncio.wait_for(_end(reader), 6.0)
+            writer.write(wire(GOOD, CLOSE))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 429 ")
+            writer.close()
+
+    async def _end(reader: asyncio.StreamReader) -> None:
+        while await reader.read(1000):
+            pass
+
+    run(test())

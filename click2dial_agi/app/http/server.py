@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 # A client that keeps its connection open must not keep us from stopping.
 _GRACE = 5
 
+# Longer than the clients of CRMs keep an idle connection (5 s to a minute): if we close one while
+# the client's next POST is on its way, it cannot know whether there is a call.  Idle connections
+# cost nobody a place: they give way (io/door.py).
+_KEEP_ALIVE = 75
+
 # What is said is said to those who asked: no page may embed it, no browser guess what it is.
 _HEADERS = [
     ("x-content-type-options", "nosniff"),
@@ -67,6 +72,7 @@ class HTTPServer:
                 # Its errors are of applications' faults, which the application logs itself.
                 log_level="critical",
                 timeout_graceful_shutdown=_GRACE,
+                timeout_keep_alive=_KEEP_ALIVE,
                 http=protocol.BoundedProtocol,
                 ws="none",
                 # X-Forwarded-For is read where it is known who may write it.
