@@ -87,10 +87,14 @@ class Team:
 
 
 class Office:
-    """The processes and the loop in which the phones live; use it as a context manager."""
+    """The processes and the loop in which the phones live; use it as a context manager.
 
-    def __init__(self, tree: Path, *, verbose: bool = False) -> None:
+    With several `servers` the PBX asks them in their order, and each has an API of its own.
+    """
+
+    def __init__(self, tree: Path, *, servers: int = 1, verbose: bool = False) -> None:
         self._tree = tree
+        self._count = servers
         self._verbose = verbose
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
@@ -101,23 +105,26 @@ class Office:
         #: must not fall over it.
         self.masquerade = asyncio.Lock()
         self.loop = LoopThread()
-        self.http: dict[str, str] = {}
+        #: Each server's address of each integrator's API.
+        self.http: list[dict[str, str]] = []
 
     def __enter__(self) -> Office:
         with contextlib.ExitStack() as stack:
             redis = stack.enter_context(redis_server())
-            self.server = Server(redis.url)
-            for plan in PLANS:
-                self.http[plan.name] = f"127.0.0.1:{ports.free_port()}"
-            self.server.config["integrators"] = [
-                office_conf.integrator(plan, self.http[plan.name], redis.url) for plan in PLANS
-            ]
+            self.redis = redis
+            self.servers = [Server(redis.url) for _ in range(self._count)]
+            for server in self.servers:
+                http = {plan.name: f"127.0.0.1:{ports.free_port()}" for plan in PLANS}
+                server.config["integrators"] = [
+                    office_conf.integrator(plan, http[plan.name], redis.url) for plan in PLANS
+                ]
+                self.http.append(http)
             self.trunk_port = ports.free_port()
             self.pbx = stack.enter_context(
                 Asterisk(
                     self._tree,
                     include=DIALPLAN,
-                    c2d_agi=self.server.agi_url,
+                    c2d_agi=" ".join(server.agi_url for server in self.servers),
                     trunk_port=self.trunk_port,
                     extra_extensions=office_conf.extensions(),
                     extra_pjsip=office_conf.pjsip(),
@@ -126,9 +133,10 @@ class Office:
                 )
             )
             login = {"ari_username": self.pbx.ari_username, "ari_password": self.pbx.ari_password}
-            self.server.config["asterisk"] = {"ari_url": self.pbx.ari_url, **login}
-            self.server.write(self.server.config)
-            stack.enter_context(self.server)
+            for server in self.servers:
+                server.config["asterisk"] = {"ari_url": self.pbx.ari_url, **login}
+                self.configure(server)
+                stack.enter_context(server)
             lists = [f"{p.name}:{kind}" for p in PLANS for kind in ("cdr", "inbound", "c2d")]
             self.notifications = Notifications(redis.url, lists)
             self.trunk = UA(CARRIER, self.pbx.sip_port, network=True)
@@ -146,6 +154,10 @@ class Office:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def configure(self, server: Server) -> None:
+        """Write a server's configuration."""
+        server.write(server.config)
 
     async def _open(self) -> None:
         self.api = httpx.AsyncClient(trust_env=False, timeout=patience(15))
@@ -224,16 +236,24 @@ class Office:
         """POST a call of an agent, the team's first."""
         values = {"outbound_id": OUTBOUND_ID, "contact_ref": contact_ref}
         body = {"agent": agent or team.first.name, "callee": callee, **values}
-        return await self.api.post(f"http://{self.http[team.plan.name]}{CALLS}", json=body)
+        return await self.ask("POST", team, json=body)
 
     async def state(self, team: Team, call_ref: str) -> dict[str, Any]:
-        url = f"http://{self.http[team.plan.name]}{CALLS}/{call_ref}"
-        state: dict[str, Any] = (await self.api.get(url)).json()
+        state: dict[str, Any] = (await self.ask("GET", team, f"/{call_ref}")).json()
         return state
 
     async def delete(self, team: Team, call_ref: str) -> int:
-        url = f"http://{self.http[team.plan.name]}{CALLS}/{call_ref}"
-        return (await self.api.delete(url)).status_code
+        return (await self.ask("DELETE", team, f"/{call_ref}")).status_code
+
+    async def ask(self, method: str, team: Team, path: str = "", **body: Any) -> httpx.Response:
+        """Ask the API of the team's integrator, of the first server."""
+        return await self.ask_server(0, method, team, path, **body)
+
+    async def ask_server(
+        self, number: int, method: str, team: Team, path: str, **body: Any
+    ) -> httpx.Response:
+        url = f"http://{self.http[number][team.plan.name]}{CALLS}{path}"
+        return await self.api.request(method, url, **body)
 
     async def dial_in(
         self, did: str, number: str, contact_ref: str = "", more: Headers = ()
