@@ -86,7 +86,7 @@ class PhoneCall(Dialog):
         """Transfer the other side to an extension or number without asking there first."""
         response = await self.refer(f"<{self.ua.uri(user)}>")
         assert response.status == 202, response.start_line
-        await self.leave()
+        assert await self.leave(), f"the PBX says that it failed\n{self.ladder}"
 
     async def leave(self) -> bool:
         """Hang up after a transfer, as phones do: when the PBX says how it went, or soon.

@@ -59,6 +59,8 @@ class Server:
         }
         self.write(self.config)
         self._env = env
+        #: Of the command; the sandbox's PBX is no machine that doctor would like.
+        self.options: list[str] = ["--no-doctor"]
         self._process: Process | None = None
 
     @property
@@ -83,7 +85,7 @@ class Server:
         process = self._process = Process(
             [
                 *(sys.executable, "-m", "click2dial_agi", "serve"),
-                *("--config", str(self.config_path), "--log-level", "INFO", "--no-doctor"),
+                *("--config", str(self.config_path), "--log-level", "INFO", *self.options),
             ],
             output=self.log_path,
             env=self._env,
