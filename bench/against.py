@@ -49,7 +49,7 @@ class Version:
     server: Server
     target: Target
 
-    def cost(self, calls: Callable[["Version"], int]) -> Cost:
+    def cost(self, calls: Callable[[Version], int]) -> Cost:
         """Return the CPU seconds, Asterisk's, the server's and of both, of one of so many calls."""
         pids = (self.pbx.pid, self.server.pid)
         before = [cpu_seconds(pid) for pid in pids]
