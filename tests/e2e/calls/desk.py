@@ -64,11 +64,21 @@ class Desk:
 def servers(pbx: Asterisk, *urls: str) -> Iterator[None]:
     """Let the dialplan ask these servers, as an operator would by changing C2D_AGI.
 
-    A call reads the list at its start and at its end: both must lie within.
+    A call reads the list at its start and at its end: both must lie within.  Who did not answer is
+    forgotten at the end.
     """
-    before = pbx.cli("dialplan show globals").partition("C2D_AGI=")[2].partition("\n")[0]
+    before = globals_of(pbx)["C2D_AGI"]
     pbx.cli(f'dialplan set global C2D_AGI "{" ".join(urls)}"')
     try:
         yield
     finally:
-        pbx.cli(f'dialplan set global C2D_AGI "{before.strip()}"')
+        pbx.cli(f'dialplan set global C2D_AGI "{before}"')
+        for name, value in globals_of(pbx).items():
+            if name.startswith("C2D_AWAY_") and value:
+                pbx.cli(f'dialplan set global {name} ""')
+
+
+def globals_of(pbx: Asterisk) -> dict[str, str]:
+    """Return the dialplan's global variables."""
+    pairs = (line.strip().partition("=") for line in pbx.cli("dialplan show globals").splitlines())
+    return {name: value for name, equals, value in pairs if equals}

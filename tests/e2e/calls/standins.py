@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 import threading
@@ -20,17 +21,36 @@ def nobody() -> str:
 
 
 @contextmanager
-def broken_server(answer: bytes) -> Iterator[str]:
-    """Take AGI sessions, say something and close, as a server does that dies at once."""
+def broken_server(answer: bytes, asked: list[str] | None = None) -> Iterator[str]:
+    """Take AGI sessions, say something and close, as a server does that dies at once.
+
+    ``asked`` gets the script of each session.
+    """
 
     class Broken(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while self.rfile.readline().strip():
-                pass
+            while line := self.rfile.readline().strip():
+                name, _, value = line.decode("ascii", "replace").partition(": ")
+                if name == "agi_network_script" and asked is not None:
+                    asked.append(value.partition("?")[0])
             self.wfile.write(answer)
 
     with _listening(Broken) as url:
         yield url
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """Answer no connection at all, as a host does that is off: the queue of a listener is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"agi://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextmanager
