@@ -10,12 +10,14 @@
         * :exc:`InvalidCommand` (510)
         * :exc:`DeadChannel` (511)
         * :exc:`UsageError` (520)
+        * :exc:`ApplicationFailed` (200, with a result that says no)
     * :exc:`SessionClosed`: the peer closed before the session was done
     * :exc:`UnsafeCommand`: our fault: a command that must not be put on the wire
     * :exc:`MalformedFacts`: what a channel or a spool file says of a call cannot be read
     * :exc:`ConfigError`: the configuration file, and where in it
     * :exc:`NotificationError`: a record could not be handed to Redis
-        * :exc:`QueueFull`: its queue on disk holds as many as it may
+        * :exc:`JournalError`: nor to the disk
+            * :exc:`QueueFull`: its queue there holds as many as it may
     * :exc:`PBXUnreachable`: Asterisk's REST interface does not answer as it should
         * :exc:`PBXUnanswered`: it was asked and gave no answer, so it may have done it
     * :exc:`CallNotCreated`: the REST API, as the command line met it, has no call to follow
@@ -26,12 +28,14 @@ Bytes from a peer raise :exc:`ProtocolError` and nothing else.
 """
 
 __all__ = [
+    "ApplicationFailed",
     "CallNotCreated",
     "Click2DialError",
     "CommandRejected",
     "ConfigError",
     "DeadChannel",
     "InvalidCommand",
+    "JournalError",
     "LimitExceeded",
     "ListenError",
     "MalformedEnvironment",
@@ -84,7 +88,7 @@ class UnexpectedData(ProtocolError):
 
 
 class CommandRejected(Click2DialError):
-    """Asterisk answered ``code`` (not 200) to a command; ``text`` is what it said."""
+    """Asterisk answered ``code`` to a command that it did not do; ``text`` is what it said."""
 
     def __init__(self, code: int, text: str) -> None:
         self.code = code
@@ -102,6 +106,10 @@ class DeadChannel(CommandRejected):
 
 class UsageError(CommandRejected):
     """520: the command's arguments are wrong."""
+
+
+class ApplicationFailed(CommandRejected):
+    """200 with ``result=-2``: Asterisk has no such application (handle_exec in res_agi.c)."""
 
 
 class SessionClosed(Click2DialError):
@@ -140,7 +148,11 @@ class NotificationError(Click2DialError):
     """A notification was not stored; it may be offered again."""
 
 
-class QueueFull(NotificationError):
+class JournalError(NotificationError):
+    """The disk did not take, or give, what waits there: the journal's."""
+
+
+class QueueFull(JournalError):
     """A queue in the journal holds as many notifications as it may (``journal_max_records``)."""
 
 

@@ -9,6 +9,7 @@ from click2dial_agi.agi.commands import (
     check_variables,
     read_text,
     read_variable,
+    result_of,
     serialize,
     set_variables,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "check_variables",
     "read_text",
     "read_variable",
+    "result_of",
     "serialize",
     "set_variables",
 ]

@@ -8,14 +8,24 @@ and writes it again.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from pystrix.agi import core
-from pystrix.agi.agi_core import _Action as Action
 
 from click2dial_agi.agi import limits
-from click2dial_agi.exceptions import UnsafeCommand
+from click2dial_agi.agi.private import Action, AGIException, parts_of
+from click2dial_agi.agi.replies import Reply
+from click2dial_agi.exceptions import ApplicationFailed, UnsafeCommand
 
-__all__ = ["Action", "check_variables", "read_text", "read_variable", "serialize", "set_variables"]
+__all__ = [
+    "Action",
+    "check_variables",
+    "read_text",
+    "read_variable",
+    "result_of",
+    "serialize",
+    "set_variables",
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BARE_WORD = re.compile(r"[^\s\"\\]+")
@@ -36,8 +46,9 @@ def serialize(action: Action) -> bytes:
     a bare argument that is not one word, more words than Asterisk reads, or a line longer than its
     buffer.
     """
-    words = action._command.split()
-    words += [_word(str(argument)) for argument in action._arguments if argument not in (None, "")]
+    command, arguments = parts_of(action)
+    words = command.split()
+    words += [_word(str(argument)) for argument in arguments if argument not in (None, "")]
     line = " ".join(words)
     if not line.isprintable() and _CONTROL.search(line):
         raise UnsafeCommand("a command must not hold control characters")
@@ -50,6 +61,18 @@ def serialize(action: Action) -> bytes:
     if len(encoded) > limits.MAX_COMMAND:
         raise UnsafeCommand(f"a command has at most {limits.MAX_COMMAND} bytes")
     return encoded
+
+
+def result_of(action: Action, reply: Reply) -> Any:
+    """Return what an action makes of its reply.
+
+    Raises :exc:`CommandRejected` for a reply that says no, be it by its code or by its result.
+    """
+    reply.raise_for_code()
+    try:
+        return action.process_response(reply)
+    except AGIException:
+        raise ApplicationFailed(reply.code, reply.raw) from None
 
 
 def set_variables(variables: Mapping[str, str]) -> Action:

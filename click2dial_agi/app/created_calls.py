@@ -19,6 +19,7 @@ from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain import facts
+from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import Q850
@@ -32,7 +33,7 @@ from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreacha
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore, Mark
 
-__all__ = ["CreatedCalls", "Refused"]
+__all__ = ["CreatedCalls"]
 
 log = logging.getLogger("click2dial_agi.calls")
 
@@ -50,18 +51,6 @@ _HANGUP_PAUSE = 0.02
 _TALKS = FieldError("agent", "an agent who has no call already (call_waiting)")
 _NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
 _NOT_REACHABLE = FieldError("agent", "an agent whose phone is reachable")
-
-
-class Refused(Exception):
-    """A call that is not created: HTTP status, errors, and seconds to wait before the next try."""
-
-    def __init__(
-        self, status: int, errors: tuple[FieldError, ...], retry_after: int | None = None
-    ) -> None:
-        self.status = status
-        self.errors = errors
-        self.retry_after = retry_after
-        super().__init__("; ".join(error.message for error in errors))
 
 
 class CreatedCalls:
@@ -89,7 +78,7 @@ class CreatedCalls:
         self.times = times
 
     async def create(self, request: CallRequest) -> Decision:
-        """Ring the agent.  Raises :exc:`Refused`, in which case nobody was rung.
+        """Ring the agent.  Raises :exc:`CallRefused`, in which case nobody was rung.
 
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
@@ -97,7 +86,7 @@ class CreatedCalls:
         decision = decide(request, self.integrator, self.config.emergency_numbers)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
-            raise Refused(403 if forbidden else 422, decision.errors)
+            raise CallRefused(Why.FORBIDDEN if forbidden else Why.WRONG, decision.errors)
         call, now = decision.call, int(time.time())
         # When it is dialled the dialplan says: one clock for each call.
         told = {**call.facts(), Fact.CREATED: "1"}
@@ -109,7 +98,7 @@ class CreatedCalls:
             if refused is None:
                 channel = agent_channel(decision, told, self.integrator)
                 if await self._ari.originate(call.call_ref, channel) is Created.REFUSED:
-                    refused = Refused(409, (_NOT_REACHABLE,))
+                    refused = CallRefused(Why.NOT_THERE, (_NOT_REACHABLE,))
         except PBXUnanswered:
             await self._settle(call.call_ref)
             raise
@@ -210,7 +199,7 @@ class CreatedCalls:
         await self._end_lost(live)
 
     async def _admit(self, decision: Decision, known: Mapping[str, str], now: int) -> None:
-        """Count a call in, or raise :exc:`Refused`."""
+        """Count a call in, or raise :exc:`CallRefused`."""
         call = decision.call
         live = LiveCall(
             call_ref=call.call_ref,
@@ -226,15 +215,15 @@ class CreatedCalls:
         match await self.store.admit(live, limits, minute=now // 60):
             case Admission.AGENT_BUSY:
                 error = FieldError("agent", "one created call at a time")
-                raise Refused(429, (error,), _RETRY_SOON)
+                raise CallRefused(Why.BUSY, (error,), _RETRY_SOON)
             case Admission.CONCURRENT:
                 error = FieldError("calls", f"at most {limits.concurrent_calls} at once")
-                raise Refused(429, (error,), _RETRY_SOON)
+                raise CallRefused(Why.LIMIT, (error,), _RETRY_SOON)
             case Admission.PER_MINUTE:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
-                raise Refused(429, (error,), 60 - now % 60)
+                raise CallRefused(Why.LIMIT, (error,), 60 - now % 60)
 
-    async def _agent_refusal(self, decision: Decision) -> Refused | None:
+    async def _agent_refusal(self, decision: Decision) -> CallRefused | None:
         """Return why an agent's phone is not rung, as far as Asterisk can tell."""
         if decision.agent_number is not None:
             return None
@@ -255,11 +244,11 @@ class CreatedCalls:
         except PBXUnanswered as error:  # but nothing was asked for that could ring anybody
             raise PBXUnreachable(str(error)) from error
         if behind:  # another PBX's phone: of that only the way to it is known here
-            return Refused(409, (_NOT_REACHABLE,)) if endpoint is None else None
+            return CallRefused(Why.NOT_THERE, (_NOT_REACHABLE,)) if endpoint is None else None
         if endpoint is None or endpoint.state == "offline":
-            return Refused(409, (_NOT_REGISTERED,))
+            return CallRefused(Why.NOT_THERE, (_NOT_REGISTERED,))
         if endpoint.channel_ids and not self.integrator.call_waiting:
-            return Refused(429, (_TALKS,), _RETRY_SOON)
+            return CallRefused(Why.BUSY, (_TALKS,), _RETRY_SOON)
         return None
 
     async def _settle(self, call_ref: str) -> None:

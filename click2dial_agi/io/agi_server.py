@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, cast
 
-from click2dial_agi.agi import Action, AGIConnection, Environment, Hangup, Reply
+from click2dial_agi.agi import Action, AGIConnection, Environment, Hangup, Reply, result_of
 from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.exceptions import Click2DialError, ProtocolError, SessionClosed
@@ -61,7 +61,7 @@ class AGISession(asyncio.Protocol):
         """
         self._send(action)
         self._reply = self._server.loop.create_future()
-        return _result(action, await self._reply)
+        return result_of(action, await self._reply)
 
     def finish(self, action: Action, done: Callable[[], None]) -> None:
         """Send the last command; the session ends with its reply, and ``done`` runs if that is yes.
@@ -142,7 +142,7 @@ class AGISession(asyncio.Protocol):
         if self._finish is not None:
             action, done = self._finish
             try:
-                _result(action, reply)
+                result_of(action, reply)
                 done()
             except Exception as error:
                 self._end(error)
@@ -168,11 +168,6 @@ class AGISession(asyncio.Protocol):
             self._task.cancel()
         self._transport.abort()
         self._server.forget(self)
-
-
-def _result(action: Action, reply: Reply) -> Any:
-    reply.raise_for_code()
-    return action.process_response(reply)
 
 
 # Returns what is left to be waited for; None after ``finish``, or if there is nothing to be said.

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.domain.webhooks import shown_queue
-from click2dial_agi.exceptions import NotificationError, QueueFull
+from click2dial_agi.exceptions import JournalError, QueueFull
 from click2dial_agi.io import journal_file
 from click2dial_agi.io.journal_file import Entry, Waiting, read_waiting
 
@@ -46,7 +46,7 @@ _LOOK_EVERY = 1.0
 class Journal:
     """The queues of all integrators and webhooks, each with a bound of its own.
 
-    Every method raises :exc:`NotificationError` when the disk does not do what it should; the log
+    Every method raises :exc:`JournalError` when the disk does not do what it should; the log
     says so once, and again when it is over.  A damaged database is moved aside, and what can be
     read of it is taken over into a new one.
     """
@@ -140,7 +140,7 @@ class Journal:
             await asyncio.sleep(_LOOK_EVERY)
             if not self.exists:
                 continue
-            with contextlib.suppress(NotificationError):  # of which the log has told
+            with contextlib.suppress(JournalError):  # of which the log has told
                 if await self._do(self._was_changed):
                     for queue in tuple(self._watchers):
                         self._tell(queue)
@@ -219,7 +219,7 @@ class Journal:
                 outcomes = self._transact(works)
         except Exception as error:  # whatever it was, those who wait must hear of it
             self._roll_back(error)
-            refused = NotificationError(f"journal: {error}")
+            refused = JournalError(f"journal: {error}")
             outcomes = [refused for _ in works]
         for (_, done), outcome in zip(works, outcomes, strict=True):
             with contextlib.suppress(RuntimeError):  # the loop that asked is closed
@@ -241,7 +241,7 @@ class Journal:
         for work, _ in works:
             try:
                 outcomes.append(work(database))
-            except NotificationError as error:  # this one's alone
+            except JournalError as error:  # this one's alone
                 outcomes.append(error)
         database.execute("COMMIT")
         self._wrote = database.total_changes > before

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from click2dial_agi.domain.records import Notification
-from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.exceptions import JournalError
 
 __all__ = [
     "Entry",
@@ -177,7 +177,7 @@ def count(database: sqlite3.Connection, queue: str) -> int:
 def read_waiting(path: Path) -> list[Waiting]:
     """Return what waits in a journal that a server may be using; nothing is changed.
 
-    Raises :exc:`NotificationError` when it cannot be read.
+    Raises :exc:`JournalError` when it cannot be read.
     """
     if not path.exists():
         return []
@@ -186,7 +186,7 @@ def read_waiting(path: Path) -> list[Waiting]:
             database.text_factory = _text
             return waiting(database)
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise NotificationError(f"journal: {path}: {error}") from error
+        raise JournalError(f"journal: {path}: {error}") from error
 
 
 def move_aside(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What is used of libraries beyond what they promise, all of it in one place.
+"""What is used of libraries beyond what they promise; of pystrix: ``agi/private.py``.
 
 ``tests/io/test_private.py`` fails, and names the piece, where a new version of a library has
 dropped one.

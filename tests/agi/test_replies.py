@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pystrix.agi import core
 
-from click2dial_agi.agi import Reply
+from click2dial_agi.agi import Reply, result_of
 from click2dial_agi.agi.commands import Action
 from click2dial_agi.agi.replies import ResultItem
 from click2dial_agi.exceptions import (
+    ApplicationFailed,
     CommandRejected,
     DeadChannel,
     InvalidCommand,
@@ -103,3 +106,18 @@ def test_any_text_is_a_reply_or_malformed(line: str) -> None:
     except MalformedReply:
         return
     assert reply.items is not None
+
+
+@pytest.mark.case("K3")
+def test_an_application_that_asterisk_lacks_is_an_error_of_ours() -> None:
+    with pytest.raises(ApplicationFailed) as raised:
+        result_of(core.Exec("MSet", ["A=1"]), Reply.parse("200 result=-2"))
+    assert str(raised.value) == "200 result=-2"
+
+
+@pytest.mark.case("K3")
+@given(text=st.text())
+def test_any_result_is_read_or_an_error_of_ours(text: str) -> None:
+    for action in (core.Exec("MSet", ["A=1"]), core.GetFullVariable("X")):
+        with suppress(CommandRejected):
+            result_of(action, Reply.parse(f"200 result={text}"))

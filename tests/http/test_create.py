@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from click2dial_agi.exceptions import JournalError, NotificationError, QueueFull
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import (
     CLOSE,
@@ -268,6 +269,32 @@ def test_redis_away_is_a_503_and_nobody_is_rung(
             assert response.status_code == 503
             assert errors(response) == ["redis: reachable; try again later"]
             assert ari.requests == []
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (JournalError("journal: disk full"), "journal: writable, with room on its disk"),
+        (QueueFull("journal: it holds 5"), "journal: writable, with room on its disk"),
+        (NotificationError("Redis: away"), "redis: reachable"),
+    ],
+)
+def test_what_keeps_no_record_is_named(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, failure: Exception, told: str
+) -> None:
+    """A created call whose agent is away needs a record, which nobody took."""
+
+    async def fail(*_: object) -> bool:
+        raise failure
+
+    async def test() -> None:
+        trouble: dict[str, str | int] = {"originate": 500}
+        async with FakeARI(trouble=trouble) as ari, serve(redis, ari) as api:
+            monkeypatch.setattr("click2dial_agi.app.notify.Notifier.notify", fail)
+            response = await api.post()
+            assert (response.status_code, errors(response)) == (503, [f"{told}; try again later"])
 
     run(test())
 

@@ -8,7 +8,13 @@ import logging
 import pytest
 from pystrix.agi import core
 
-from click2dial_agi.exceptions import DeadChannel, InvalidCommand, SessionClosed, UsageError
+from click2dial_agi.exceptions import (
+    ApplicationFailed,
+    DeadChannel,
+    InvalidCommand,
+    SessionClosed,
+    UsageError,
+)
 from click2dial_agi.io.agi_server import AGISession
 from tests.agi.wire import environment
 from tests.io.agi_serving import Recorder, serving
@@ -56,6 +62,7 @@ def test_a_session_byte_by_byte(run: Run) -> None:
     [
         ("510 Invalid or unknown command", InvalidCommand),
         ("511 Command Not Permitted on a dead channel or intercept routine", DeadChannel),
+        pytest.param("200 result=-2", ApplicationFailed, marks=pytest.mark.case("K3")),
         ("520 Invalid command syntax.  Proper usage not available.", UsageError),
         ("520-Invalid command syntax.\nUsage\n520 End of proper usage.", UsageError),
     ],
@@ -63,7 +70,7 @@ def test_a_session_byte_by_byte(run: Run) -> None:
 def test_a_refused_command_raises_in_the_handler_and_the_session_goes_on(
     run: Run, reply: str, error: type[Exception]
 ) -> None:
-    handler = Recorder(core.Noop(), core.GetVariable("X"))
+    handler = Recorder(core.Exec("MSet", ["A=1"]), core.GetVariable("X"))
 
     async def scenario() -> None:
         async with serving(handler) as server, FakeAsterisk(server.port) as asterisk:

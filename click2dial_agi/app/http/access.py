@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.hosts import Host, KnownHosts
 from click2dial_agi.domain.integrators import Integrator
@@ -17,7 +17,7 @@ from click2dial_agi.io.hosts import hosts_of
 
 __all__ = ["Access", "access_of", "check_host", "host_of", "mark_known"]
 
-_MISDIRECTED = Refused(421, (FieldError("host", "a name or an address of this server; see hosts"),))
+_MISDIRECTED = Problem(421, (FieldError("host", "a name or an address of this server; see hosts"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def host_of(request: Request) -> Host:
 
 
 def check_host(request: Request) -> None:
-    """Raise :exc:`Refused` (421) unless the request names a host of ours.
+    """Raise :exc:`Problem` (421) unless the request names a host of ours.
 
     For whatever is given without a key, or depends on the Host: a page from elsewhere whose name
     points here (DNS rebinding) is to a browser a page of ours.

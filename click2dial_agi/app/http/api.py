@@ -8,10 +8,11 @@ from functools import partial
 
 from starlette.types import ASGIApp
 
-from click2dial_agi.app.created_calls import CreatedCalls, Refused
+from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
 from click2dial_agi.app.http.doors import Door, DoorChange, HTTPDoors
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.http.health import Checks
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 # What a reload replaced is closed after the longest request that may still use it.
 _GRACE = 30.0
 
-_NOBODY = Refused(401, (FieldError("authorization", "none: this integrator was taken out"),))
+_NOBODY = Problem(401, (FieldError("authorization", "none: this integrator was taken out"),))
 
 
 @dataclass(frozen=True)

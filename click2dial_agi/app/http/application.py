@@ -7,12 +7,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi import __version__
-from click2dial_agi.app.created_calls import CreatedCalls, Refused
+from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.bodies import read_json
-from click2dial_agi.app.http.errors import add_error_handlers, refusal
+from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.recordings import add_recordings
@@ -28,6 +28,7 @@ from click2dial_agi.app.http.schemas import (
     errors,
 )
 from click2dial_agi.domain.bodies import read_body
+from click2dial_agi.domain.call_refused import CallRefused
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 
 __all__ = ["CALLS_PATH", "create_application"]
@@ -37,7 +38,7 @@ _CALL_PATH = CALLS_PATH + "/{call_ref}"
 
 _CREATE_ERRORS = (400, 401, 403, 408, 409, 413, 415, 421, 422, 429, 503)
 
-_UNKNOWN_CALL = Refused(404, (FieldError("call_ref", "a call of this integrator"),))
+_UNKNOWN_CALL = Problem(404, (FieldError("call_ref", "a call of this integrator"),))
 
 
 def create_application(
@@ -81,9 +82,9 @@ def create_application(
     async def create(request: Request) -> Response:
         try:
             answer = await _create(authorized(request), request)
-        except Refused as refused:
+        except Problem as problem:
             # Handled here it costs half of what it does on its way through FastAPI.
-            return refusal(refused)
+            return answer_to(problem)
         prefix = access_of(request).public_path
         return JSONResponse(answer, 201, {"Location": f"{prefix}{CALLS_PATH}/{answer['call_ref']}"})
 
@@ -141,8 +142,11 @@ async def _create(current: CreatedCalls, request: Request) -> Answer:
     async def place(call_ref: str) -> Answer:
         wanted, wrong = read_body(body, call_ref)
         if wrong:
-            raise Refused(422, wrong)
-        call = (await current.create(wanted)).call
+            raise Problem(422, wrong)
+        try:
+            call = (await current.create(wanted)).call
+        except CallRefused as refused:
+            raise Problem.of(refused) from None
         return {
             "call_ref": call.call_ref,
             "contact_ref": call.contact_ref,

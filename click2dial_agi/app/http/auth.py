@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.access import access_of, check_host, mark_known
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
@@ -19,10 +19,10 @@ __all__ = ["HASHED", "authorize", "hash_key"]
 # Marks a key that the configuration holds as its hash.
 HASHED = "sha256:"
 
-_UNAUTHORIZED = Refused(
+_UNAUTHORIZED = Problem(
     401, (FieldError("authorization", "Bearer and one of this integrator's keys"),)
 )
-_CROSS_SITE = Refused(403, (FieldError("origin", "this server, for requests without a key"),))
+_CROSS_SITE = Problem(403, (FieldError("origin", "this server, for requests without a key"),))
 
 
 def hash_key(key: str | bytes) -> str:
@@ -41,7 +41,7 @@ _hash_known = lru_cache(maxsize=1024)(hash_key)
 
 
 def authorize(request: Request, integrator: Integrator) -> None:
-    """Raise :exc:`Refused` (401, 403, 421) unless the request carries a key or needs none.
+    """Raise :exc:`Problem` (401, 403, 421) unless the request carries a key or needs none.
 
     A key is a right of whoever sends it.  A network is a right of every page that a browser there
     shows, so such a request must come from a page of ours, if from any.

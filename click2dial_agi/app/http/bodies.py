@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["read_json"]
@@ -18,18 +18,18 @@ _MAX_BODY = 16 * 1024
 # A body is one flat object.  Python's decoder would recurse as deep as the text goes.
 _MAX_BRACKETS = 8
 
-_NOT_PLAIN = Refused(415, (FieldError("content-encoding", "none: the body as it is"),))
-_OTHER_TYPE = Refused(415, (FieldError("content-type", "application/json, and such a body"),))
-_NOT_JSON = Refused(400, (FieldError("body", "a flat JSON object in UTF-8, each key once"),))
+_NOT_PLAIN = Problem(415, (FieldError("content-encoding", "none: the body as it is"),))
+_OTHER_TYPE = Problem(415, (FieldError("content-type", "application/json, and such a body"),))
+_NOT_JSON = Problem(400, (FieldError("body", "a flat JSON object in UTF-8, each key once"),))
 _BOM = b"\xef\xbb\xbf"
 
-_TOO_LARGE = Refused(413, (FieldError("body", f"at most {_MAX_BODY} bytes"),))
+_TOO_LARGE = Problem(413, (FieldError("body", f"at most {_MAX_BODY} bytes"),))
 
 
 async def read_json(request: Request, timeout: float) -> Any:
     """Return the decoded body, which must be there within ``timeout`` seconds.
 
-    Raises :exc:`Refused` with 400, 408, 413, or 415 for what is JSON neither by its type nor by its
+    Raises :exc:`Problem` with 400, 408, 413, or 415 for what is JSON neither by its type nor by its
     content.  JSON under another type is taken, as ``curl -d`` sends it.
     """
     headers = dict(request.scope["headers"])  # the last of a name, which is as good as another
@@ -40,7 +40,7 @@ async def read_json(request: Request, timeout: float) -> Any:
             body = await _read(request)
     except TimeoutError:
         error = FieldError("body", f"all of it within {timeout:g} seconds")
-        raise Refused(408, (error,)) from None
+        raise Problem(408, (error,)) from None
     except ClientDisconnect:  # nobody hears the answer
         raise _NOT_JSON from None
     try:

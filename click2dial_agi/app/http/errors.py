@@ -9,18 +9,27 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.exceptions import NotificationError, PBXUnreachable
+from click2dial_agi.exceptions import JournalError, NotificationError, PBXUnreachable
 
-__all__ = ["add_error_handlers", "error_body", "error_response", "refusal"]
+__all__ = ["Problem", "add_error_handlers", "answer_to", "error_body", "error_response"]
 
 log = logging.getLogger(__name__)
 
 _PBX = FieldError("pbx", "reachable; try again later")
 _REDIS = FieldError("redis", "reachable; try again later")
+_JOURNAL = FieldError("journal", "writable, with room on its disk; try again later")
 _OURS = FieldError("server", "without faults; this one is logged")
 _RETRY_LATER = 5
+
+_STATUS = {
+    Why.WRONG: 422,
+    Why.FORBIDDEN: 403,
+    Why.NOT_THERE: 409,
+    Why.BUSY: 429,
+    Why.LIMIT: 429,
+}
 
 # By status, what the router says: nothing here, or not with this method.
 _HTTP_ERRORS = {
@@ -28,6 +37,23 @@ _HTTP_ERRORS = {
     405: FieldError("method", "one that /docs names for this path"),
 }
 _OTHER_HTTP_ERROR = FieldError("request", "what /docs describes")
+
+
+class Problem(Exception):
+    """A request that is not served: status, errors, and seconds to wait before the next try."""
+
+    def __init__(
+        self, status: int, errors: tuple[FieldError, ...], retry_after: int | None = None
+    ) -> None:
+        self.status = status
+        self.errors = errors
+        self.retry_after = retry_after
+        super().__init__("; ".join(error.message for error in errors))
+
+    @classmethod
+    def of(cls, refused: CallRefused) -> "Problem":
+        """Return what a call that is not placed is in HTTP."""
+        return cls(_STATUS[refused.why], refused.errors, refused.retry_after)
 
 
 def error_body(errors: Iterable[FieldError]) -> bytes:
@@ -43,14 +69,14 @@ def error_response(
     return Response(error_body(errors), status, headers, "application/json")
 
 
-def refusal(refused: Refused) -> Response:
-    """Return the answer for a request that is refused."""
+def answer_to(problem: Problem) -> Response:
+    """Return the answer for a request that is not served."""
     headers = {}
-    if refused.retry_after:
-        headers["Retry-After"] = str(refused.retry_after)
-    if refused.status == 401:
+    if problem.retry_after:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return error_response(refused.status, refused.errors, headers)
+    return error_response(problem.status, problem.errors, headers)
 
 
 def _methods(app: FastAPI, scope: Scope) -> set[str]:
@@ -66,9 +92,9 @@ def _methods(app: FastAPI, scope: Scope) -> set[str]:
 def add_error_handlers(app: FastAPI) -> None:
     """Give every error of an application the one shape."""
 
-    @app.exception_handler(Refused)
-    async def _refused(_: Request, refused: Refused) -> Response:
-        return refusal(refused)
+    @app.exception_handler(Problem)
+    async def _problem(_: Request, problem: Problem) -> Response:
+        return answer_to(problem)
 
     @app.exception_handler(PBXUnreachable)
     async def _no_pbx(_: Request, error: PBXUnreachable) -> Response:
@@ -76,9 +102,10 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(503, [_PBX], {"Retry-After": str(_RETRY_LATER)})
 
     @app.exception_handler(NotificationError)
-    async def _no_redis(_: Request, error: NotificationError) -> Response:
+    async def _not_kept(_: Request, error: NotificationError) -> Response:
         log.warning("request not served: %s", error)
-        return error_response(503, [_REDIS], {"Retry-After": str(_RETRY_LATER)})
+        shown = _JOURNAL if isinstance(error, JournalError) else _REDIS
+        return error_response(503, [shown], {"Retry-After": str(_RETRY_LATER)})
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from click2dial_agi.app.created_calls import Refused
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.call_store import CallStore, FirstAnswer
@@ -16,8 +16,8 @@ from click2dial_agi.io.call_store import CallStore, FirstAnswer
 __all__ = ["Answer", "once", "read_key"]
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_KEY_ERROR = Refused(422, (FieldError("idempotency-key", "1-255 visible ASCII characters"),))
-_OTHER_BODY = Refused(422, (FieldError("idempotency-key", "a new one for another body"),))
+_KEY_ERROR = Problem(422, (FieldError("idempotency-key", "1-255 visible ASCII characters"),))
+_OTHER_BODY = Problem(422, (FieldError("idempotency-key", "a new one for another body"),))
 
 # What is kept of an answer that was none: 503 when nobody was rung, 504 when nobody could tell.
 _CREATED, _FAILED, _UNCERTAIN = 201, 503, 504
@@ -30,7 +30,7 @@ Find = Callable[[str], Awaitable[Answer | None]]
 
 
 def read_key(values: Sequence[str]) -> str | None:
-    """Return the one key among a request's headers; raise :exc:`Refused` (422) if it is none."""
+    """Return the one key among a request's headers; raise :exc:`Problem` (422) if it is none."""
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):
@@ -86,7 +86,7 @@ def _repeat(seen: FirstAnswer) -> Answer:
         raise PBXUnreachable("as for the first request with this Idempotency-Key")
     if seen.status != _CREATED:
         errors = tuple(FieldError(*error) for error in seen.body)
-        raise Refused(seen.status, errors, seen.retry_after)
+        raise Problem(seen.status, errors, seen.retry_after)
     answer: Answer = seen.body
     return answer
 
@@ -106,9 +106,9 @@ async def _answer(key: str, mine: FirstAnswer, store: CallStore, create: Create)
     """Create the call and keep the answer for the others."""
     try:
         body = await create(mine.call_ref)
-    except Refused as refused:
-        errors = [[error.field, error.allowed] for error in refused.errors]
-        status, retry_after = refused.status, refused.retry_after
+    except Problem as problem:
+        errors = [[error.field, error.allowed] for error in problem.errors]
+        status, retry_after = problem.status, problem.retry_after
         await store.answer(key, replace(mine, status=status, body=errors, retry_after=retry_after))
         raise
     except PBXUnreachable as error:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
-from click2dial_agi.app.created_calls import CreatedCalls, Refused
+from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
 from click2dial_agi.domain.numbers import FieldError
@@ -20,8 +21,8 @@ log = logging.getLogger(__name__)
 
 RECORDINGS_PATH = "/click2dial/recordings"
 
-_UNKNOWN = Refused(404, (FieldError("ref", "the recording_url of one of this integrator's calls"),))
-_WRITING = Refused(409, (FieldError("ref", "a recording that is finished; this call goes on"),))
+_UNKNOWN = Problem(404, (FieldError("ref", "the recording_url of one of this integrator's calls"),))
+_WRITING = Problem(409, (FieldError("ref", "a recording that is finished; this call goes on"),))
 
 
 def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:

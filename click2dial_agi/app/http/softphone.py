@@ -16,9 +16,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from click2dial_agi.app.created_calls import Refused
 from click2dial_agi.app.http.access import check_host, host_of
 from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.files import StaticFile
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
@@ -41,9 +41,9 @@ _FILES = {
 }
 
 _NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
-_NOT_HERE = Refused(404, (FieldError("path", "one of those at /docs"),))
-_NOT_OURS = Refused(422, (FieldError("extension", "one of this integrator's"),))
-_FULL = Refused(503, (FieldError("softphone", "fewer pages at once; try again later"),), 30)
+_NOT_HERE = Problem(404, (FieldError("path", "one of those at /docs"),))
+_NOT_OURS = Problem(422, (FieldError("extension", "one of this integrator's"),))
+_FULL = Problem(503, (FieldError("softphone", "fewer pages at once; try again later"),), 30)
 
 # Below the minute after which proxies close what is silent.  Also how a page that vanished is
 # found out: writing to it fails.
