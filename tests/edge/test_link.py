@@ -127,7 +127,7 @@ def test_asterisk_is_not_there_and_comes_back() -> None:
         async with running_edge(f"ws://127.0.0.1:{port}/ws") as edge:
             async with phone(edge) as client:
                 assert await _closed(client) == (1013, "Asterisk is away, try again")
-            with pytest.raises(OSError, match=str(port)):
+            with pytest.raises(OSError, match="refused"):
                 await edge.check_upstream()
             async with FakeAsterisk(port, echo=True), phone(edge) as client:
                 await edge.check_upstream()
