@@ -6,7 +6,7 @@ force.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from click2dial_agi.domain.config import Config
@@ -22,18 +22,29 @@ log = logging.getLogger(__name__)
 _EVERY = 60.0
 _RETRY = 5.0
 
-# Each endpoint that is called otherwise costs a question, 0.8 ms of the PBX.
+# Each endpoint that is called otherwise costs a question, 0.8 ms of the PBX.  New ones are asked
+# about at once; of those that are known so many each time, or a tenth where that is more, so that
+# what an operator changed is seen within ten minutes.
 _MAX_ENDPOINTS = 5000
+_ASKED_AGAIN = 25
 
 _CURE = "name them in integrators.….endpoints, or mend it"
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a PBX said: C2D_EXTENSION by endpoint, and the names of all endpoints."""
+    """What a PBX said: C2D_EXTENSION by endpoint, and the names of all endpoints.
 
-    extensions: dict[str, str] = field(default_factory=dict)
+    ``answers`` are those of endpoints that are no extension, empty where there is none, the oldest
+    answer first.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        return {name: extension for name, extension in self.answers.items() if extension}
 
 
 class NamedAgents:
@@ -46,6 +57,7 @@ class NamedAgents:
         self._written = written
         self._adopt = adopt
         self._known = _Known()
+        self._asked_of: Config | None = None
         self._told: set[str] = set()
         self._now = asyncio.Event()
 
@@ -84,11 +96,12 @@ class NamedAgents:
         try:
             names = sorted(await ari.endpoint_states())
             others = [name for name in names if name and written.owner_of(name) is None]
-            extensions = {
-                name: extension
-                for name in others[:_MAX_ENDPOINTS]
-                if (extension := (await ari.options("endpoint", name)).get("C2D_EXTENSION"))
-            }
+            kept = self._known.answers if self._asked_of is written else {}
+            there = set(others)
+            answers = {name: kept[name] for name in kept if name in there}
+            for name in _to_ask(others[:_MAX_ENDPOINTS], kept):
+                answers.pop(name, None)
+                answers[name] = (await ari.options("endpoint", name)).get("C2D_EXTENSION", "")
         finally:
             await ari.close()
         if self._written() is not written:
@@ -100,15 +113,23 @@ class NamedAgents:
                 f"the PBX has {len(others)} endpoints that are no extensions; "
                 f"{_MAX_ENDPOINTS} were looked at; {_CURE}"
             )
-        known = _Known(extensions, frozenset(names))
+        self._asked_of, known = written, _Known(answers, frozenset(names))
         naming = name_agents(written, known.extensions, known.names)
         self._tell(problems | {f"{one}; {_CURE}" for one in naming.problems})
         before, self._known = self._known, known
         if naming.config != name_agents(written, before.extensions, before.names).config:
             self._adopt(naming.config)
-            log.info("the PBX has %d agents whose endpoint has another name", len(extensions))
+            log.info("the PBX has %d agents whose endpoint has another name", len(known.extensions))
 
     def _tell(self, problems: set[str]) -> None:
         for problem in sorted(problems - self._told):
             log.warning(problem)
         self._told = problems
+
+
+def _to_ask(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Return whom to ask about: the new ones, and some of the known, whose answers are oldest."""
+    new = [name for name in names if name not in known]
+    there = set(names)
+    old = [name for name in known if name in there]
+    return new + old[: max(_ASKED_AGAIN, len(old) // 10)]

@@ -78,7 +78,8 @@ class Service:
             self._edge = Edge(config.edge, self._refusals)
         self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
-        self._api = CreateCallAPI(self._agi, listeners=self._listeners)
+        edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
+        self._api = CreateCallAPI(self._agi, listeners=self._listeners, checks=edge)
         self._metrics = HTTPDoors(self._listeners)
         self._serves_calls = self._announced = False
         self._stopping: asyncio.Event

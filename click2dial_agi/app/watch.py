@@ -9,17 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
+from pathlib import Path
 
 from click2dial_agi.app.metrics import GAUGES
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.snapshot import Snapshot
-from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_checks import RedisReport
-from click2dial_agi.io.spool_checks import examine_spool, spool_failure
+from click2dial_agi.io.spool_checks import examine_spool, failure
 
-__all__ = ["Watch", "check_redis", "check_spool"]
+__all__ = ["Watch", "check_directory", "check_redis"]
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ async def check_redis(notifier: Notifier) -> None:
         raise NotificationError("; ".join(report.findings))
 
 
-async def check_spool(config: Config) -> None:
-    """Raise :exc:`NotificationError`, with what is wrong, if nothing can be kept on disk."""
-    if failure := await asyncio.to_thread(spool_failure, config.spool_dir):
-        raise NotificationError(failure)
+async def check_directory(path: Path) -> None:
+    """Raise :exc:`NotificationError`, with what is wrong, if nothing can be kept in a directory."""
+    if problem := await asyncio.to_thread(failure, path):
+        raise NotificationError(problem)
 
 
 class Watch:
@@ -97,7 +97,8 @@ async def _report(notifier: Notifier) -> RedisReport:
     try:
         return await notifier.lists.examine(notifier.integrator)
     except NotificationError as error:
-        return RedisReport((f"it does not answer: {error}",))
+        waits = f"{notifier.integrator.cdr_list} waits in the journal"
+        return RedisReport((f"it does not answer, and {waits}: {error}",))
 
 
 def _shared(

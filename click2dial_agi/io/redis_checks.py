@@ -1,7 +1,7 @@
 """Whether a Redis keeps what it is given, and lets us do what we do: asked, not assumed.
 
-Two commands: ``INFO``, and a script that asks Redis itself (``redis.acl_check_cmd``, Redis 7) which
-of our commands this user may run on our keys and channels.  Nothing is written.
+``INFO``; a script that asks Redis itself (``redis.acl_check_cmd``, Redis 7) which of our commands
+this user may run on our keys and channels; and one write, which is gone after a second.
 """
 
 import json
@@ -80,6 +80,7 @@ async def examine(redis: Any, integrator: Integrator) -> RedisReport:
     findings, run_id = await _server(redis)
     findings += await _permissions(redis, integrator)
     findings += await _lists(redis, integrator)
+    findings += [] if findings else await _write(redis, integrator)
     return RedisReport(tuple(findings), run_id)
 
 
@@ -142,3 +143,14 @@ async def _lists(redis: Any, integrator: Integrator) -> list[str]:
             except ResponseError as error:
                 findings.append(f"{name}: {error}")
     return findings
+
+
+async def _write(redis: Any, integrator: Integrator) -> list[str]:
+    """Mark a record that there is none of: out of memory or of disk, Redis only reads."""
+    try:
+        await redis.set(f"{{{integrator.cdr_list}}}:pushed:x", "x", ex=1)
+    except NoPermissionError:  # told of already, by a Redis that knows
+        return []
+    except ResponseError as error:
+        return [f"it takes nothing for {integrator.cdr_list}: {error}"]
+    return []

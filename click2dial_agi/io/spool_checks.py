@@ -1,16 +1,16 @@
-"""Whether the spool's directory can do what it is for: tried, not assumed."""
+"""Whether the directories of spool and recordings can do what they are for: tried, not assumed."""
 
 import contextlib
 import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["examine_spool", "spool_failure"]
+__all__ = ["examine_spool", "failure"]
 
 _MAKE = "install -d -o asterisk -g asterisk -m 0750"
 
 
-def spool_failure(directory: Path) -> str:
+def failure(directory: Path) -> str:
     """Return why nothing can be kept in a directory, empty if something can."""
     if not directory.exists():
         return f"{directory} does not exist, so nothing is kept there; {_MAKE} {directory}"
@@ -26,9 +26,8 @@ def spool_failure(directory: Path) -> str:
 
 def examine_spool(directory: Path) -> tuple[str, ...]:
     """Return what is wrong with a directory, in words with the cure."""
-    failure = spool_failure(directory)
-    if failure:
-        return (failure,)
+    if problem := failure(directory):
+        return (problem,)
     with contextlib.suppress(OSError):
         mode = directory.stat().st_mode & 0o777
         if mode & 0o007:

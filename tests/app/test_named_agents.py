@@ -78,6 +78,37 @@ def test_an_agent_is_found_and_taken_once() -> None:
     run(scenario())
 
 
+def test_many_are_asked_about_once_and_then_in_turn() -> None:
+    """A question is 0.8 ms of the PBX, and this goes on every minute."""
+
+    async def scenario() -> None:
+        adopted: list[Config] = []
+        names = [f"phone{number}" for number in range(300)]
+        options = {name: ALICE.replace("alice", name) for name in names}
+        bodies: dict[str, bytes] = dict.fromkeys(options.values(), b"[]")
+        bodies[LIST] = json.dumps([{"resource": name} for name in names]).encode()
+        async with pbx(bodies) as (config, asked), looking(config, adopted) as agents:
+            await eventually(lambda: len(asked) == 301)
+            looks = []
+            for look in range(11):
+                if look == 5:  # the operator adds one, and changes one
+                    bodies[LIST] = json.dumps(
+                        [{"resource": name} for name in ["alice", *names]]
+                    ).encode()
+                    bodies[ALICE] = OPTIONS
+                    bodies[options["phone299"]] = OPTIONS.replace(b"1050", b"1051")
+                asked.clear()
+                agents.look_soon()
+                await eventually(lambda: len(asked) >= 31 + (look == 5))  # noqa: B023
+                await asyncio.sleep(0.01)
+                looks.append(len(asked))
+                assert look != 5 or adopted[0].integrators[0].endpoints == {"1050": "alice"}
+            assert looks == [31] * 5 + [32] + [31] * 5
+        assert adopted[-1].integrators[0].endpoints == {"1050": "alice", "1051": "phone299"}
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     "bodies",
     [

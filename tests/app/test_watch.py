@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.app import watch
-from click2dial_agi.app.watch import Watch, check_redis, check_spool
+from click2dial_agi.app.watch import Watch, check_directory, check_redis
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
@@ -150,14 +150,14 @@ def test_a_spool_that_can_keep_nothing_is_told(
             await watching.look(current)
             if fault != "open to all":
                 with pytest.raises(NotificationError):
-                    await check_spool(configured)
+                    await check_directory(directory)
         assert "ERROR    click2dial_agi.app.watch" in caplog.text
         if directory.is_file():
             directory.unlink()
         directory.mkdir(exist_ok=True)
         directory.chmod(0o750)
         await watching.look(current)
-        await check_spool(configured)
+        await check_directory(directory)
         await cast(RedisLists, current.notifiers["acme"].lists).close()
 
     run(scenario())

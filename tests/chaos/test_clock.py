@@ -7,18 +7,11 @@ from concurrent.futures import Future
 from itertools import cycle
 from pathlib import Path
 
+from sandbox.clock import another_clock
 from sandbox.load import LoadResult
-from sandbox.process import MissingToolError
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from tests.chaos.ledger import Chaos, pause
-
-
-def libfaketime() -> Path:
-    """Return the library that changes what a process takes for the time of day."""
-    for path in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"):
-        return path
-    raise MissingToolError("libfaketime is not installed: apt-get install faketime")
 
 
 def test_the_clock_is_stepped_by_an_hour(
@@ -32,12 +25,7 @@ def test_the_clock_is_stepped_by_an_hour(
     clock.write_text("+0")
     only = server(
         redis.url,
-        env={
-            "LD_PRELOAD": str(libfaketime()),
-            "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_CACHE_DURATION": "0",
-            "DONT_FAKE_MONOTONIC": "1",  # as when a real clock is set
-        },
+        env=another_clock(clock),
     )
     steps = cycle(["+3600", "+0", "-3600", "+0"])
 

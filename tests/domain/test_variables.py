@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from click2dial_agi.domain import variables
+from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.facts import Fact
 
 PATH = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
@@ -35,6 +36,10 @@ def test_every_label_and_context_that_is_gone_to_is_there() -> None:
     contexts = set(re.findall(r"^\[([\w-]+)\]", CODE, re.MULTILINE))
     called = set(re.findall(r"\b(click2dial[\w-]*)[,^]", CODE))
     assert called - {"click2dial-"} <= contexts
+
+
+def test_the_dialplan_asks_where_the_server_listens_unless_told_otherwise() -> None:
+    assert re.findall(r"agi://[\w.:]+", CODE) == [f"agi://{AGI().listen}"]
 
 
 def test_no_line_is_too_long_to_be_read() -> None:

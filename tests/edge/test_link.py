@@ -9,7 +9,7 @@ import os
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.edge.rig import LONG, FakeAsterisk, pair, phone, run, running_edge, soon
 
@@ -127,7 +127,10 @@ def test_asterisk_is_not_there_and_comes_back() -> None:
         async with running_edge(f"ws://127.0.0.1:{port}/ws") as edge:
             async with phone(edge) as client:
                 assert await _closed(client) == (1013, "Asterisk is away, try again")
+            with pytest.raises(OSError, match="refused"):
+                await edge.check_upstream()
             async with FakeAsterisk(port, echo=True), phone(edge) as client:
+                await edge.check_upstream()
                 await client.send(REGISTER)
                 assert await soon(client.recv()) == REGISTER
 
@@ -147,6 +150,8 @@ def test_asterisk_answers_no_websocket() -> None:
             port = server.sockets[0].getsockname()[1]
             async with running_edge(f"ws://127.0.0.1:{port}/ws") as edge, phone(edge) as client:
                 assert await _closed(client) == (1013, "Asterisk is away, try again")
+                with pytest.raises(InvalidStatus):
+                    await edge.check_upstream()
 
     run(test())
 

@@ -7,12 +7,14 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, cast
 
 import httpx
 from redis import Redis
 
 from click2dial_agi.app.http.api import CreateCallAPI
+from click2dial_agi.app.http.health import Checks
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config, parse_config
@@ -98,6 +100,7 @@ async def serve(
     *others: Mapping[str, Any],
     times: Times = QUICK,
     spool_dir: str = "/tmp",
+    checks: Checks = MappingProxyType({}),
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME."""
@@ -107,10 +110,11 @@ async def serve(
     document = {
         "asterisk": {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"},
         "spool_dir": spool_dir,
+        "recordings_dir": f"{spool_dir}/recordings",
         "integrators": [first, *({"redis": redis.url, **other} for other in others)],
     }
     config, notifiers = _parse(document)
-    api = CreateCallAPI(cast(AGIServer, _Listening()), times)
+    api = CreateCallAPI(cast(AGIServer, _Listening()), times, checks=checks)
     api.use(api.build(config, notifiers))
     await api.start()
     try:

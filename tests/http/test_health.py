@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ async def ready(api: API) -> dict[str, str]:
     response = await api.client.get("/readyz")
     assert time.monotonic() - began < 2.5
     body = response.json()
-    fine = body["parts"] == FINE
+    fine = set(body["parts"].values()) == {"ok"}
     assert (response.status_code, body["status"]) == ((200, "ok") if fine else (503, "failing"))
     assert (await api.client.get("/healthz")).json() == {"status": "ok", "parts": {}}
     parts: dict[str, str] = body["parts"]
@@ -70,6 +71,46 @@ def test_redis_that_hangs_and_agi_that_does_not_listen(
                 "agi": "not working",
                 "spool": "ok",
             }
+
+    run(test())
+
+
+def test_recordings_and_what_else_there_is(redis: RedisServer, tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    upstream = asyncio.Event()
+
+    async def edge() -> None:
+        if not upstream.is_set():
+            raise OSError("no WebSocket")
+
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, spool_dir=str(tmp_path), checks={"edge": edge}, record=True) as api,
+        ):
+            wrong = {**FINE, "edge": "not working", "recordings": "not working"}
+            assert await ready(api) == wrong
+            recordings.mkdir()
+            upstream.set()
+            assert await ready(api) == dict.fromkeys(wrong, "ok")
+
+    run(test())
+
+
+def test_many_who_ask_at_once_get_one_answer(redis: RedisServer) -> None:
+    """Each look writes to Redis and to the disk, and anybody may ask."""
+    looks = 0
+
+    async def count() -> None:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.2)
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, checks={"edge": count}) as api:
+            answers = await asyncio.gather(*(api.client.get("/readyz") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert looks < 5
 
     run(test())
 

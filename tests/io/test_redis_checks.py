@@ -134,6 +134,19 @@ def test_the_documented_user_is_limited(redis: RedisServer, client: Redis) -> No
                 cast(Any, user).execute_command(*forbidden)
 
 
+@pytest.mark.case("C16")
+def test_a_redis_that_has_no_room_is_found(redis: RedisServer, client: Redis) -> None:
+    """It answers all that only reads."""
+    client.config_set("maxmemory", "1")
+    try:
+        (finding,) = report(redis.url).findings
+    finally:
+        client.config_set("maxmemory", "0")
+    assert finding.startswith("it takes nothing for enigma:notifications:cdr: ")
+    assert "used memory > 'maxmemory'" in finding
+    assert report(redis.url).findings == ()
+
+
 def test_a_list_of_another_type_is_found(redis: RedisServer, client: Redis) -> None:
     client.set("enigma:notifications:inbound", "x")
     (finding,) = report(redis.url).findings

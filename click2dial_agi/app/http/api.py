@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from starlette.types import ASGIApp
 
@@ -14,12 +15,12 @@ from click2dial_agi.app.http.application import create_application
 from click2dial_agi.app.http.doors import Door, DoorChange, HTTPDoors
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.front import Front
-from click2dial_agi.app.http.health import Checks
+from click2dial_agi.app.http.health import Check, Checks
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
 from click2dial_agi.app.lost_calls import reap_forever
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
-from click2dial_agi.app.watch import check_redis, check_spool
+from click2dial_agi.app.watch import check_directory, check_redis
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
@@ -53,15 +54,20 @@ class _State:
 
 
 class CreateCallAPI:
-    """One HTTP listener for each integrator that has ``http``, and what they share."""
+    """One HTTP listener for each integrator that has ``http``, and what they share.
+
+    ``checks`` are further parts that ``/readyz`` looks at.
+    """
 
     def __init__(
         self,
         agi: AGIServer,
         times: Times = Times(),  # noqa: B008 (frozen)
         listeners: Listeners | None = None,
+        checks: Checks = MappingProxyType({}),
     ) -> None:
         self._agi = agi
+        self._further = checks
         self._times = times
         self._doors = HTTPDoors(listeners)
         self._state: _State | None = None
@@ -205,11 +211,15 @@ class CreateCallAPI:
             raise RuntimeError("taken out of the configuration")
 
         state = self._now
-        spool = partial(check_spool, state.config)
-        if name not in state.calls or state.ari is None:
-            return {"redis": gone, "ari": gone, "agi": agi, "spool": spool}
+        spool = partial(check_directory, state.config.spool_dir)
+        shared: dict[str, Check] = {"agi": agi, "spool": spool, **self._further}
+        integrator = state.config.integrator(name)
+        if name not in state.calls or state.ari is None or integrator is None:
+            return {"redis": gone, "ari": gone, **shared}
+        if integrator.record:
+            shared["recordings"] = partial(check_directory, state.config.recordings_dir)
         redis = partial(check_redis, state.notifiers[name])
-        return {"redis": redis, "ari": state.ari.ping, "agi": agi, "spool": spool}
+        return {"redis": redis, "ari": state.ari.ping, **shared}
 
     def _close_later(self, *clients: ARI | CallStore | None) -> None:
         async def close(client: ARI | CallStore) -> None:

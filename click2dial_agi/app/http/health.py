@@ -9,19 +9,31 @@ from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.http.schemas import Health
 
-__all__ = ["Checks", "add_health"]
+__all__ = ["Check", "Checks", "add_health"]
 
 log = logging.getLogger(__name__)
 
 # Of the whole answer, as the checks run side by side.  Below the second or two that monitors wait.
 _TIMEOUT = 1.0
 
-# By the name of the part.  A check raises if its part does not work.
-Checks = Mapping[str, Callable[[], Awaitable[None]]]
+# A check raises if its part does not work.
+Check = Callable[[], Awaitable[None]]
+
+# By the name of the part.
+Checks = Mapping[str, Check]
 
 
 def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
-    """Add both routes."""
+    """Add both routes.
+
+    Who asks while somebody else does gets the same answer: anybody may ask, and each look writes.
+    """
+    looking: asyncio.Task[Mapping[str, str]] | None = None
+
+    async def look() -> Mapping[str, str]:
+        named = checks()
+        states = await asyncio.gather(*(_check(name, check) for name, check in named.items()))
+        return dict(zip(named, states, strict=True))
 
     @app.get(
         "/healthz", response_model=Health, operation_id="isAlive", summary="Is the process alive"
@@ -37,15 +49,16 @@ def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
         summary="Can calls be created",
     )
     async def readyz(_: Request) -> Response:
-        named = checks()
-        states = await asyncio.gather(*(_check(name, check) for name, check in named.items()))
-        parts = dict(zip(named, states, strict=True))
-        ready = all(state == "ok" for state in states)
+        nonlocal looking
+        if looking is None or looking.done():
+            looking = asyncio.create_task(look())
+        parts = await asyncio.shield(looking)
+        ready = all(state == "ok" for state in parts.values())
         body = {"status": "ok" if ready else "failing", "parts": parts}
         return JSONResponse(body, 200 if ready else 503)
 
 
-async def _check(name: str, check: Callable[[], Awaitable[None]]) -> str:
+async def _check(name: str, check: Check) -> str:
     """Return ``ok``, or what is wrong in words that tell a stranger nothing; the log has more."""
     try:
         async with asyncio.timeout(_TIMEOUT):

@@ -126,7 +126,9 @@ class Health(BaseModel):
     """Whether each part works: ``ok``, or why not."""
 
     status: Literal["ok", "failing"]
-    parts: dict[str, str] = Field(examples=[{"redis": "ok", "ari": "ok", "agi": "ok"}])
+    parts: dict[str, str] = Field(
+        examples=[{"redis": "ok", "ari": "ok", "agi": "ok", "spool": "ok"}]
+    )
 
 
 _TEXTS = {

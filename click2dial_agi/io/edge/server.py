@@ -145,6 +145,10 @@ class Edge:
         self._config = config
         self._hosts = hosts_of(config.listen, config.hosts)
 
+    async def check_upstream(self) -> None:
+        """Open a WebSocket to Asterisk and close it.  Raises what keeps browsers out as well."""
+        await (await _connect(self._config)).close()
+
     async def stop(self, grace: float) -> None:
         """Stop listening, close every connection, drop what is left after ``grace`` seconds."""
         if self._server is None or self._door is None:
@@ -193,20 +197,7 @@ class Edge:
     async def _handle(self, client: ServerConnection) -> None:
         config, name = self._config, peer(client)
         try:
-            upstream = await connect(
-                config.upstream,
-                subprotocols=[_SUBPROTOCOL],
-                compression=None,
-                user_agent_header=None,
-                proxy=None,
-                open_timeout=_UPSTREAM_TIMEOUT,
-                close_timeout=_CLOSE_TIMEOUT,
-                ping_interval=config.ping_interval,
-                ping_timeout=config.ping_timeout,
-                max_size=config.max_message_size,
-                max_queue=_MAX_QUEUE,
-                logger=_SILENT,
-            )
+            upstream = await _connect(config)
         except (OSError, WebSocketException) as error:  # TimeoutError is an OSError
             log.warning("%s turned away: edge.upstream: %s%s", name, error, self._hint(error))
             await close(client, CloseCode.TRY_AGAIN_LATER, AWAY, _CLOSE_TIMEOUT)
@@ -242,6 +233,24 @@ class Edge:
             return message
         headers = await self._refusals.find(final.dialog, elsewhere=final.status == _REFUSED)
         return add_headers(message, headers) if headers else message
+
+
+def _connect(config: EdgeConfig) -> connect:
+    """Return what opens a WebSocket to Asterisk, to be awaited."""
+    return connect(
+        config.upstream,
+        subprotocols=[_SUBPROTOCOL],
+        compression=None,
+        user_agent_header=None,
+        proxy=None,
+        open_timeout=_UPSTREAM_TIMEOUT,
+        close_timeout=_CLOSE_TIMEOUT,
+        ping_interval=config.ping_interval,
+        ping_timeout=config.ping_timeout,
+        max_size=config.max_message_size,
+        max_queue=_MAX_QUEUE,
+        logger=_SILENT,
+    )
 
 
 def _reject(client: ServerConnection, rejection: Rejection, retry_after: int = 0) -> Response:

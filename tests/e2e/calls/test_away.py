@@ -45,7 +45,9 @@ def test_it_is_asked_again_by_a_call_that_is_over(desk: Desk, server: Server) ->
     with broken_server(b"", asked) as broken, servers(desk.pbx, broken, server.agi_url):
         desk.call(number)
         assert asked == ["outbound"]
-        desk.pbx.cli("dialplan reload")  # which sets C2D_AGI as the file has it, and forgets nothing
+        desk.pbx.cli(
+            "dialplan reload"
+        )  # which sets C2D_AGI as the file has it, and forgets nothing
         desk.pbx.cli(f'dialplan set global C2D_AGI "{broken} {server.agi_url}"')
         desk.call(number)
         assert asked == ["outbound"]

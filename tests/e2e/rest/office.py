@@ -33,12 +33,13 @@ OUTBOUND_ID = "27820001234"
 RING_TIMEOUT = 2
 
 
-def product(redis: RedisServer, **integrator: Any) -> Server:
+def product(redis: RedisServer, env: Mapping[str, str] | None = None, **integrator: Any) -> Server:
     """Return a server that creates calls; it cannot start before `connect`."""
     acme = {"http": f"127.0.0.1:{ports.free_port()}", "api_keys": [KEY]}
     limits = {"calls_per_minute": 10_000, "concurrent_calls": 1000}
     return Server(
         redis.url,
+        env=env,
         integrator={**acme, "ring_timeout": RING_TIMEOUT, "limits": limits, **integrator},
     )
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from sandbox.asterisk import Asterisk
+from sandbox.clock import another_clock
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from tests.e2e.rest.office import Office, connect, ended, product
@@ -104,3 +108,31 @@ def test_a_wrong_ari_password(redis: RedisServer, pbx: Asterisk, office: Office)
         assert ready.status_code == 503
         parts = {"redis": "ok", "ari": "not working", "agi": "ok", "spool": "ok"}
         assert ready.json() == {"status": "failing", "parts": parts}
+
+
+@pytest.mark.case("O8")
+@pytest.mark.parametrize("ahead", ["+300", "-300"])
+def test_a_server_whose_clock_is_another(
+    redis: RedisServer, pbx: Asterisk, office: Office, tmp_path: Path, ahead: str
+) -> None:
+    """All times of a call are the PBX's; what the server ends by itself has its own alone."""
+    (tmp_path / "clock").write_text(ahead)
+    url = pbx.cli("dialplan show globals").partition("C2D_AGI=")[2].split()[0]
+    off = product(redis, another_clock(tmp_path / "clock"), payload_version=4)
+    with connect(off, pbx) as server, office.phone():
+        other = Office(server, pbx, office.trunk, office.crm, redis)
+        pbx.cli(f"dialplan set global C2D_AGI {server.agi_url}")
+        try:
+            began = time.time()
+            call_ref = other.create(office.trunk.number())
+            other.wait_state(call_ref, "up")
+            assert other.delete(call_ref) == 204
+            answered = json.loads(office.crm.pop_text())["payload"]
+            other.post(office.trunk.number(), "1103")  # where no phone is
+            refused = json.loads(office.crm.pop_text())["payload"]
+        finally:
+            pbx.cli(f"dialplan set global C2D_AGI {url}")
+    assert abs(answered["dialed_at"] - began) < 3
+    assert abs(answered["answered_at"] - began) < 5
+    assert 0 <= answered["talk_time"] <= answered["call_time"] < 5
+    assert refused["call_time"] == 0
