@@ -1,9 +1,11 @@
 # One target, one job.  `make demo` and `make test` set up all they need, Debian packages included
 # when run as root.  Nothing is installed outside .venv, the apt packages and ~/.cache/click2dial.
 
+# Another Python beside: make check PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN = .venv/bin
-STAMP = .venv/.installed
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
 SOFTPHONE = click2dial_agi/softphone
 LIBRARIES = tests/browser/node_modules/.package-lock.json
 
@@ -13,15 +15,19 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 # own.  A file stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-# What needs neither a PBX nor a browser nor Redis.
-WITHOUT_PBX = tests/domain tests/agi tests/test_contract.py tests/test_exceptions.py tests/test_layers.py
+# What needs no PBX, browser or Docker; what is marked slow is left to `make test`.
+WITHOUT_PBX = tests/domain tests/agi tests/io tests/app tests/http tests/edge tests/test_*.py
 
-.PHONY: demo test check chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
+# What Redis itself does to the product: it stops, hangs, fills and moves there.
+WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
+
+.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
+	@echo "make check    ruff, mypy and all quick tests that need no PBX: a minute"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
-	@echo "make check    ruff, mypy and the tests that need no PBX: a minute"
+	@echo "make test-redis  those of Redis, for C2D_TEST_REDIS=container or =local"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make fuzz     hostile bytes at each door, FUZZ_SECONDS=600 each (ARGS='http' to choose)"
 	@echo "make lint     ruff and mypy"
@@ -45,8 +51,12 @@ chaos: sandbox redis
 fuzz: $(STAMP) redis
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-check: lint
-	$(BIN)/python -m pytest -q -n 2 $(WITHOUT_PBX) $(ARGS)
+check: lint redis
+	C2D_TEST_REDIS=local $(BIN)/python -m pytest -q -n 4 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
+
+# With the one kind of Redis server, `C2D_TEST_REDIS=container` or `=local`, and then the other.
+test-redis: sandbox redis
+	$(BIN)/python -m pytest $(PARALLEL) $(WITH_REDIS) $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -98,13 +108,13 @@ deb: wheel
 	@sh packaging/deb.sh dist/*.whl
 
 $(STAMP): setup.cfg pyproject.toml
-	@echo "Installing Python packages into .venv"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
-		(apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv)
+	@echo "Installing Python packages into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		(apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv $(VENV))
 	@$(PIP) -e '.[test,demo]'
 	@touch $@
 
 clean:
 	rm -rf $(SOFTPHONE)/dist $(SOFTPHONE)/node_modules tests/browser/node_modules
-	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -exec rm -rf {} +

@@ -21,6 +21,8 @@ from sandbox.process import require, until
 from sandbox.redis import RedisServer
 from sandbox.redis_groups import watched
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[1] / "docs/consumers.md"
 LIST = "enigma:notifications:cdr"
 TAKEN = "{enigma:notifications:cdr}:taken:crm"

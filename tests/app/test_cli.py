@@ -18,6 +18,8 @@ from sandbox.redis import RedisServer
 from tests.app.test_tail import LIST, body, push, subscribers
 from tests.io.running import run
 
+pytestmark = pytest.mark.slow
+
 GOOD = "integrators: [{name: acme, extensions: [1000-1999], redis: '%s'}]\n"
 TIMEOUT = 20
 

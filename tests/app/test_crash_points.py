@@ -16,6 +16,8 @@ from sandbox.redis import RedisServer
 from tests.app.test_drain import refs
 from tests.domain.examples import ACME
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

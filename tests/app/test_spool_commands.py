@@ -33,6 +33,8 @@ from tests.domain.examples import ACME
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
 
+pytestmark = pytest.mark.slow
+
 ETC = Path(__file__).parents[2] / "etc"
 AWAY = "redis://127.0.0.1:1/0"
 

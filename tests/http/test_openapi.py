@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import Server
@@ -34,6 +36,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(redis: RedisServer, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG, "utf-8")
     port = ports.free_port()

@@ -21,6 +21,8 @@ from sandbox.redis_groups import Node, cluster, watched
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
 
+pytestmark = pytest.mark.slow
+
 
 async def push_once(url: str) -> None:
     writer, another = RedisLists(url, "left"), RedisLists(url, "left")

@@ -132,6 +132,7 @@ def misspelt(chance: random.Random) -> tuple[str, str]:
     return country, text
 
 
+@pytest.mark.slow
 def test_misspellings_are_judged_as_libphonenumber_does() -> None:
     chance = random.Random(18)
     accepted = ambiguous = 0
