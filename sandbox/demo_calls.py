@@ -37,7 +37,7 @@ def good_call(pbx: Asterisk, trunk: Trunk, crm: redis.Redis) -> None:
     show_call(
         pbx,
         "0820000100",
-        [("X-Teleforge-Outbound-ID", "27820001234"), ("X-Teleforge-Contact-Ref", "client-4711")],
+        [("X-Teleforge-Outbound-ID", "27110001234"), ("X-Teleforge-Contact-Ref", "client-4711")],
     )
     invite = trunk.wait_invite("0820000100", timeout=5)
     console.print(f"  the callee's phone showed [cyan]{invite.from_user}[/]")
@@ -47,7 +47,7 @@ def good_call(pbx: Asterisk, trunk: Trunk, crm: redis.Redis) -> None:
 def bad_call(pbx: Asterisk, crm: redis.Redis) -> None:
     """Agent dials what is no number; nobody is rung."""
     console.rule("[bold]A mistake[/]: the same agent dials 08200, which is no number")
-    show_call(pbx, "08200", [("X-Teleforge-Outbound-ID", "27820001234")])
+    show_call(pbx, "08200", [("X-Teleforge-Outbound-ID", "27110001234")])
     show_record(crm)
 
 
@@ -60,7 +60,7 @@ def created_call(url: str, phone: Phone, trunk: Trunk, crm: redis.Redis) -> None
     body = {
         "agent": AGENT,
         "callee": "0820000106",
-        "outbound_id": "27820001234",
+        "outbound_id": "27110001234",
         "contact_ref": "client-4712",
     }
     with httpx.Client(base_url=url, trust_env=False) as api:

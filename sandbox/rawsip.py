@@ -40,7 +40,7 @@ def raw_invite(
     *,
     lines: bytes = b"",
     agent: bytes = b"1000",
-    callee: bytes = b"0820000100",
+    callee: bytes | None = b"0820000100",
     display: bytes = b"",
     update: bytes = b"",
     timeout: float = 5.0,
@@ -48,8 +48,8 @@ def raw_invite(
     """Send one INVITE with these bytes in it, ACK its final response, hang up if it is answered.
 
     `lines` are whole header lines, each ended by CR LF; `update` are those of an UPDATE that is
-    sent during the call. A result with status 0 means that nothing final came in time, which is a
-    fair answer to bytes that are no SIP.
+    sent during the call. Without a callee the URI has no user. A result with status 0 means that
+    nothing final came in time, which is a fair answer to bytes that are no SIP.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.settimeout(0.1)
@@ -80,7 +80,7 @@ class _Dialog:
     """The few fields that the requests of one call share."""
 
     def __init__(
-        self, phone: socket.socket, *, agent: bytes, callee: bytes, display: bytes
+        self, phone: socket.socket, *, agent: bytes, callee: bytes | None, display: bytes
     ) -> None:
         self._phone = phone
         self._token = secrets.token_hex(8).encode()
@@ -99,7 +99,7 @@ class _Dialog:
         body: bytes = b"",
     ) -> None:
         host = b"127.0.0.1:%d" % self._phone.getpeername()[1]
-        uri = b"sip:%b@%b" % (self._callee, host)
+        uri = b"sip:" + (host if self._callee is None else b"%b@%b" % (self._callee, host))
         data = (
             b"%b %b SIP/2.0\r\n" % (method, uri)
             + b"Via: SIP/2.0/UDP %b;branch=z9hG4bK-%b-%b\r\n" % (self._own, self._token, branch)

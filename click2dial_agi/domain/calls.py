@@ -10,7 +10,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering import TELEFORGE, Misread, Number, NumberPlan
+from click2dial_agi.domain.numbering import (
+    TELEFORGE,
+    Misread,
+    Number,
+    NumberPlan,
+    read_emergency,
+)
 from click2dial_agi.domain.numbers import (
     CONTACT_REF_LENGTH,
     RANDOM,
@@ -137,8 +143,9 @@ def decide(
     for a callee among the ``emergency`` numbers.
     """
     plan = TELEFORGE if integrator is None else integrator.plan
-    if integrator is not None and request.callee in emergency:
-        return _decide_emergency(request, integrator)
+    help_number = read_emergency(request.callee, emergency)
+    if integrator is not None and help_number:
+        return _decide_emergency(request, integrator, help_number)
     agent = _read_agent(request.agent, plan, integrator)
     callee = _read_callee(request.callee, plan, integrator)
     if not agent.error and not callee.error and _are_one(agent, callee):
@@ -171,7 +178,7 @@ def decide(
     return Decision(call, (), dial, via, shown.shown, agent_number=agent.number, warning=warning)
 
 
-def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
+def _decide_emergency(request: CallRequest, integrator: Integrator, number: str) -> Decision:
     """Let an agent call for help, whatever else is wrong with the request."""
     agent = _read_agent(request.agent, integrator.plan, integrator)
     contact_ref = request.contact_ref or request.call_ref
@@ -179,14 +186,14 @@ def _decide_emergency(request: CallRequest, integrator: Integrator) -> Decision:
         call_ref=request.call_ref,
         integrator=integrator.name,
         extension="" if agent.error else agent.recorded,
-        number=request.callee,
+        number=number,
         dial_number="",
         contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",
         call_dir=CallDirection.OUTBOUND,
     )
     if agent.error:
         return Decision(call, (agent.error,), "")
-    return Decision(call, (), request.callee, emergency=True, agent_number=agent.number)
+    return Decision(call, (), number, emergency=True, agent_number=agent.number)
 
 
 def _read_agent(text: str, plan: NumberPlan, integrator: Integrator | None) -> _Party:

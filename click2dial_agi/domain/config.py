@@ -288,6 +288,11 @@ class Config(Section):
                 )
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
+            found += [
+                f"{where}.caller_ids: {written} is mobile, and calls to customers may not show "
+                f"such a number ({rule})"
+                for written, rule in integrator.numbers.forbidden()
+            ]
             if integrator.numbers.destinations.international is None and (
                 "international" not in integrator.destinations.model_fields_set
             ):

@@ -5,7 +5,7 @@ from datetime import date
 
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering import Misread, Number, kind_of
+from click2dial_agi.domain.numbering import Misread, Number, kind_of, read_emergency
 from click2dial_agi.domain.numbering.reading import describe
 from click2dial_agi.domain.numbers import RANDOM, campaign_name
 
@@ -21,9 +21,9 @@ def explain(
     """
     plan = integrator.plan
     yield "plan", plan.name
-    if text in config.emergency_numbers:
+    if read_emergency(text, config.emergency_numbers):
         yield "is", "an emergency number"
-        yield "allowed", "yes: from any phone, by the dialplan alone"
+        yield "allowed", "yes: from any phone, before every rule"
         return
     if plan.is_extension(text) and integrator.owns(text):
         yield "is", f"an extension of {integrator.name}"

@@ -173,3 +173,22 @@ def test_a_caller_id_that_providers_often_reject_is_warned_of() -> None:
     }
     decision = decided({"callee": "(201) 555-0123"}, **american)
     assert (decision.shown, decision.warning) == ("2125550100", "")
+
+
+@pytest.mark.case("T17")
+@pytest.mark.parametrize("keys", [{}, FORMATTED, GB], ids=["contract", "formatted", "GB"])
+@pytest.mark.parametrize("callee", ["112", "1 1 2", "1-1-2", "(112)", "tel:112", "11\u00a02"])
+def test_help_is_called_however_its_number_is_written(keys: dict[str, Any], callee: str) -> None:
+    asked = request(callee=callee, outbound_id="nonsense", contact_ref="a b")
+    decision = decide(asked, integrator(**keys), ("112", "*99"))
+    assert decision.emergency
+    assert (decision.errors, decision.dial, decision.call.number) == ((), "112", "112")
+
+
+@pytest.mark.parametrize(
+    "callee", ["+112", "11200", "0112", "11", "112x", "11/2", "9 9", "", "*9 9"]
+)
+def test_what_is_no_emergency_number(callee: str) -> None:
+    decision = decide(request(callee=callee), integrator(**FORMATTED), ("112", "*99"))
+    assert not decision.emergency
+    assert decision.errors

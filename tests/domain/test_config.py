@@ -448,6 +448,15 @@ def test_what_is_wide_open_is_warned_of() -> None:
     ]
 
 
+def test_a_mobile_caller_id_is_warned_of_where_the_country_forbids_it() -> None:
+    made = config(numbering={"country": "FR"}, caller_ids={"owned": ["06*"]})
+    told = [warning for warning in made.warnings() if "mobile" in warning]
+    assert told == [
+        "integrators.acme.caller_ids: 06* is mobile, and calls to customers may not show such a "
+        "number (ARCEP's decision 2022-1583)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("listen", "warned"),
     [("0.0.0.0:8088", True), ("[::]:8088", True), ("127.0.0.1:8088", False)],

@@ -79,7 +79,8 @@ def test_the_contracts_plan() -> None:
 @pytest.mark.parametrize(
     ("text", "keys", "says", "allowed"),
     [
-        ("112", {}, "an emergency number", "yes: from any phone, by the dialplan alone"),
+        ("112", {}, "an emergency number", "yes: from any phone, before every rule"),
+        ("1 1 2", {}, "an emergency number", "yes: from any phone, before every rule"),
         ("1001", {}, "an extension of acme", "yes: internal_calls"),
         (
             *("1001", {"internal_calls": False}, "an extension of acme"),

@@ -29,7 +29,7 @@ def text(pattern: str) -> dict[str, Any]:
 
 def create_body(plan: NumberPlan = TELEFORGE) -> dict[str, Any]:
     """Describe the body of POST, with an example that is good but for whose extension it is."""
-    caller_id, callee = "27820001234", CALLEE_EXAMPLE
+    caller_id, callee = "27110001234", CALLEE_EXAMPLE
     if plan is not TELEFORGE and plan.country != TELEFORGE.country:
         caller_id = callee = example_number(plan.country)
     schema = {

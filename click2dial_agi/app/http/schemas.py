@@ -86,7 +86,7 @@ class CallAnswer(BaseModel):
     contact_ref: str = Field(examples=["client-4711"])
     agent: str = Field(examples=[AGENT_EXAMPLE])
     callee: str = Field(examples=[CALLEE_EXAMPLE])
-    dial_number: str = Field(examples=["27820001234"])
+    dial_number: str = Field(examples=["27110001234"])
 
 
 class Record(BaseModel):
@@ -96,7 +96,7 @@ class Record(BaseModel):
     number: str | None = Field(
         default=None, examples=[CALLEE_EXAMPLE], description="From payload_version 3 on."
     )
-    dial_number: str = Field(examples=["27820001234"])
+    dial_number: str = Field(examples=["27110001234"])
     call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])
     contact_ref: str = Field(examples=["client-4711"])
     dialed_at: _Integer = Field(description="Unix time.", examples=[1795444038])

@@ -10,6 +10,7 @@ from click2dial_agi.domain.numbering.destinations import (
     Verdict,
     destination_policy,
 )
+from click2dial_agi.domain.numbering.emergency import read_emergency
 from click2dial_agi.domain.numbering.extensions import (
     ANY_EXTENSION,
     USUAL_EXTENSIONS,
@@ -50,4 +51,5 @@ __all__ = [
     "is_recorded",
     "kind_of",
     "overlapping",
+    "read_emergency",
 ]

@@ -1,12 +1,15 @@
 """Emergency numbers (docs/numbers.md)."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import product
 
 from phonenumbers import PhoneMetadata
 
-__all__ = ["USUAL_EMERGENCY", "emergency_numbers"]
+from click2dial_agi.domain.numbering.written import Written, read_written
+
+__all__ = ["USUAL_EMERGENCY", "emergency_numbers", "read_emergency"]
 
 USUAL_EMERGENCY = ("112", "10111", "10177", "107")
 
@@ -28,3 +31,19 @@ def emergency_numbers(region: str) -> tuple[str, ...]:
         for number in map("".join, product("0123456789", repeat=length))
         if pattern.fullmatch(number)
     )
+
+
+def read_emergency(text: str, numbers: Collection[str]) -> str:
+    """Return which of the emergency ``numbers`` a text is, empty if it is none.
+
+    It may be as people write it, ``1 1 2``, whatever the plan accepts: nobody shall fail to get
+    help for a blank.
+    """
+    if text in numbers:
+        return text
+    if text.isdecimal():  # most callees: there is nothing to leave out
+        return ""
+    written = read_written(text)
+    if isinstance(written, Written) and not written.plus and written.digits in numbers:
+        return written.digits
+    return ""

@@ -1,6 +1,6 @@
 """Lists of numbers and beginnings of numbers: which are owned, which are dialled from outside."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from click2dial_agi.domain.numbering.number import Misread, Number
@@ -86,6 +86,10 @@ class NumberList:
 
     def __bool__(self) -> bool:
         return bool(self._entries)
+
+    def written(self) -> Iterator[tuple[str, str, bool]]:
+        """Return each entry as it was written, with its digits and whether it is a prefix."""
+        return ((one.written, one.digits, one.prefix) for one in self._entries)
 
     def covers(self, e164: str) -> bool:
         """Tell whether a number is in the list or begins with one of its prefixes."""

@@ -1,6 +1,6 @@
 """All that an integrator's configuration says of numbers, read once by its plan."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from click2dial_agi.domain.numbering.destinations import (
 from click2dial_agi.domain.numbering.lists import NumberList, WrongEntry
 from click2dial_agi.domain.numbering.number import Misread, Number
 from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbering.shown import mobile_rule
 from click2dial_agi.domain.numbers import RANDOM, campaign_name
 
 __all__ = ["NumberSettings", "read_settings"]
@@ -37,6 +38,18 @@ class NumberSettings:
     def owns(self, caller_id: Number) -> bool:
         """Tell whether a caller ID may be shown."""
         return not self.owned or self.owned.covers(caller_id.e164)
+
+    def forbidden(self) -> Iterator[tuple[str, str]]:
+        """Return the caller IDs that their country forbids to show, each with the rule."""
+        default = self.plan.read_caller_id(self.default_outbound_id)
+        numbers = [*self.pool, *self.verified.values()]
+        if isinstance(default, Number):
+            numbers.append(default)
+        shown = {one.e164: (one.shown, False) for one in numbers}
+        shown |= {digits: (written, prefix) for written, digits, prefix in self.owned.written()}
+        for digits, (written, prefix) in shown.items():
+            if rule := mobile_rule(digits, prefix=prefix):
+                yield written, rule
 
 
 def read_settings(

@@ -16,8 +16,9 @@ __all__ = ["MAX_DIGITS", "MAX_LENGTH", "Written", "read_digits", "read_written"]
 
 # E.164 has 15 digits; the longest way to say "abroad" has 5 (0011 of AU, 8 10 of RU and carriers').
 MAX_DIGITS = 20
-# A number in a tel: URI with each parameter that is read; the rest is a mistake or an attack.
-MAX_LENGTH = 128
+# Bytes.  Of what a phone dials Asterisk keeps 79 (AST_MAX_EXTENSION): so many may have been cut,
+# and what is left be another number.  A tel: URI with each parameter that is read has room.
+MAX_LENGTH = 78
 
 _PLAIN = re.compile(rf"(\+?)([0-9]{{1,{MAX_DIGITS}}})")
 _ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -71,7 +72,7 @@ def read_written(text: str) -> Written | Misread:
 
     A :class:`Misread` says what is not understood, in words only.
     """
-    if len(text) > MAX_LENGTH:
+    if len(text.encode(errors="replace")) > MAX_LENGTH:
         return _TOO_LONG
     text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     if text[:4].lower() == "tel:":

@@ -71,3 +71,29 @@ def test_the_contracts_words_for_country_codes() -> None:
     assert judged.allowed_text == "allowed country codes after 00: 27"
     judged = read_settings(GB, international=("44",)).destinations.judge(number("+27 82 000 1234"))
     assert judged.allowed_text == "allowed country codes: 44"
+
+
+FR = country_plan("FR")
+FRENCH = "ARCEP's decision 2022-1583"
+
+
+@pytest.mark.parametrize(
+    ("given", "forbidden"),
+    [
+        ({"pool": ["06 12 34 56 78", "01 23 45 67 89"]}, [("33612345678", FRENCH)]),
+        ({"verified": {"a": "+33 7 51 23 45 67"}}, [("33751234567", FRENCH)]),
+        ({"default_outbound_id": "+33 6 12 34 56 78"}, [("33612345678", FRENCH)]),
+        ({"owned": ["06*", "+33 7*", "01*", "+33*"]}, [("06*", FRENCH), ("+33 7*", FRENCH)]),
+        (
+            {"owned": ["+34 612 34 56 78", "+34 9*"]},
+            [("+34 612 34 56 78", "Orden TDF/149/2025, article 9")],
+        ),
+        ({"pool": ["+27 82 000 1234", "+44 7911 123456", "+1 201 555 0123"]}, []),
+        ({"owned": ["06*"], "pool": ["06 12 34 56 78"], "default_outbound_id": "random"}, None),
+    ],
+)
+def test_mobile_caller_ids_where_their_country_forbids_them(
+    given: dict[str, Any], forbidden: list[tuple[str, str]] | None
+) -> None:
+    found = list(read_settings(FR, **given).forbidden())
+    assert found == ([("33612345678", FRENCH), ("06*", FRENCH)] if forbidden is None else forbidden)

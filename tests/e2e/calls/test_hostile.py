@@ -83,6 +83,15 @@ def test_outbound_id(desk: Desk, untouched: bytes, value: bytes) -> None:
             b"\xc2\xa0",
         ),
         *(b"5", b"*", b"+", b"+27820000100", b"1" * 80, b"0820000100" * 30, b"0820000100,1"),
+        *(b"x", b"s", b"Z", b",", b"%5D", b"%20", b"%09", b"-", b"--", b"5-", b"%00", b"%C3%A9"),
+        *(b"1%20201", b"%201%20201", b"0%C2%A082", b"%E2%80%AA+2782", b"%F0%9F%98%80", b"%80x"),
+        *(b"0%0982", b"0%7F", b"0%FF", b"%0A%0A", b"fax", b"failed", b"*97", b"1-9-9"),
+        *(
+            b"_%5B0-9*%23%5DX",
+            b"_%5B0-9*%23%5DXXX",
+            b"_%5B_%5D.",
+            b"_%5B%09-~%C3%80-%F0%9F%98%80%5D.",
+        ),
         *(b'""', b"${SHELL(touch TARGET)}", b"${EXTEN}", b"0820000100&PJSIP/1001", b"_X.", b"_."),
         *(b"0820000100)", b"))", b"0820000100\\", b"0820000100@evil", b"//", b"hh", b"0820000100|"),
     ],
@@ -97,15 +106,30 @@ def test_callee(desk: Desk, untouched: bytes, callee: bytes) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("callee", [b"h", b"s", b"i", b"t", b"o", b"a", b"%FF%FE", b"%0A%0A"])
+@pytest.mark.parametrize(
+    "callee", [*(bytes([name]) for name in b"aehiotT"), b"h-", b"%7F", b"%FF%FE", b"%08x"]
+)
 def test_callee_that_is_the_dialplans_own(desk: Desk, callee: bytes) -> None:
-    """There is no such extension: Asterisk refuses it before the product hears of it."""
+    """There is no such extension: Asterisk refuses it before the product hears of it.
+
+    Names that it looks for by itself, alone, and what begins with a byte that begins no text
+    (docs/numbers.md).
+    """
     processed = desk.pbx.cli("core show calls")
     result = raw_invite(desk.pbx, callee=callee, lines=OUTBOUND_LINE)
     assert result.status in (404, 484)
     assert result.reason is None
     assert desk.pbx.cli("core show calls") == processed
     assert desk.crm.waiting() == 0
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("user", [None, b"-"])
+def test_nobody_is_called(desk: Desk, user: bytes | None) -> None:
+    """A request URI without a user, and one of which Asterisk leaves nothing."""
+    result = raw_invite(desk.pbx, callee=user, lines=OUTBOUND_LINE)
+    refused(result)
+    expect(desk.crm.pop(), result, number="", end_reason="error", end_code=28)
 
 
 @pytest.mark.usefixtures("quiet", "untouched")

@@ -139,6 +139,97 @@ def test_a_client_is_handed_on(world: World, country: Country) -> None:
     world.loop.run(test())
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("+44 20 7946 0999", "0 20 7946 0999", "(020) 7946 0999", "\u202a020 7946 0999\u202c"),
+        *("%2B44 20 7946 0999", "\u00a0020 7946 0999", "tel:+442079460999", "2079460999"),
+    ],
+)
+def test_a_client_is_handed_on_to_a_number_as_written(world: World, target: str) -> None:
+    """Blanks and the like may be anywhere; what is no number brings the client back."""
+    country = next(one for one in COUNTRIES if one.name == "britain")
+    is_number = not target.startswith("0 ")
+
+    async def test() -> None:
+        client = await world.trunk.call(country.did)
+        agent = await world.agent(country).next_call()
+        await client.up()
+        await client.media.hear(country.agent)
+        await agent.send_to(quote(target, safe=""))
+        if is_number:
+            await world.client(country.dialled)
+        else:
+            again = await world.agent(country).next_call()
+            await again.up()
+        await client.hang_up()
+        await world.records(country, 2 if is_number else 1)
+
+    world.loop.run(test())
+
+
+@pytest.mark.parametrize(
+    "callee",
+    [
+        *("1 201 555 0123", "\u202a+1 201 555 0123\u202c", "1\u00a0201\u00a0555\u00a00123"),
+        *("011 1 (201) 555/0123", " 1 201 555 0123 ", "tel:+1-201-555-0123;ext=12"),
+    ],
+)
+def test_whatever_stands_first_and_second(world: World, callee: str) -> None:
+    """All that the plan accepts gets past Asterisk's patterns."""
+    country = next(one for one in COUNTRIES if one.name == "america")
+
+    async def test() -> None:
+        call = await world.agent(country).call(quote(callee, safe=""))
+        await world.client(country.dialled)
+        await call.up()
+        await call.hang_up()
+        await world.record(country, number=country.recorded, end_reason="hungup")
+
+    world.loop.run(test())
+
+
+@pytest.mark.parametrize(
+    ("callee", "error"),
+    [
+        ("1", "too short for a number of US"),
+        ("x", "no digits"),
+        ("1 201", "too short for a number of US"),
+        ("1 201 555 0123" + " " * 65 + "4", "too long: at most 20 digits"),
+        ("\u00a0", "no digits"),
+        ("\U0001f4de 201 555 0123", "only digits 0-9"),
+    ],
+)
+def test_the_agent_is_told_what_is_wrong_with_what_the_phone_dialled(
+    world: World, callee: str, error: str
+) -> None:
+    country = next(one for one in COUNTRIES if one.name == "america")
+
+    async def test() -> None:
+        before = len(world.server.log())
+        call = await world.agent(country).call(quote(callee, safe=""))
+        assert (await call.final()).status == 484
+        await world.record(country, number="", end_reason="error", end_code=28)
+        assert f"callee: {error}" in world.server.log()[before:]
+        assert callee not in world.server.log()[before:] or len(callee) == 1
+
+    world.loop.run(test())
+
+
+@pytest.mark.case("T17")
+@every_country
+@pytest.mark.parametrize("callee", ["1 1 2", "1-1-2"])
+def test_help_is_called_with_blanks(world: World, country: Country, callee: str) -> None:
+    async def test() -> None:
+        call = await world.agent(country).call(quote(callee, safe=""))
+        await world.client("112")
+        await call.up()
+        await call.hang_up()
+        await world.record(country, number="112", extension=country.agent, end_reason="hungup")
+
+    world.loop.run(test())
+
+
 @pytest.mark.case("C10")
 def test_one_agent_outside_has_one_call(world: World) -> None:
     [contract, *_] = COUNTRIES
