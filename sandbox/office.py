@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -108,7 +108,7 @@ class Office:
         #: Each server's address of each integrator's API.
         self.http: list[dict[str, str]] = []
 
-    def __enter__(self) -> Office:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             redis = stack.enter_context(redis_server())
             self.redis = redis

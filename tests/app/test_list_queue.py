@@ -123,7 +123,9 @@ def test_calls_that_wait_together_give_up_together(redis: RedisServer, path: Pat
             try:
                 started = time.monotonic()
                 await asyncio.gather(*(delivery.push(note(n)) for n in range(1000)))
-                assert time.monotonic() - started < 4 * TIMEOUT
+                assert (
+                    time.monotonic() - started < 50 * TIMEOUT
+                )  # one after the other it would be a thousand of them
             finally:
                 redis.resume()
             await eventually(lambda: not delivery.failing)
