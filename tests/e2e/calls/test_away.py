@@ -94,16 +94,18 @@ def test_all_are_asked_where_all_have_failed(desk: Desk, server: Server) -> None
 
 
 @pytest.mark.case("O3")
-def test_a_frozen_server_holds_a_call_for_three_seconds_at_most(
+def test_a_frozen_server_holds_a_call_for_two_seconds(
     desk: Desk, redis: RedisServer, server: Server
 ) -> None:
-    """Then it is killed, and the next is asked."""
+    """Then it is killed, and the next is asked; what it had not begun with, its successor takes."""
     number = desk.trunk.number()
+    began = time.monotonic()
     with (
         Server(redis.url, supervised=True) as first,
         servers(desk.pbx, first.agi_url, server.agi_url),
         ThreadPoolExecutor(1) as beside,
     ):
+        start = time.monotonic() - began
         calling = beside.submit(
             load,
             desk.pbx,
@@ -119,9 +121,9 @@ def test_a_frozen_server_holds_a_call_for_three_seconds_at_most(
         over(desk)
         records = desk.crm.pop_many(40)
         assert "the server has stood still; killed" in first.log()
-    print(f"slowest {result.percentile(100):.2f} s")
+    print(f"slowest {result.percentile(100):.2f} s, a start takes {start:.2f} s")
     assert result.statuses == {200: 40}
-    assert result.percentile(100) < 3
+    assert result.percentile(100) < 2.2 + 1.5 * start
     assert len({record["call_ref"] for record in records}) == 40
 
 
