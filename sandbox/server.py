@@ -44,6 +44,7 @@ class Server:
         integrator: Mapping[str, Any] | None = None,
         agi: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        supervised: bool = False,
         **sections: Any,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="c2d-server-")
@@ -59,6 +60,7 @@ class Server:
         }
         self.write(self.config)
         self._env = env
+        self._supervised = supervised
         #: Of the command; the sandbox's PBX is no machine that doctor would like.
         self.options: list[str] = ["--no-doctor"]
         self._process: Process | None = None
@@ -75,6 +77,12 @@ class Server:
             raise RuntimeError("the server is stopped")
         return self._process.pid
 
+    @property
+    def supervised_pid(self) -> int:
+        """Process id of the server itself, 0 while there is none; `pid` is its supervisor's."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else 0
+
     def write(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration file; the server reads it at its start and on SIGHUP."""
         self.config_path.write_text(yaml.safe_dump(dict(config)), "utf-8")
@@ -84,8 +92,10 @@ class Server:
         before = len(self.log())
         process = self._process = Process(
             [
-                *(sys.executable, "-m", "click2dial_agi", "serve"),
-                *("--config", str(self.config_path), "--log-level", "INFO", *self.options),
+                *(sys.executable, "-m", "click2dial_agi"),
+                *(["supervise"] if self._supervised else []),
+                *("serve", "--config", str(self.config_path)),
+                *("--log-level", "INFO", *self.options),
             ],
             output=self.log_path,
             env=self._env,

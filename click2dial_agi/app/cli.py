@@ -77,6 +77,19 @@ def serve(
         _fail(str(error), 1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def supervise(
+    context: typer.Context,
+    log_level: LogLevelOption = "INFO",
+    log_format: LogFormatOption = "text",
+) -> None:
+    """Run `serve` or `edge`, with its options, as systemd would: for containers."""
+    from click2dial_agi.app.supervise import Supervisor
+
+    _configure_logging(log_level, log_format)
+    raise typer.Exit(Supervisor(context.args).run())
+
+
 @app.command()
 def edge(
     config: ConfigOption = DEFAULT_CONFIG,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from click2dial_agi.app.doctor import Finding, Level
+from click2dial_agi.app.doctor import Finding, Level, examine_pbx
 from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
@@ -25,7 +26,7 @@ from tests.domain.examples import ACME
 
 
 def config(directory: Path, redis: str = "redis://127.0.0.1:1/0", **keys: Any) -> Config:
-    names = [name for name in ("agi", "edge", "metrics") if name in keys]
+    names = [name for name in ("agi", "asterisk", "edge", "metrics") if name in keys]
     sections = {str(name): keys.pop(name) for name in names}
     document: dict[str, Any] = {
         "spool_dir": str(directory),
@@ -83,6 +84,34 @@ class TestDirectories:
         assert kinds(found) == ["file-of-root"]
         assert "chown" in found[0].cure
 
+    def test_little_room(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        usage = shutil.disk_usage(directory)._replace(free=400 * 1024**2)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        (found,) = check_directories(config(directory))
+        assert (found.check, found.level) == ("disk-full", Level.WARNING)
+        assert "has 400 MiB free" in found.what
+
+
+@pytest.mark.parametrize("answer", [b"[", b"[" * 100_000, b"{}" * 2])
+def test_a_rest_interface_that_talks_nonsense_is_named(tmp_path: Path, answer: bytes) -> None:
+    """It takes the password, and answers that."""
+
+    async def scenario() -> list[Finding]:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            writer.write(head % len(answer) + answer)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ari"
+            asterisk = {"ari_url": url, "ari_password": "hush-hush-hush"}
+            return await examine_pbx(config(tmp_path, asterisk=asterisk))
+
+    (found,) = asyncio.run(scenario())
+    assert found.check == "ari-refuses"
+    assert "hush" not in found.line()
+
 
 @pytest.mark.case("O13")
 def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
@@ -92,6 +121,7 @@ def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
     for one, mode in ((path, 0o640), (secret, 0o644)):
         one.chmod(mode)
     (found,) = check_secrets(path)
+    assert found.check == "open-secret"
     assert str(secret) in found.what
     assert "hush" not in found.line()
     assert kinds(check_secrets(tmp_path / "missing")) == []

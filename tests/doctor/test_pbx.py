@@ -205,6 +205,13 @@ def test_a_trunk_that_does_not_exist_is_named(place: Place) -> None:
     assert "no endpoint nowhere" in found["trunk-missing"].what
 
 
+def test_a_trunk_that_is_away_is_named(place: Place) -> None:
+    """An endpoint without a contact is offline, as a provider is that answers no OPTIONS."""
+    found = place.found(**place.integrator(trunk_dial="PJSIP/{number}@bob"))
+    assert found["trunk-offline"].level is Level.WARNING
+    assert "endpoint bob is offline" in found["trunk-offline"].what
+
+
 def test_an_emergency_number_that_nobody_routes_is_named(place: Place) -> None:
     place.set_global("C2D_EMERGENCY_DIAL", "PJSIP/112@nowhere")
     try:

@@ -8,18 +8,27 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from click2dial_agi import __version__
+from sandbox.load import load
 from sandbox.machine import Machine
-from tests.machine.conftest import CLONE, ROOT, check_able, clone
+from sandbox.process import until
+from sandbox.rawsip import answers_options
+from sandbox.trunk import Trunk
+from tests.machine.conftest import CLONE, PBX, PJSIP, ROOT, check_able, clone
 
 # A machine is booted and packages are fetched, perhaps while it is busy.
 pytestmark = pytest.mark.timeout(600)
 
 SERVICE = "click2dial-agi"
+LIST = "enigma:notifications:cdr"
+HEADERS = [("X-Teleforge-Outbound-ID", "27820001234")]
+CALLS, RATE = 400, 10.0
 CONFIG = "/etc/click2dial/click2dial.yaml"
 
 
@@ -113,3 +122,32 @@ def test_it_is_as_good_as_readmes_install(bare: Machine) -> None:
     report = json.loads(bare.run("click2dial-agi doctor --json", check=False).stdout)
     kinds = {one["check"] for one in report["findings"] if one["level"] != "note"}
     assert kinds == {"trunk-missing"}  # Debian's pjsip.conf has no endpoints
+
+
+@pytest.mark.case("O12")
+def test_an_upgrade_refuses_no_call(bare: Machine) -> None:
+    """apt replaces every file under a server that takes calls, then restarts it."""
+    if bare.suite != "sid":
+        pytest.skip("this Debian has no Asterisk")
+    with bare.network():
+        trunk = Trunk()
+        with trunk, Redis(decode_responses=True) as redis, ThreadPoolExecutor(1) as beside:
+            bare.write("/etc/asterisk/pjsip.conf", PJSIP.format(port=trunk.port))
+            bare.run("systemctl restart asterisk")
+            until(lambda: answers_options(5060), 30, "Asterisk's SIP port")
+            redis.flushall()
+            calling = beside.submit(
+                load, PBX(bare), calls=CALLS, rate=RATE, callees=[trunk.number()], headers=HEADERS
+            )
+            until(lambda: redis.llen(LIST) >= 20, 20, "calls that have ended")
+            before = bare.run(f"systemctl show -p MainPID --value {SERVICE}").stdout
+            bare.run(f"apt-get install -qy {CLONE}/dist/later.deb", timeout=300)
+            assert not calling.done(), "the calls were over before the upgrade was"
+            result = calling.result()
+            until(lambda: redis.llen(LIST) >= CALLS, 10, "all records")
+            records = [json.loads(str(one))["payload"] for one in redis.lrange(LIST, 0, -1)]
+    print(f"{result.statuses}, slowest {result.percentile(100):.2f} s")
+    assert bare.run(f"systemctl show -p MainPID --value {SERVICE}").stdout != before
+    assert result.statuses == {200: CALLS}
+    assert len({record["call_ref"] for record in records}) == len(records) == CALLS
+    assert {record["end_reason"] for record in records} == {"hungup"}

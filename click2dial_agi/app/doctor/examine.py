@@ -64,7 +64,11 @@ async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None)
         return await _ask(config, ari, console)
     except PBXUnreachable as error:
         what = f"asterisk: {error}"
-        return [Finding(Level.WARNING, "ari-refuses", what, "the PBX was not looked at further")]
+        why, cure = (
+            "the PBX was not looked at further",
+            "asterisk -rx 'ari show status'; its own log",
+        )
+        return [Finding(Level.WARNING, "ari-refuses", what, why, cure)]
     finally:
         if ari is not None:
             await ari.close()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sandbox.load import load
 from sandbox.process import until
+from sandbox.redis import RedisServer
 from sandbox.result import CallResult
 from sandbox.server import Server
 from tests.e2e.calls.desk import OUTBOUND_ID, Desk, globals_of, servers
@@ -15,6 +19,7 @@ from tests.e2e.calls.standins import black_hole, broken_server, nobody
 
 #: Seconds after which Asterisk gives up a connection (MAX_AGI_CONNECT in res_agi.c).
 CONNECT = 2.0
+AGENTS = [str(agent) for agent in range(1000, 1020)]
 
 
 def delay(result: CallResult) -> float:
@@ -89,6 +94,40 @@ def test_all_are_asked_where_all_have_failed(desk: Desk, server: Server) -> None
 
 
 @pytest.mark.case("O3")
+def test_a_frozen_server_holds_a_call_for_two_seconds(
+    desk: Desk, redis: RedisServer, server: Server
+) -> None:
+    """Then it is killed, and the next is asked; what it had not begun with, its successor takes."""
+    number = desk.trunk.number()
+    began = time.monotonic()
+    with (
+        Server(redis.url, supervised=True) as first,
+        servers(desk.pbx, first.agi_url, server.agi_url),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        start = time.monotonic() - began
+        calling = beside.submit(
+            load,
+            desk.pbx,
+            calls=40,
+            rate=10,
+            callees=[number],
+            agents=AGENTS,
+            headers=[OUTBOUND_ID],
+        )
+        until(lambda: first.log().count(" ended: ") >= 10, 10, "calls that have ended")
+        os.kill(first.supervised_pid, signal.SIGSTOP)
+        result = calling.result()
+        over(desk)
+        records = desk.crm.pop_many(40)
+        assert "the server has stood still; killed" in first.log()
+    print(f"slowest {result.percentile(100):.2f} s, a start takes {start:.2f} s")
+    assert result.statuses == {200: 40}
+    assert result.percentile(100) < 2.5 + 2 * start
+    assert len({record["call_ref"] for record in records}) == 40
+
+
+@pytest.mark.case("O3")
 def test_many_calls_at_once_and_a_black_hole(desk: Desk, server: Server) -> None:
     """Those that came before the first had waited wait with it; each has its record."""
     number = desk.trunk.number()
@@ -98,7 +137,7 @@ def test_many_calls_at_once_and_a_black_hole(desk: Desk, server: Server) -> None
             calls=60,
             rate=15,
             callees=[number],
-            agents=[str(agent) for agent in range(1000, 1020)],
+            agents=AGENTS,
             headers=[OUTBOUND_ID],
         )
         over(desk)
