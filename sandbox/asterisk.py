@@ -20,6 +20,7 @@ from sandbox import astconf, ports
 from sandbox.process import Process, require, tail, until
 from sandbox.rawsip import answers_options
 from sandbox.rundir import RunDirectory
+from sandbox.waiting import patience
 
 START_TIMEOUT = 60.0  # under 1 s measured; a cold disk and a busy CI machine need more
 STOP_TIMEOUT = 15.0
@@ -139,7 +140,7 @@ class Asterisk:
         """Run a command on Asterisk's console and return what it prints."""
         conf = f"{self.inside}/etc/asterisk.conf"
         argv = ["chroot", str(self.tree), "asterisk", "-C", conf, "-rx", command]
-        done = subprocess.run(argv, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(argv, capture_output=True, timeout=patience(timeout), check=False)
         text = done.stdout.decode("utf-8", "replace")
         if done.returncode:
             raise RuntimeError(f"asterisk -rx {command!r}: {text}{done.stderr.decode()}")

@@ -94,11 +94,11 @@ class PhoneCall(Dialog):
         A transfer that the PBX says has failed leaves the other side with this phone: False.
         """
         with contextlib.suppress(TimeoutError):
-            told = await self.ladder.wait(
-                lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in ("2", "3", "4"),
-                "NOTIFY",
-                0.5,
-            )
+            async with asyncio.timeout(0.5):
+                told = await self.ladder.wait(
+                    lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in ("2", "3", "4"),
+                    "NOTIFY",
+                )
             if sip_text.progress_of(told)[:1] in ("3", "4"):
                 return False
         if not self.ended.is_set():

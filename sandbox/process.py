@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sandbox.waiting import patience
+
 T = TypeVar("T")
 POLL = 0.01  # seconds; finer than the 4 ms kernel tick would only burn the two cores under test
 
@@ -30,6 +32,7 @@ def require(tool: str, package: str) -> str:
 
 def until(probe: Callable[[], T | None], timeout: float, what: str) -> T:
     """Poll until the probe returns something true and return that; TimeoutError names `what`."""
+    timeout = patience(timeout)
     deadline = time.monotonic() + timeout
     while True:
         value = probe()
@@ -95,6 +98,7 @@ class Process:
 
     def wait(self, timeout: float) -> int:
         """Wait for the end; TimeoutError with the last output leaves the child running."""
+        timeout = patience(timeout)
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -110,7 +114,7 @@ class Process:
         """Ask it to end, kill it when it has not ended by the deadline, return its status."""
         self.send(signal.SIGTERM)
         try:
-            return self._popen.wait(timeout)
+            return self._popen.wait(patience(timeout))
         except subprocess.TimeoutExpired:
             return self.kill()
 

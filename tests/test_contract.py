@@ -11,7 +11,8 @@ import pytest
 
 from click2dial_agi.domain.calls import decide
 from click2dial_agi.domain.config import Config, parse_config
-from click2dial_agi.domain.records import read_event
+from click2dial_agi.domain.records import read_told
+from click2dial_agi.domain.told import event_of
 from sandbox.redis import RedisServer
 from tests.domain.examples import ACME, request
 from tests.http.fake_ari import FakeARI
@@ -58,7 +59,9 @@ def config(**keys: Any) -> Config:
 @pytest.mark.parametrize("name", FACTS)
 def test_a_notification(name: str) -> None:
     acme = config(payload_version=2 if "before version 3" in name else 3)
-    notification = read_event(FACTS[name], acme).notification(acme.integrators[0])
+    notification = read_told(event_of(FACTS[name]), FACTS[name], acme).notification(
+        acme.integrators[0]
+    )
     shown = json.loads(EXAMPLES[name])
     emitted = json.loads(notification.body)
     assert emitted == shown

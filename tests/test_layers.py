@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +133,15 @@ def test_no_star_imports(module: str) -> None:
 
 def test_the_package_is_typed() -> None:
     assert (PACKAGE / "py.typed").exists()
+
+
+@pytest.mark.case("K5")
+def test_what_is_tested_is_what_is_installed() -> None:
+    """Sources, and nothing that a compiler makes of them: it gained nothing on another CPU."""
+    with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
+        assert tomllib.load(file)["build-system"]["requires"] == ["setuptools>=77"]
+    suffixes = {path.suffix for path in PACKAGE.rglob("*") if "node_modules" not in path.parts}
+    assert not suffixes & {".so", ".pyx", ".c", ".cpp"}
+    assert importlib.import_module("click2dial_agi.domain.calls").__file__ == str(
+        PACKAGE / "domain" / "calls.py"
+    )

@@ -1,9 +1,10 @@
 """What the server does in the AGI sessions of a call.
 
-``/outbound`` decides before Dial(), ``/transfer`` likewise on where an agent sends the client,
-``/joined`` tells of the answer, ``/ended`` records from the hangup handler, ``/emergency`` tells of
-a call that nobody decides on.  None keeps anything: all that a later one needs travels in the
-channel's variables, so any instance can end a call that another began.
+``/outbound`` decides before Dial(), ``/transfer`` likewise on where an agent sends the client.  The
+others tell of what has happened, one script for each :class:`Event`: ``/joined`` of the answer,
+``/ended`` from the hangup handler, ``/emergency`` of a call that nobody decides on.  None keeps
+anything: all that a later one needs travels in the channel's variables, so any instance can end a
+call that another began.
 """
 
 import logging
@@ -22,7 +23,7 @@ from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.records import CallRecord, EmergencyCall, JoinedCall, Notified
+from click2dial_agi.domain.records import CallRecord, Notified, read_told
 from click2dial_agi.domain.seal import unseal
 from click2dial_agi.domain.told import Event, HandOver, read_hand_over, read_request
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
@@ -56,9 +57,9 @@ class CallHandlers:
         self._handlers: Mapping[str, _Script] = {
             "outbound": self.outbound,
             "transfer": self.transfer,
-            "joined": self.joined,
-            "ended": self.ended,
-            "emergency": self.emergency,
+            **{event: partial(self.tell, event) for event in Event},
+            Event.ENDED: self.ended,
+            Event.EMERGENCY: self.emergency,
         }
 
     def __call__(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
@@ -135,29 +136,27 @@ class CallHandlers:
             "" if new else " (recorded before)",
         )
 
-    async def joined(self, session: AGISession, told: _Told) -> None:
-        """Tell of a call that was answered; both sides wait for it, unheard by each other."""
+    async def tell(self, event: Event, session: AGISession, told: _Told) -> None:
+        """Store what an event tells of, and only then give the receipt."""
         current = self.current
-        joined = JoinedCall.from_facts(told, current.config)
-        new = await _notify(joined, current)
+        notified = read_told(event, told, current.config)
+        new = await _notify(notified, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
+        call = notified.call
         log.info(
-            "%s joined: agent %s, number %s, after %d s in the queue%s",
-            joined.call.call_ref,
-            mask(joined.call.extension),
-            mask(joined.call.number),
-            joined.hold_time,
+            "%s %s: agent %s, number %s%s",
+            call.call_ref,
+            event,
+            mask(call.extension),
+            mask(call.number),
             "" if new else " (told before)",
         )
 
     async def emergency(self, session: AGISession, told: _Told) -> None:
         """Tell of a call for help, which goes out whatever becomes of this."""
-        current = self.current
-        emergency = EmergencyCall.from_facts(told, current.config)
-        call = emergency.call
+        call = read_told(Event.EMERGENCY, told, self.current.config).call
         log.warning("%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number)
-        await _notify(emergency, current)
-        await session.execute(set_variables({variables.RECEIPT: "1"}))
+        await self.tell(Event.EMERGENCY, session, told)
 
 
 async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> None:

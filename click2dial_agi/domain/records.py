@@ -19,7 +19,15 @@ from click2dial_agi.domain.seal import unseal
 from click2dial_agi.domain.told import Ending, Event, KnownCall, event_of, read_ending, read_known
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["CallRecord", "EmergencyCall", "JoinedCall", "Notification", "Notified", "read_event"]
+__all__ = [
+    "CallRecord",
+    "EmergencyCall",
+    "JoinedCall",
+    "Notification",
+    "Notified",
+    "read_line",
+    "read_told",
+]
 
 _REF = "click-dial"
 
@@ -230,9 +238,9 @@ _MAKERS: Mapping[Event, type[Notified]] = {
 }
 
 
-def read_event(facts: Mapping[str, str], config: Config) -> Notified:
-    """Return what facts tell of.  Raises :exc:`MalformedFacts` when they tell of nothing."""
-    return _MAKERS[event_of(facts)].from_facts(facts, config)
+def read_told(event: Event, facts: Mapping[str, str], config: Config) -> Notified:
+    """Return what an event tells of.  Raises :exc:`MalformedFacts` when facts do not make one."""
+    return _MAKERS[event].from_facts(facts, config)
 
 
 def read_line(line: str, config: Config) -> Notified:
@@ -241,5 +249,6 @@ def read_line(line: str, config: Config) -> Notified:
     Raises :exc:`MalformedFacts` when it tells of nothing, or was not sealed by us.
     """
     facts = decode(line)
-    unseal(config.agi.secret, event_of(facts), line)
-    return read_event(facts, config)
+    event = event_of(facts)
+    unseal(config.agi.secret, event, line)
+    return read_told(event, facts, config)

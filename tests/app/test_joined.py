@@ -44,7 +44,7 @@ def test_an_answer_asked_twice_is_told_once(
     run(scenario())
     assert client.llen(INBOUND) == 1
     assert json.loads(cast(str, client.rpop(INBOUND)))["payload"]["ref"] == "1001"
-    line = f"{CALL_REF} joined: agent 1001, number 082***777, after 0 s in the queue"
+    line = f"{CALL_REF} joined: agent 1001, number 082***777"
     told = [record.message for record in caplog.records if " joined: " in record.message]
     assert told == [line, f"{line} (told before)"]
 

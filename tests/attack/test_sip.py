@@ -12,6 +12,7 @@ import pytest
 from sandbox.asterisk import Asterisk
 from sandbox.sip import Message
 from sandbox.trunk import Trunk
+from sandbox.waiting import patience
 
 SAMPLE = (Path(__file__).parents[2] / "etc/asterisk/pjsip.conf").read_text("utf-8")
 
@@ -62,7 +63,7 @@ def request(
     """Send one request from an address of loopback; return its final response."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind((source, 0))
-        phone.settimeout(5)
+        phone.settimeout(patience(5))
         own = f"{source}:{phone.getsockname()[1]}"
         to = to or f"sip:{user}@127.0.0.1"
         head = [

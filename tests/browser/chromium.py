@@ -10,8 +10,9 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Playwright
 
 from sandbox.process import until
+from sandbox.waiting import patience
 
-TIMEOUT = 10.0
+TIMEOUT = patience(10.0)
 
 _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

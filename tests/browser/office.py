@@ -19,7 +19,6 @@ DIALPLAN = ROOT / "dialplan" / "click2dial.conf"
 
 API_KEY = "browser-tests-key"
 HOST = "127.0.0.1"
-TIMEOUT = 10.0
 
 #: Numbers that Asterisk itself answers, so that there is somebody who speaks; all others go to
 #: the trunk, where SIPp sends no audio.

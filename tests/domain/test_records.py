@@ -15,9 +15,9 @@ from click2dial_agi.domain.records import (
     CallRecord,
     JoinedCall,
     Notification,
-    read_event,
+    read_told,
 )
-from click2dial_agi.domain.told import read_request
+from click2dial_agi.domain.told import event_of, read_request
 from click2dial_agi.exceptions import MalformedFacts
 from tests.domain.examples import CALL_REF, config, request
 
@@ -339,7 +339,7 @@ class TestJoined:
     def told(self, facts: dict[str, str], **keys: Any) -> tuple[str, dict[str, Any]]:
         """Return the list, and the payload of the notification."""
         acme = config(**INBOUND_KEYS, **keys)
-        event = read_event(facts, acme)
+        event = read_told(event_of(facts), facts, acme)
         assert isinstance(event, JoinedCall)
         notification = event.notification(acme.integrators[0])
         assert notification.call_ref == CALL_REF
@@ -373,12 +373,12 @@ class TestJoined:
         assert (fields["ref"], fields["number"], fields["hold_time"]) == ("1000", "0820000100", 0)
 
     def test_an_ended_call_is_a_record(self) -> None:
-        assert isinstance(read_event(INBOUND, config(**INBOUND_KEYS)), CallRecord)
+        assert isinstance(read_told(event_of(INBOUND), INBOUND, config(**INBOUND_KEYS)), CallRecord)
 
     @pytest.mark.parametrize("facts", [{}, {"call_ref": CALL_REF}, {**ANSWERED, "call_ref": "x"}])
     def test_malformed_facts_are_no_event(self, facts: dict[str, str]) -> None:
         with pytest.raises(MalformedFacts):
-            read_event(facts, config(**INBOUND_KEYS))
+            read_told(event_of(facts), facts, config(**INBOUND_KEYS))
 
 
 @given(
@@ -391,7 +391,7 @@ def test_any_facts_of_an_inbound_call_make_an_event_or_are_malformed(
     acme = config(**INBOUND_KEYS)
     facts = {name: text for name, text in {**INBOUND, **changed}.items() if name not in missing}
     try:
-        event = read_event(facts, acme)
+        event = read_told(event_of(facts), facts, acme)
     except MalformedFacts:
         return
     assert event.known.dialed_at >= 0

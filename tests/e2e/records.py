@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from sandbox.result import CallResult
+from sandbox.waiting import patience
 
 CDR_LIST = "enigma:notifications:cdr"
 
@@ -65,6 +66,7 @@ class CRM:
 
     def pop_text(self, timeout: float = 5.0) -> str:
         """Return the oldest notification as it is, waiting for one."""
+        timeout = patience(timeout)
         popped = cast("list[str] | None", self._redis.brpop([self.list_name], timeout=timeout))
         if popped is None:
             raise TimeoutError(f"{self.list_name}: no notification within {timeout:g} s")

@@ -12,12 +12,13 @@ from websockets.sync.connection import Connection
 from websockets.typing import Subprotocol
 
 from sandbox.sip import Message
+from sandbox.waiting import patience
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 6000 RTP/AVP 0\r\n"
 )
-TIMEOUT = 5.0
+TIMEOUT = patience(5.0)
 
 
 class WebPhone:

@@ -10,6 +10,7 @@ import pytest
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.times import Times
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG, FakeARI
 from tests.http.rig import BODY, CALLS, errors, exchange, serve, wire
 from tests.io.running import run
@@ -103,7 +104,7 @@ def test_a_refusal_is_given_again_and_soon_forgotten(
             assert first.status_code == 409
             assert len(api.cdrs()) == 1
             ari.endpoint = "online"
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience(5)):
                 while (response := await api.post(key="k")).status_code == 409:
                     await asyncio.sleep(0.05)
             assert response.status_code == 201
@@ -166,7 +167,7 @@ def test_a_key_whose_first_request_died_after_ringing_finds_the_call(
             [call_ref] = ari.channels
             if ended:
                 ari.channels.clear()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(patience(5)):
                     while not api.cdrs():
                         await api.reap()
             response = await api.post(key="k")

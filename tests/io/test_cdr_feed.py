@@ -11,6 +11,7 @@ from redis import Redis
 from click2dial_agi.io import cdr_feed
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.io.running import run
 
 LIST = "enigma:notifications:cdr"
@@ -18,7 +19,7 @@ LIVE, AWAY = Event("state", "live"), Event("state", "away")
 
 
 async def soon(waiting: Awaitable[Event | None]) -> Event | None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         return await waiting
 
 
@@ -28,7 +29,7 @@ async def live(listener: Listener) -> None:
 
 
 async def until(probe: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         while not probe():
             await asyncio.sleep(0.01)
 

@@ -18,6 +18,7 @@ from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_client import connect
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis_groups import Node, cluster, watched
+from sandbox.waiting import patience
 from tests.io.running import run
 from tests.io.test_journal import LIST, note
 
@@ -83,7 +84,7 @@ def test_sentinel_names_the_primary_and_a_failover_loses_nothing(tmp_path: Path)
             for number in range(201, 250):
                 await delivery.push(note(number))
             await asyncio.to_thread(group.wait_failover, before)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(patience(15)):
                 while delivery.failing:
                     await asyncio.sleep(0.01)
             await delivery.push(note(250))

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from click2dial_agi.io.systemd import Systemd
+from sandbox.waiting import patience
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
     """systemd's end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(str(tmp_path / "notify"))
-        end.settimeout(5)
+        end.settimeout(patience(5))
         yield end
 
 
@@ -74,7 +75,7 @@ def test_it_hears_that_we_live_four_times_within_its_patience(manager: socket.so
 )
 def test_nobody_is_told_who_did_not_ask(environment: dict[str, str]) -> None:
     async def scenario() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience(5)):
             await Systemd(environment).live()
 
     asyncio.run(scenario())

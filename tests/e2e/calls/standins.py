@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from sandbox.ports import free_port
+from sandbox.waiting import patience
 
-TIMEOUT = 5.0
+TIMEOUT = patience(5.0)
 
 
 def nobody() -> str:

@@ -64,6 +64,7 @@ def test_default_outbound_id(
     expect(record, result, number=number, dial_number=dial_number, end_reason="hungup", end_code=16)
 
 
+@pytest.mark.case("A14")
 @pytest.mark.parametrize(
     "contact_ref",
     ["x", "Az09.-_~", "x" * 230, "x" * 230 + "y", "x" * 230 + "y" * 1170],

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import pytest
+
+case = pytest.mark.case
+
 
 class Origin(StrEnum):
     """How agent and client came together."""
@@ -98,36 +102,36 @@ class Cell:
         return "through" if self.target.local else "acme"
 
     @property
-    def cases(self) -> tuple[str, ...]:
-        """The ids of the case book that it holds."""
+    def cases(self) -> tuple[pytest.MarkDecorator, ...]:
+        """The cases of docs/cases.md that it holds."""
         found = list(_CASES[self.move])
         if self.origin is Origin.CREATED and self.move is not Move.NONE:
-            found.append("T2")
+            found.append(case("T2"))
         if self.target.local:
-            found.append("T9" if self.target is Target.LOCAL_BUSY else "T10")
+            found.append(case("T9") if self.target is Target.LOCAL_BUSY else case("T10"))
         if self.move in (Move.BLIND, Move.TWICE) and self.target.outside:
-            found.append("T4")
+            found.append(case("T4"))
         if self.move is Move.BLIND and self.target in NOT_ANSWERED:
-            found.append("T15")
+            found.append(case("T15"))
         if self.move is Move.ATTENDED and self.target.outside:
-            found.append("T3")
+            found.append(case("T3"))
         if (self.origin, self.move, self.target) == (Origin.QUEUE, Move.NONE, Target.BUSY):
-            found.append("T16")
+            found.append(case("T16"))
         return tuple(found)
 
 
-_CASES: dict[Move, tuple[str, ...]] = {
+_CASES: dict[Move, tuple[pytest.MarkDecorator, ...]] = {
     Move.NONE: (),
     Move.BLIND: (),
-    Move.EARLY: ("T1",),
-    Move.EARLY_DECLINED: ("T1", "T15"),
+    Move.EARLY: (case("T1"),),
+    Move.EARLY_DECLINED: (case("T1"), case("T15")),
     Move.ATTENDED: (),
     Move.ATTENDED_LEFT: (),
     Move.TWICE: (),
-    Move.PICKUP: ("T13",),
-    Move.REPLACES: ("T13",),
-    Move.REDIRECT: ("T13",),
-    Move.FORWARD: ("T5", "T6"),
+    Move.PICKUP: (case("T13"),),
+    Move.REPLACES: (case("T13"),),
+    Move.REDIRECT: (case("T13"),),
+    Move.FORWARD: (case("T5"), case("T6")),
 }
 
 _ALL = tuple(Origin)

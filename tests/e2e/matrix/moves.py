@@ -198,9 +198,7 @@ async def _transfer_attended(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
     consultation = await scene.consult(user)
     other = await scene.arrival()
     await consultation.up()
-    await asyncio.gather(
-        consultation.media.hear(other.media.mark), other.media.hear(consultation.media.mark)
-    )
+    await scene.hear_each_other(consultation, other)
     await scene.put_together(consultation, user)
     return other, consultation
 

@@ -107,10 +107,15 @@ class Scene:
             await self.agent.leave()
             # The PBX ends a consultation that still rings; a phone gives up what it does not.
             with contextlib.suppress(TimeoutError):
-                await consultation.over(1.0)
+                async with asyncio.timeout(1.0):
+                    await consultation.over()
         if not consultation.ended.is_set() and not consultation.final_status:
             consultation.cancel()
         await consultation.over()
+
+    async def hear_each_other(self, one: PhoneCall, other: PhoneCall) -> None:
+        """Return when the PBX has joined two calls, which it tells a moment before it has."""
+        await asyncio.gather(one.media.hear(other.media.mark), other.media.hear(one.media.mark))
 
     async def arrival(self, shown: str = OUTBOUND_ID) -> PhoneCall:
         """Return the call at the phone that the move leads to; outside, what it shows matters."""
@@ -132,9 +137,7 @@ class Scene:
 
     async def hear(self, other: PhoneCall) -> None:
         """Return when client and somebody hear each other."""
-        await asyncio.gather(
-            self.client.media.hear(other.media.mark), other.media.hear(self.client.media.mark)
-        )
+        await self.hear_each_other(self.client, other)
 
     async def talk(self, other: PhoneCall, seconds: float = TALK) -> None:
         """Let client and somebody talk, and nobody else hear them."""

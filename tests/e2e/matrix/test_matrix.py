@@ -12,7 +12,7 @@ from tests.e2e.matrix.play import RUNS, Result, Stage
 
 
 def _marked(cell: Cell) -> object:
-    return pytest.param(cell, id=str(cell), marks=[pytest.mark.case(case) for case in cell.cases])
+    return pytest.param(cell, id=str(cell), marks=cell.cases)
 
 
 @pytest.fixture(scope="module")

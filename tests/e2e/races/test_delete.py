@@ -55,6 +55,7 @@ async def _transferred(scene: Scene, move: Move) -> PhoneCall:
     other = await scene.arrival()
     if move is Move.ATTENDED:
         await consultation.up()
+        await scene.hear_each_other(consultation, other)
     await scene.put_together(consultation, second.name)
     if move is Move.EARLY:
         other.answer()

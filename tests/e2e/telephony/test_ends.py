@@ -13,6 +13,8 @@ from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import played, problems_of, records
 
+case = pytest.mark.case
+
 TIMEOUTS = (18, 19, 102)
 REJECTS = (21, 22)
 
@@ -21,7 +23,7 @@ REJECTS = (21, 22)
 class Answer:
     """What the trunk answers, what the record says, and what the phone hears (0: anything)."""
 
-    case: str
+    case: pytest.MarkDecorator
     status: int
     reason: str
     codes: tuple[int, ...]
@@ -40,20 +42,20 @@ class Answer:
 
 
 ANSWERS = (
-    Answer("T9", 486, "busy", (17,), 486),
-    Answer("T9", 600, "busy", (17,), 486),
-    Answer("T9", 603, "reject", REJECTS),
-    Answer("T7", 603, "reject", REJECTS, q850=21),
-    Answer("T9", 404, "error", (1,), 404),
-    Answer("T9", 480, "timeout", (19,)),
-    Answer("T8", 408, "timeout", TIMEOUTS),
-    Answer("T8", 504, "timeout", TIMEOUTS),
-    Answer("T8", 0, "timeout", (19,)),  # rings until ring_timeout
-    Answer("T7", 401, "error", ()),
-    Answer("T7", 403, "error", ()),
-    Answer("T7", 407, "error", ()),
-    Answer("T9", 503, "error", ()),
-    Answer("T9", 500, "error", ()),
+    Answer(case("T9"), 486, "busy", (17,), 486),
+    Answer(case("T9"), 600, "busy", (17,), 486),
+    Answer(case("T9"), 603, "reject", REJECTS),
+    Answer(case("T7"), 603, "reject", REJECTS, q850=21),
+    Answer(case("T9"), 404, "error", (1,), 404),
+    Answer(case("T9"), 480, "timeout", (19,)),
+    Answer(case("T8"), 408, "timeout", TIMEOUTS),
+    Answer(case("T8"), 504, "timeout", TIMEOUTS),
+    Answer(case("T8"), 0, "timeout", (19,)),  # rings until ring_timeout
+    Answer(case("T7"), 401, "error", ()),
+    Answer(case("T7"), 403, "error", ()),
+    Answer(case("T7"), 407, "error", ()),
+    Answer(case("T9"), 503, "error", ()),
+    Answer(case("T9"), 500, "error", ()),
 )
 #: Codes that say something else than an error.
 NO_ERRORS = (0, 16, 17, *TIMEOUTS, *REJECTS)
@@ -85,10 +87,7 @@ def _check(scene: Scene, answer: Answer, record: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        pytest.param(answer, id=str(answer), marks=pytest.mark.case(answer.case))
-        for answer in ANSWERS
-    ],
+    [pytest.param(answer, id=str(answer), marks=answer.case) for answer in ANSWERS],
 )
 def test_the_trunk_answers(office: Office, answer: Answer) -> None:
     work = [
