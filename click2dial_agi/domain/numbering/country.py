@@ -14,8 +14,10 @@ from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import (
     Understood,
     load_countries,
+    read_dialled,
     read_number,
     read_prefix,
+    read_zeros,
     write_number,
 )
 
@@ -46,10 +48,12 @@ class CountryPlan(NumberPlan):
         match = _TRUNK_NUMBER.fullmatch(text)
         if match is None:
             return None
-        understood = read_number(text, self.country, formatted=False)
+        plus, digits = match.groups()
+        # A trunk that writes 00 means what it is nearly everywhere, whatever one dials here.
+        e164 = "" if plus else read_zeros(digits)
+        understood = read_number(f"+{e164}" if e164 else text, self.country, formatted=False)
         if isinstance(understood, Understood):
             return self._number(understood)
-        plus, digits = match.groups()
         kept = self._unknown(digits) if plus else digits
         return Number(digits, kept, kept, kept, abroad=bool(plus))
 
@@ -59,7 +63,8 @@ class CountryPlan(NumberPlan):
             NumberFormat.ZEROS: f"+{recorded.removeprefix('00')}",
         }.get(self.record_format, recorded)
         for text in (whole, f"+{recorded.removeprefix('00')}"):
-            understood = read_number(text, self.country, formatted=False)
+            e164 = read_dialled(text, self.country)
+            understood = read_number(f"+{e164}", self.country, formatted=False)
             if isinstance(understood, Understood):
                 number = self._number(understood)
                 if number.recorded == recorded:

@@ -33,9 +33,14 @@ def diagnose_parsing(error: NumberParseException, region: str) -> Misread:
     return Misread(_PARSING[error.error_type])
 
 
-def diagnose(number: PhoneNumber) -> Misread:
-    """Say why a number that could be read is not valid in its country."""
-    country = _country(number)
+def diagnose(number: PhoneNumber, region: str, *, home: bool) -> Misread:
+    """Say why a number that could be read in ``region`` is not valid in its country.
+
+    ``home`` is whether it may have been meant for that region's own exchange.
+    """
+    country = _country(number, region)
+    if home and phonenumbers.is_valid_short_number_for_region(number, region):
+        return Misread(f"a short code of {region}, and only full numbers are dialled")
     reason = phonenumbers.is_possible_number_with_reason(number)
     if reason == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
         return Misread(f"the area code is missing for a number{country}")
@@ -73,6 +78,9 @@ def _is_valid(e164: str) -> bool:
         return False
 
 
-def _country(number: PhoneNumber) -> str:
+def _country(number: PhoneNumber, home: str) -> str:
+    """Name the number's country: of those that share its code the one that it was read in."""
+    if number.country_code == phonenumbers.country_code_for_region(home):
+        return f" of {home}"
     region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     return "" if region == _NO_COUNTRY else f" of {region}"

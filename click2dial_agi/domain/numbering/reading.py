@@ -17,8 +17,10 @@ __all__ = [
     "example_number",
     "is_country",
     "load_countries",
+    "read_dialled",
     "read_number",
     "read_prefix",
+    "read_zeros",
     "write_number",
 ]
 
@@ -29,6 +31,11 @@ _SHARED_CODES = frozenset({1, 7})
 # Some 500 bytes each; what an office dials in a day is read once.
 _CACHED = 8192
 
+# What people write still, though their country has given it up: Mexico's 1 of mobile numbers, and
+# 01, 044 and 045 before them, since 2019-08-03.
+_GIVEN_UP = {52: re.compile(r"(?:1|01|04[45])([0-9]{10})")}
+
+_ZEROS = Misread("unclear after 00: write + before the country code")
 _AMBIGUOUS = Misread(
     "it can be read with and without the country code: "
     "write + before the country code, or the number in full as dialled in the country"
@@ -68,18 +75,50 @@ def read_number(text: str, region: str, *, formatted: bool = True) -> Understood
     return written if isinstance(written, Misread) else _read(written, region)
 
 
+def read_dialled(digits: str, region: str) -> str:
+    """Return the E.164 digits of a number as an exchange of ``region`` reads it, empty if none.
+
+    It may begin with a plus, and is never ambiguous.
+    """
+    written = read_digits(digits)
+    number = written if isinstance(written, Misread) else _parse(written, region)
+    return "" if isinstance(number, Misread) else _digits(number, PhoneNumberFormat.E164)
+
+
+def read_zeros(digits: str) -> str:
+    """Return the E.164 digits of a number that 00 begins, as it does nearly everywhere.
+
+    Empty if there is none: also where more than these digits would have to be left out.
+    """
+    if not digits.startswith("00"):
+        return ""
+    e164 = digits[2:]
+    return e164 if read_dialled(f"+{e164}", "ZZ") == e164 else ""
+
+
 @lru_cache(_CACHED)
 def _read(written: Written, region: str) -> Understood | Misread:
+    number = _parse(written, region)
+    e164 = "" if isinstance(number, Misread) else _digits(number, PhoneNumberFormat.E164)
+    if not written.plus and read_zeros(written.digits) not in ("", e164):
+        return _ZEROS
+    if isinstance(number, Misread):
+        return number
+    if not written.plus and _reads_otherwise(written, number, e164, region):
+        return _AMBIGUOUS
+    return Understood(e164, _is_abroad(number, region))
+
+
+def _parse(written: Written, region: str) -> PhoneNumber | Misread:
     try:
         number = phonenumbers.parse(written.text, region)
     except NumberParseException as error:
         return diagnose_parsing(error, region)
     if not phonenumbers.is_valid_number(number):
-        return diagnose(number)
-    e164 = _digits(number, PhoneNumberFormat.E164)
-    if not written.plus and _reads_otherwise(written, number, e164, region):
-        return _AMBIGUOUS
-    return Understood(e164, _is_abroad(number, region))
+        number = _as_today(number)
+    if not phonenumbers.is_valid_number(number):
+        return diagnose(number, region, home=not written.plus)
+    return number
 
 
 @lru_cache(_CACHED)
@@ -125,7 +164,12 @@ def read_prefix(text: str, region: str) -> str | Misread:
     if isinstance(written, Misread) or written.plus:
         return written if isinstance(written, Misread) else written.digits
     digits, code = written.digits, str(_calling_code(region))
-    abroad = re.match(_international_prefix(region), digits)
+    pattern, usual = _international_prefix(region)
+    if usual and digits.startswith(usual):
+        return digits.removeprefix(usual)
+    if digits.startswith("00"):
+        return _ZEROS  # of a carrier's prefix (0049 of SG), or of none (US)
+    abroad = re.match(pattern, digits)
     if abroad:
         return digits[abroad.end() :]
     trunk_prefix = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True)
@@ -134,6 +178,13 @@ def read_prefix(text: str, region: str) -> str | Misread:
     if not digits.startswith(code):
         return f"{code}{digits}"
     return digits if trunk_prefix else _AMBIGUOUS
+
+
+def _as_today(number: PhoneNumber) -> PhoneNumber:
+    """Leave out what the number's country has given up."""
+    given_up = _GIVEN_UP.get(number.country_code or 0)
+    match = given_up and given_up.fullmatch(phonenumbers.national_significant_number(number))
+    return phonenumbers.parse(f"+{number.country_code}{match[1]}") if match else number
 
 
 def _is_abroad(number: PhoneNumber, region: str) -> bool:
@@ -161,9 +212,12 @@ def _reads_otherwise(written: Written, number: PhoneNumber, e164: str, region: s
 
 
 @lru_cache
-def _international_prefix(region: str) -> str:
+def _international_prefix(region: str) -> tuple[str, str]:
+    """Return the pattern of what begins calls abroad, and what usually does if that is one text."""
     metadata = PhoneMetadata.metadata_for_region(region)
-    return metadata.international_prefix or "00" if metadata else "00"
+    pattern = metadata.international_prefix or "00" if metadata else "00"
+    usual = metadata.preferred_international_prefix if metadata else None
+    return pattern, _only_digits(usual) if usual else pattern if pattern.isdigit() else ""
 
 
 @lru_cache

@@ -27,6 +27,10 @@ _EXTENSION = re.compile(r"[0-9().-]{1,20}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.?")
 _CONTEXT = re.compile(r"\+[0-9().-]{1,20}")
 
+# An extension behind a number: "x12", "ext. 12", "#12".
+_SPOKEN_EXTENSION = re.compile(r"(?ai:[ \u00a0]*(?:x|#|ext|extn|extension)[ .:]*[0-9]{1,7} *)\Z")
+_BEFORE_EXTENSION = 7
+
 # The exclamation mark is what the dialplan makes of a parenthesis, which it cannot hand on.
 _PUNCTUATION = frozenset("-./()!\u2212")
 # Zs: all blanks but those that end a line.  Pd: all dashes.
@@ -77,7 +81,13 @@ def read_written(text: str) -> Written | Misread:
     text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     if text[:4].lower() == "tel:":
         return _read_uri(text[4:])
-    return _read_separated(text)
+    return _read_separated(_without_extension(text))
+
+
+def _without_extension(text: str) -> str:
+    match = _SPOKEN_EXTENSION.search(text)
+    number = text[: match.start()] if match else text
+    return number if sum(map(str.isdigit, number)) >= _BEFORE_EXTENSION else text
 
 
 def _read_uri(text: str) -> Written | Misread:

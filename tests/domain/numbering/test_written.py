@@ -109,6 +109,37 @@ def test_no_tel_uri(text: str) -> None:
     assert isinstance(read_written(text), Misread)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "+44 20 7946 0999 x22",
+            "+442079460999x22",
+            "+44 20 7946 0999 ext. 123",
+            "+442079460999#1",
+        ),
+        *(
+            "+44 20 7946 0999 Ext 1234567 ",
+            "+44 20 7946 0999\u00a0extn: 5",
+            "+442079460999 EXTENSION 5",
+        ),
+    ],
+)
+def test_an_extension_is_read_and_not_dialled(text: str) -> None:
+    assert read_written(text) == Written("442079460999", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("082 000 1234 x", "x12", "082 x 0001234", "0820001234 x12345678", "0820001234 x1 x2"),
+        *("0820001234 \u00d712", "0820001234 ex 12", "0820001234 x12a", "0820001234,,12"),
+    ],
+)
+def test_what_is_no_extension(text: str) -> None:
+    assert isinstance(read_written(text), Misread)
+
+
 @pytest.mark.parametrize("text", ["021 555 1234/5", "021 555 1234/56", "0215551234 / 5 "])
 def test_the_end_of_another_number_is_not_taken_for_this_ones(text: str) -> None:
     assert isinstance(read_written(text), Misread)
