@@ -28,6 +28,8 @@ ACME: dict[str, Any] = {
     "ring_timeout": 20,
     "caller_ids": {"random": ["27820009999"], "verified": {"spring": "27110001234"}},
     "destinations": {"international": "all"},
+    # One phone plays many agents at a time.
+    "limits": {"agent": {"calls_per_minute": 1_000_000, "concurrent_calls": 100_000}},
 }
 
 

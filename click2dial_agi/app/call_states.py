@@ -1,19 +1,21 @@
-"""Where a created call stands, as the REST API shows it."""
+"""Where a call stands, as the REST API shows it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from click2dial_agi.domain.live_calls import LiveCall
+from click2dial_agi.domain.told import KnownCall
 
-__all__ = ["CallState", "from_live", "from_record"]
+__all__ = ["CallState", "from_known", "from_live", "from_record"]
 
 
 class CallState(StrEnum):
-    """Where a created call stands."""
+    """Where a call stands."""
 
     RINGING_AGENT = "ringing-agent"
     RINGING_CALLEE = "ringing-callee"
+    QUEUED = "queued"
     UP = "up"
     ENDED = "ended"
 
@@ -26,6 +28,20 @@ def from_live(live: LiveCall, state: CallState) -> dict[str, Any]:
         "agent": live.agent,
         "callee": live.callee,
         "dial_number": live.dial_number,
+        "state": state.value,
+        "record": None,
+    }
+
+
+def from_known(known: KnownCall, agent: str, state: CallState) -> dict[str, Any]:
+    """Describe a live call of a phone's, or from outside; ``agent`` is who has it now."""
+    call = known.call
+    return {
+        "call_ref": call.call_ref,
+        "contact_ref": call.contact_ref,
+        "agent": agent,
+        "callee": call.number,
+        "dial_number": call.dial_number,
         "state": state.value,
         "record": None,
     }

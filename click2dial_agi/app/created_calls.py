@@ -1,5 +1,7 @@
 """Calls that the REST API creates: one integrator's, from the request to the record.
 
+It shows and ends those of its phones, too (:mod:`click2dial_agi.app.phone_calls`).
+
 A Local channel whose id is the call_ref rings the agent's phone; from the answer on the agent's own
 channel carries the call, and after a transfer the client's (:mod:`click2dial_agi.app.whereabouts`).
 Their hangup handlers are set before anything rings, and every way in which the call can end makes
@@ -16,12 +18,14 @@ from click2dial_agi.app.call_states import from_live, from_record
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
+from click2dial_agi.app.phone_calls import PhoneCalls
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
@@ -48,9 +52,14 @@ _BUSY_PAUSE = 0.05
 _HANGUPS = 20
 _HANGUP_PAUSE = 0.02
 
+# How often the record is looked for of a call that has left the PBX, and the seconds between.
+_RECORD_LOOKS = 10
+_RECORD_PAUSE = 0.05
+
 _TALKS = FieldError("agent", "an agent who has no call already (call_waiting)")
 _NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
 _NOT_REACHABLE = FieldError("agent", "an agent whose phone is reachable")
+_FOR_HELP = FieldError("call_ref", "no call for help: the phone alone ends it", forbidden=True)
 
 
 class CreatedCalls:
@@ -68,12 +77,16 @@ class CreatedCalls:
         store: CallStore,
         notifier: Notifier,
         times: Times,
+        where: Whereabouts,
+        counts: Counts,
     ) -> None:
         self.config = config
         self.integrator = integrator
         self.store = store
         self._ari = ari
-        self._where = Whereabouts(ari)
+        self._where = where
+        self._phones = PhoneCalls(config, integrator, where)
+        self._counts = counts
         self._notifier = notifier
         self.times = times
 
@@ -109,8 +122,10 @@ class CreatedCalls:
             if refused.retry_after is None:
                 await self._end(known, "CHANUNAVAIL", Q850.SUBSCRIBER_ABSENT)
             else:  # asked again later it may come about; until then it is no call
-                await self.store.release(call.call_ref)
+                await self._release(call.call_ref)
             raise refused
+        counted = Counted(call.integrator, decision.agent_key, "", created=True)
+        self._counts.enter(call.call_ref, counted)
         log.info(
             "%s created: %s %s calls %s as %s, contact_ref %s",
             call.call_ref,
@@ -129,9 +144,22 @@ class CreatedCalls:
         record = await self.store.record(call_ref)
         if record is not None:
             return from_record(record)
-        if live is None:
-            return None
-        return from_live(live, await self._where.state(await self._where.of(call_ref)))
+        if live is not None:
+            return from_live(live, await self._where.state(await self._where.of(call_ref)))
+        shown = await self._phones.show(call_ref)
+        if shown is not None:
+            return shown
+        record = await self._just_ended(call_ref)
+        return from_record(record) if record is not None else None
+
+    async def _just_ended(self, call_ref: str) -> dict[str, Any] | None:
+        """Return the record of a call that has left the PBX, which may be on its way yet."""
+        for _ in range(_RECORD_LOOKS):
+            record = await self.store.record(call_ref)
+            if record is not None or call_ref not in self._counts:
+                return record
+            await asyncio.sleep(_RECORD_PAUSE)
+        return None
 
     async def adopt(self, call_ref: str) -> dict[str, Any] | None:
         """Return a call as ``state`` does if it has reached Asterisk, and let it go on."""
@@ -144,18 +172,28 @@ class CreatedCalls:
     async def live(self) -> list[dict[str, Any]]:
         """Return the calls that have not ended."""
         calls = await self.store.live()
-        if not calls:
-            return []
-        channels = await self._where.of_all(calls)
+        try:
+            phones = await self._phones.live()
+        except PBXUnreachable:
+            if calls:
+                raise
+            return []  # a PBX that is gone took its phones' calls along
+        channels = await self._where.of_all(calls) if calls else {}
         states = await asyncio.gather(*map(self._where.state, channels.values()))
         found = dict(zip(channels, states, strict=True))
-        return [from_live(live, found[ref]) for ref, live in calls.items() if ref in found]
+        return [from_live(live, found[ref]) for ref, live in calls.items() if ref in found] + phones
 
     async def hang_up(self, call_ref: str) -> bool:
         """End a call; False if this integrator has no such call.  One that has ended stays so."""
-        live = await self.store.live_call(call_ref)
-        if live is None:
-            return await self.store.record(call_ref) is not None
+        created = await self.store.live_call(call_ref) is not None
+        if not created:
+            if await self.store.record(call_ref) is not None:
+                return True
+            found = await self._phones.find(call_ref)
+            if found is None:
+                return await self._just_ended(call_ref) is not None
+            if found.known.emergency:
+                raise CallRefused(Why.FORBIDDEN, (_FOR_HELP,))
         for _ in range(_HANGUPS):
             channels = await self._where.of(call_ref)
             if not channels:
@@ -164,7 +202,8 @@ class CreatedCalls:
             for channel in self._where.agents(channels) or channels:
                 await self._ari.hang_up(channel["id"])
             await asyncio.sleep(_HANGUP_PAUSE)
-        await self.store.free_agent(call_ref)
+        if created:
+            await self._free_agent(call_ref)
         return True
 
     async def reap(self) -> None:
@@ -186,12 +225,12 @@ class CreatedCalls:
             elif await self.store.take_mark(call_ref, Mark.ABANDONED):
                 await self.hang_up(call_ref)
             elif not self._where.agents(channels[call_ref]):
-                await self.store.free_agent(call_ref)
+                await self._free_agent(call_ref)
 
     async def _reap_unknown(self, live: LiveCall) -> None:
         """See to a call that is nowhere: just recorded, or lost."""
         if await self.store.record(live.call_ref) is not None:
-            await self.store.release(live.call_ref)
+            await self._release(live.call_ref)
             return
         if await self.store.mark(live.call_ref, Mark.LOST):
             log.warning("%s has neither channel nor record; recorded as failed", live.call_ref)
@@ -229,7 +268,9 @@ class CreatedCalls:
             return None
         technology, _, resource = agent_endpoint(decision, self.integrator).partition("/")
         if technology != "PJSIP":
-            return None
+            talks = self._counts.has(self.integrator.name, decision.agent_key)
+            busy = talks and not self.integrator.call_waiting
+            return CallRefused(Why.BUSY, (_TALKS,), _RETRY_SOON) if busy else None
         _, behind, name = resource.rpartition("@")
         try:
             endpoint = await self._ari.endpoint(technology, name)
@@ -272,11 +313,21 @@ class CreatedCalls:
         except MalformedFacts as error:
             # Not as we write it.  It must not hold its agent, or the search, for ever.
             log.error("%s cannot be recorded, only counted out: %r", live.call_ref, error)
-            await self.store.release(live.call_ref)
+            await self._release(live.call_ref)
 
     async def _end(self, known: Mapping[str, str], dialstatus: str, cause: Q850) -> None:
         """Record a call that did not come about, and count it out."""
         ending = Ending(int(time.time()), dialstatus, cause)
         record = CallRecord(read_known(known, self.config), ending)
         await self._notifier.notify(record.notification(self.integrator))
-        await self.store.release(record.call.call_ref)
+        await self._release(record.call.call_ref)
+
+    async def _release(self, call_ref: str) -> None:
+        """Count a call out, here and with all servers."""
+        self._counts.leave(call_ref)
+        await self.store.release(call_ref)
+
+    async def _free_agent(self, call_ref: str) -> None:
+        """Let its agent have the next call, here and with all servers."""
+        self._counts.free_agent(call_ref)
+        await self.store.free_agent(call_ref)

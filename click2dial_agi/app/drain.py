@@ -9,7 +9,7 @@ from pathlib import Path
 
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.numbers import is_call_ref
-from click2dial_agi.domain.records import read_line
+from click2dial_agi.domain.records import CallRecord, read_line
 from click2dial_agi.exceptions import MalformedFacts, NotificationError
 from click2dial_agi.io.spool import Piece, Spool
 
@@ -129,6 +129,8 @@ class Drain:
         if not piece.whole:
             raise MalformedFacts("line", "a whole one, not a torn one")
         event = read_line(piece.data.decode("ascii"), self._current.config)
+        if isinstance(event, CallRecord):
+            self._current.counts.leave(event.call.call_ref)
         name = event.call.integrator
         if not name:
             log.warning("%s has no integrator, so no record is kept", event.call.call_ref)

@@ -3,8 +3,8 @@
 ``/outbound`` decides before Dial(), ``/transfer`` likewise on where an agent sends the client.  The
 others tell of what has happened, one script for each :class:`Event`: ``/joined`` of the answer,
 ``/ended`` from the hangup handler, ``/emergency`` of a call that nobody decides on.  None keeps
-anything: all that a later one needs travels in the channel's variables, so any instance can end a
-call that another began.
+anything but the count of calls: all that a later one needs travels in the channel's variables, so
+any instance can end a call that another began.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from click2dial_agi.agi import Action, read_text, set_variables
+from click2dial_agi.app.admission import admit, admit_after_look
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.snapshot import Snapshot
@@ -22,6 +23,7 @@ from click2dial_agi.domain.calls import Decision, decide
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.records import CallRecord, Notified, read_told
 from click2dial_agi.domain.seal import unseal
@@ -75,44 +77,83 @@ class CallHandlers:
 
     def outbound(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
-        request = read_request(asked, self.current.config.extensions_by_endpoint)
+        current = self.current
+        request = read_request(asked, current.config.extensions_by_endpoint)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
-        integrator = self.current.config.owner_of(request.agent)
-        decision = decide(request, integrator, self.current.config.emergency_numbers)
+        integrator = current.config.owner_of(request.agent)
+        decision = decide(request, integrator, current.config.emergency_numbers)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel
-        if decision.errors or integrator is None:  # who has no integrator has an error
-            answer = variables.describe_refusal(known, Q850.INVALID_NUMBER_FORMAT)
-        else:
-            answer = variables.describe_call(decision, known, integrator)
-            answer[variables.VERDICT] = variables.VERDICT_DIAL
-        action = set_variables(answer)
+        if not decision.errors and integrator is not None:
+            excess = admit(current, integrator, decision, session.environment.channel)
+            if excess is not None:
+                return self._over_limit(session, asked, decision, known, integrator)
+        action = set_variables(_answer(decision, known, integrator))
         if decision.errors and self.refusals is not None:
-            return self._refuse(session, action, decision, read_headers(asked).error_headers)
+            return self._refuse(session, action, decision, asked)
         session.finish(action, partial(_log_decision, decision, session))
         return None
 
+    async def _over_limit(
+        self,
+        session: AGISession,
+        asked: _Told,
+        decision: Decision,
+        known: dict[str, str],
+        integrator: Integrator,
+    ) -> None:
+        """Refuse a call that is over a limit, unless the PBX knows of fewer."""
+        channel = session.environment.channel
+        excess = await admit_after_look(self.current, integrator, decision, channel)
+        if excess is None:
+            await session.execute(set_variables(_answer(decision, known, integrator)))
+            _log_decision(decision, session)
+            return
+        decision = decision._replace(errors=(excess,), dial="")
+        answer = variables.describe_refusal({**known, Fact.LIMITED: "1"}, Q850.CALL_REJECTED)
+        await self._refuse(session, set_variables(answer), decision, asked)
+
     async def _refuse(
-        self, session: AGISession, answer: Action, decision: Decision, names: Sequence[str]
+        self, session: AGISession, answer: Action, decision: Decision, asked: _Told
     ) -> None:
         """Leave the errors with the edge before the answer: with that, Asterisk refuses at once."""
-        assert self.refusals is not None
-        await _publish(self.refusals, session, names, decision.errors)
+        if self.refusals is not None:
+            names = read_headers(asked).error_headers
+            await _publish(self.refusals, session, names, decision.errors)
         await session.execute(answer)
         _log_decision(decision, session)
 
-    def transfer(self, session: AGISession, told: _Told) -> None:
+    def transfer(self, session: AGISession, told: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on where an agent sends the client, or an agent's phone the call."""
-        config = self.current.config
-        asked = read_hand_over(told, config)
-        integrator = config.integrator(asked.known.call.integrator)
+        current = self.current
+        asked = read_hand_over(told, current.config)
+        integrator = current.config.integrator(asked.known.call.integrator)
         decided = decide_hand_over(asked, integrator, str(uuid4()))
-        answer = {variables.VERDICT: variables.VERDICT_REFUSE}
-        if integrator is not None:
-            answer = variables.describe_hand_over(decided, integrator)
-        session.finish(set_variables(answer), partial(_log_hand_over, asked, decided))
+        if integrator is not None and decided.places_call:
+            channel = session.environment.channel
+            if admit(current, integrator, decided.decision, channel) is not None:
+                return self._hand_over_limit(session, asked, decided, integrator)
+        action = set_variables(variables.describe_hand_over(decided, integrator))
+        session.finish(action, partial(_log_hand_over, asked, decided))
+        return None
+
+    async def _hand_over_limit(
+        self,
+        session: AGISession,
+        asked: HandOver,
+        decided: HandOverDecision,
+        integrator: Integrator,
+    ) -> None:
+        """Do with a leg for a transfer or a forward as with a call that is over a limit."""
+        channel = session.environment.channel
+        excess = await admit_after_look(self.current, integrator, decided.decision, channel)
+        if excess is not None:
+            decision = decided.decision._replace(errors=(excess,), dial="")
+            decided = decided._replace(decision=decision)
+        await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
+        _log_hand_over(asked, decided)
 
     async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
@@ -120,8 +161,12 @@ class CallHandlers:
         record = CallRecord.from_facts(told, current.config)
         call = record.call
         # Who has the record may give the agent the next call at once.
+        current.counts.free_agent(call.call_ref)
         await _count_out(record, current, whole=False)
-        new = await _notify(record, current)
+        try:
+            new = await _notify(record, current)
+        finally:
+            current.counts.leave(call.call_ref)
         await _count_out(record, current, whole=True)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         disposition = record.disposition(current.config.integrator(call.integrator))
@@ -157,6 +202,17 @@ class CallHandlers:
         call = read_told(Event.EMERGENCY, told, self.current.config).call
         log.warning("%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number)
         await self.tell(Event.EMERGENCY, session, told)
+
+
+def _answer(
+    decision: Decision, known: Mapping[str, str], integrator: Integrator | None
+) -> dict[str, str]:
+    """Return the variables that tell the dialplan what was decided on a phone's call."""
+    if decision.errors or integrator is None:  # who has no integrator has an error
+        return variables.describe_refusal(known, Q850.INVALID_NUMBER_FORMAT)
+    answer = variables.describe_call(decision, known, integrator)
+    answer[variables.VERDICT] = variables.VERDICT_DIAL
+    return answer
 
 
 async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from click2dial_agi import __version__
+from click2dial_agi.app.census import count_forever
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.handlers import CallHandlers
@@ -23,6 +24,7 @@ from click2dial_agi.app.starting import Starting
 from click2dial_agi.app.watch import Watch
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_changes import needing_restart
+from click2dial_agi.domain.counts import Counts
 from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.edge import Edge
@@ -76,10 +78,13 @@ class Service:
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
+        self._counts = Counts()
         self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
-        self._api = CreateCallAPI(self._agi, listeners=self._listeners, checks=edge)
+        self._api = CreateCallAPI(
+            self._agi, listeners=self._listeners, checks=edge, counts=self._counts
+        )
         self._metrics = HTTPDoors(self._listeners)
         self._serves_calls = self._announced = False
         self._stopping: asyncio.Event
@@ -117,10 +122,14 @@ class Service:
         notifiers = self._notifiers.build(config)
         self._notifiers.use(config, notifiers)
         ladder.push_async_callback(self._notifiers.close)
-        self._api.use(self._api.build(config, notifiers))
-        self._handlers.current = Snapshot(config, notifiers, self._api.stores)
+        state = self._api.build(config, notifiers)
+        self._api.use(state)
+        self._handlers.current = Snapshot(
+            config, notifiers, state.stores, self._counts, state.census
+        )
         _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
         _beside(ladder, sweep_forever(lambda: self.current.config))
+        _beside(ladder, count_forever(self._counts, lambda: self.current.census))
         _beside(ladder, self._systemd.live())
         _beside(ladder, Watch(lambda: self.current).run())
         if self._examine is not None:
@@ -188,7 +197,7 @@ class Service:
             tls_context(config.edge.tls, "edge.tls")
         notifiers = self._notifiers.build(config)
         state = self._api.build(config, notifiers)
-        snapshot = Snapshot(config, notifiers, state.stores)
+        snapshot = Snapshot(config, notifiers, state.stores, self._counts, state.census)
         api_doors = self._api.prepare(config)
         undo.callback(api_doors.undo)
         metrics_doors = self._metrics.prepare(self._metrics_door(snapshot))

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from click2dial_agi.app.census import Census
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counts
 from click2dial_agi.io.call_store import CallStore
 
 __all__ = ["Snapshot"]
@@ -15,9 +17,12 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """A reload replaces it whole; whoever holds an earlier one may go on with it.
 
-    ``notifiers`` and ``stores`` are by the integrator's name.
+    ``notifiers`` and ``stores`` are by the integrator's name.  ``counts`` outlives reloads, and
+    ``census`` makes it true; None where no PBX can be asked.
     """
 
     config: Config
     notifiers: Mapping[str, Notifier]
     stores: Mapping[str, CallStore] = field(default_factory=lambda: MappingProxyType({}))
+    counts: Counts = field(default_factory=Counts)
+    census: Census | None = None

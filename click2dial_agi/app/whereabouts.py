@@ -1,45 +1,76 @@
-"""Where created calls are on the PBX: which channels carry each of them, as Asterisk says itself.
+"""Where calls are on the PBX: which channels carry each of them, as Asterisk says itself.
 
-A call begins with the Local channel that rings the agent, whose id is the call_ref.  It goes on
-with the agent's channel and, when the agent has handed the client over, with the client's.  These
-two get their ids from Asterisk; each tells which call it carries by a variable that has its id in
-its name (``C2D_<uniqueid>``), and that nothing takes away from it.
+A created call begins with the Local channel that rings the agent, whose id is the call_ref.  It
+goes on with the agent's channel and, when the agent has handed the client over, with the client's;
+a call of a phone, or from outside, has these alone.  They get their ids from Asterisk; each tells
+which call it carries by a variable that has its id in its name (``C2D_<uniqueid>``), and that
+nothing takes away from it.
 """
 
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.domain import variables
+from click2dial_agi.domain.facts import Fact
 from click2dial_agi.io.ari import ARI
 
-__all__ = ["Whereabouts"]
+__all__ = ["Carried", "Channel", "Whereabouts"]
 
-_CARRIED = re.compile(r"([a-z])call_ref=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_CARRIED = re.compile(r"([a-z])(call_ref=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}).*)", re.S)
+
+# What facts hold once the call is decided; before, they will change.
+_DECIDED = re.compile(rf"&(?:{Fact.CALL_DIR}|{Fact.EMERGENCY})=")
 
 # How many channels are asked at a time which call they carry.
 _AT_ONCE = 16
 
+# What runs on a channel that Dial() or Queue() called (app_dial.c, app_queue.c): it carries a call
+# only together with the one that called it, or as a client whom an agent has handed over.
+_CALLED = ("AppDial", "AppQueue")
+
 Channel = dict[str, Any]
 
 
+class Carried(NamedTuple):
+    """What a channel tells of a call: its role in it, the call_ref, and the facts as text."""
+
+    role: str
+    call_ref: str
+    facts: str
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the facts stay as they are."""
+        return _DECIDED.search(self.facts) is not None
+
+    @property
+    def is_agents(self) -> bool:
+        """Whether the channel is an agent's, or rings him."""
+        return self.role in variables.ROLES_OF_AGENTS
+
+
 class Whereabouts:
-    """Finds the channels of created calls; what it has found once it does not ask again.
+    """Finds the channels of calls; what it has found once it does not ask again.
 
     Every method raises :exc:`PBXUnreachable` while ARI is away.
     """
 
     def __init__(self, ari: ARI) -> None:
         self._ari = ari
-        # By a channel's id, its role and the call that it carries.  Asterisk gives no id twice.
-        self._carried: dict[str, tuple[str, str]] = {}
+        # By a channel's id.  Asterisk gives no id twice.
+        self._carried: dict[str, Carried] = {}
 
     async def of(self, call_ref: str) -> list[Channel]:
         """Return the channels of one call, the agent's first; none if the call is not there."""
         ringing = await self._ari.channel(call_ref)
-        known = [one for one, (_, carried) in self._carried.items() if carried == call_ref]
+        known = [
+            one
+            for one, carried in self._carried.items()
+            if carried.call_ref == call_ref and carried.is_decided
+        ]
         found = [channel for one in known if (channel := await self._ari.channel(one)) is not None]
         if found or ringing is not None:
             return found + ([ringing] if ringing is not None else [])
@@ -48,17 +79,52 @@ class Whereabouts:
     async def of_all(self, call_refs: Iterable[str]) -> dict[str, list[Channel]]:
         """Return the channels of several calls, by call_ref, without those that are nowhere."""
         wanted = set(call_refs)
-        channels = await self._ari.channels()
-        await self._learn(channels)
         found: dict[str, list[Channel]] = {}
-        for channel_id, channel in channels.items():
-            _, call_ref = self._carried.get(channel_id, ("", channel_id))
+        for channel in await self.look():
+            carried = self.carried_by(channel)
+            call_ref = carried.call_ref if carried else channel["id"]
             if call_ref in wanted:
                 found.setdefault(call_ref, []).append(channel)
         return found
 
+    async def look(self, *, callers: bool = False, besides: Iterable[str] = ()) -> list[Channel]:
+        """Return all channels, having asked those that are new which calls they carry.
+
+        With ``callers`` not those that were called, and none whose name is in ``besides``: one
+        request is enough then where nothing unusual happens.
+        """
+        channels = await self._ari.channels()
+        self._carried = {one: kept for one, kept in self._carried.items() if one in channels}
+        known = set(besides)
+        strangers = [
+            one
+            for one, channel in channels.items()
+            if not self._is_decided(one)
+            and not (callers and (channel.get("name") in known or _was_called(channel)))
+        ]
+        asking = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(channel_id: str) -> None:
+            async with asking:
+                name = variables.CARRIES.format(uniqueid=channel_id)
+                carried = _CARRIED.match(await self._ari.variable(channel_id, name))
+            # A channel that does not say yet may do so in a moment.
+            if carried is not None:
+                self._carried[channel_id] = Carried(carried[1], carried[3], carried[2])
+
+        await asyncio.gather(*map(ask, strangers))
+        return list(channels.values())
+
+    def carried_by(self, channel: Channel) -> Carried | None:
+        """Return what a channel has told of the call that it carries, None if nothing."""
+        return self._carried.get(channel["id"])
+
+    async def variable(self, channel: Channel, name: str) -> str:
+        """Return a variable of a channel, empty if either is not there."""
+        return await self._ari.variable(channel["id"], name)
+
     async def state(self, channels: Sequence[Channel]) -> CallState:
-        """Tell where a call stands from its channels, as they are now."""
+        """Tell where a created call stands from its channels, as they are now."""
         if not channels:
             return CallState.ENDED
         agents = self.agents(channels)
@@ -68,29 +134,24 @@ class Whereabouts:
         if not answered:
             return CallState.RINGING_AGENT
         # Dial() leaves it when the callee answers, and it stays.
-        joined = await self._ari.variable(answered[0]["id"], "DIALEDPEERNAME")
+        joined = await self.variable(answered[0], "DIALEDPEERNAME")
         return CallState.UP if joined else CallState.RINGING_CALLEE
 
     def agents(self, channels: Iterable[Channel]) -> list[Channel]:
         """Return those of a call's channels that ring its agent, or are his."""
-        return [channel for channel in channels if self._is_agent(channel)]
+        return [channel for channel in channels if self._is_agents(channel)]
 
-    def _is_agent(self, channel: Channel) -> bool:
-        role, _ = self._carried.get(channel["id"], ("", ""))  # the ringing one carries nothing
-        return role in variables.ROLES_OF_AGENTS
+    def _is_agents(self, channel: Channel) -> bool:
+        carried = self.carried_by(channel)
+        # The one that rings the agent of a created call carries nothing yet.
+        return carried is None or carried.is_agents
 
-    async def _learn(self, channels: Mapping[str, Channel]) -> None:
-        """Ask the channels that are new which call they carry."""
-        self._carried = {one: kept for one, kept in self._carried.items() if one in channels}
-        asking = asyncio.Semaphore(_AT_ONCE)
+    def _is_decided(self, channel_id: str) -> bool:
+        carried = self._carried.get(channel_id)
+        return carried is not None and carried.is_decided
 
-        async def ask(channel_id: str) -> None:
-            async with asking:
-                name = variables.CARRIES.format(uniqueid=channel_id)
-                carried = _CARRIED.match(await self._ari.variable(channel_id, name))
-            # A channel that does not say yet may do so in a moment.
-            if carried is not None:
-                self._carried[channel_id] = carried[1], carried[2]
 
-        strangers = [one for one in channels if one not in self._carried]
-        await asyncio.gather(*map(ask, strangers))
+def _was_called(channel: Mapping[str, Any]) -> bool:
+    dialplan = channel.get("dialplan")
+    name = dialplan.get("app_name") if isinstance(dialplan, Mapping) else None
+    return isinstance(name, str) and name.startswith(_CALLED)

@@ -49,6 +49,7 @@ class Fact(StrEnum):
     TRAIL_NUMBER = "trail_number"
     CHANNEL = "channel"  # of the agent who placed the call
     REFUSED = "refused"
+    LIMITED = "limited"  # refused by a limit
     EMERGENCY = "emergency"
     CREATED = "created"  # by the REST API
     RECORD = "record"  # a call from outside is to be recorded

@@ -40,7 +40,7 @@ from click2dial_agi.domain.numbering.config import (
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.settings import NumberSettings, read_settings
 
-__all__ = ["TLS", "Integrator", "Limits", "Webhook"]
+__all__ = ["TLS", "AgentLimits", "Integrator", "Limits", "PhoneLimits", "Webhook"]
 
 # What stands before and behind the @ of a Local channel's dial string.
 _LOCAL = re.compile(r"Local/([^@/]+)@([A-Za-z0-9_.-]+)(?:/[a-z]*)?")
@@ -53,11 +53,31 @@ KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$"
 _HIGHEST = ":"
 
 
-class Limits(Section):
-    """How many calls an integrator may create."""
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
+AtOnce = Annotated[int, Field(ge=1, le=100_000)]
 
-    calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 60
-    concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 30
+
+class AgentLimits(Section):
+    """How many calls one agent's phone may place; None: any number."""
+
+    calls_per_minute: PerMinute | None = 20
+    concurrent_calls: AtOnce | None = 4
+
+
+class PhoneLimits(Section):
+    """How many calls all phones of an integrator may place; None: any number."""
+
+    calls_per_minute: PerMinute | None = None
+    concurrent_calls: AtOnce | None = None
+
+
+class Limits(Section):
+    """How many calls an integrator may create, and its phones may place."""
+
+    calls_per_minute: PerMinute = 60
+    concurrent_calls: AtOnce = 30
+    agent: AgentLimits = Field(default_factory=AgentLimits)
+    phones: PhoneLimits = Field(default_factory=PhoneLimits)
 
 
 class TLS(Section):
@@ -190,6 +210,11 @@ class Integrator(Section):
     def _ranges(self) -> list[tuple[int, str, str]]:
         """The ranges by length and first extension; none overlaps another."""
         return sorted((len(one.first), one.first, one.last) for one in self.extensions)
+
+    def agent_key(self, recorded: str) -> str:
+        """Return an agent however he was written, from what a record says of him."""
+        number = None if self.owns(recorded) else self.plan.recall(recorded)
+        return number.e164 if number else recorded
 
     def dial_agent(self, extension: str) -> str:
         """Return what Dial() is given to ring an agent of this integrator."""

@@ -84,7 +84,8 @@ class CallRecord:
         """Return how the call ended, in as much detail as the integrator wants."""
         known, ending = self.known, self.ending
         if known.refused:
-            return Disposition(EndReason.ERROR, Q850.INVALID_NUMBER_FORMAT)
+            limited, wrong = Q850.FACILITY_REJECTED, Q850.INVALID_NUMBER_FORMAT
+            return Disposition(EndReason.ERROR, limited if known.limited else wrong)
         if not known.decided:
             return Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
         ended_by = None

@@ -68,6 +68,7 @@ class KnownCall:
     # A server has decided on it, or the dialplan as it may on a call from outside.
     decided: bool = True
     refused: bool = False
+    limited: bool = False
     emergency: bool = False
     created: bool = False
     recorded: bool = False
@@ -142,6 +143,7 @@ def read_known(facts: Mapping[str, str], config: Config) -> KnownCall:
         channel=facts.get(Fact.CHANNEL, ""),
         decided=decided or emergency,
         refused=facts.get(Fact.REFUSED) == "1",
+        limited=facts.get(Fact.LIMITED) == "1",
         emergency=emergency,
         created=facts.get(Fact.CREATED) == "1",
         # The dialplan records no emergency call, whatever was decided of it.

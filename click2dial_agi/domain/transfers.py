@@ -38,6 +38,11 @@ class HandOverDecision(NamedTuple):
     decision: Decision
     fallback: str = ""
 
+    @property
+    def places_call(self) -> bool:
+        """Whether a number is dialled, which is a call of its own."""
+        return not (self.decision.errors or self.fallback or self.decision.to_agent)
+
 
 def decide_hand_over(
     asked: HandOver, integrator: Integrator | None, new_call_ref: str

@@ -153,8 +153,13 @@ def describe_refusal(known: Mapping[str, str], cause: int) -> dict[str, str]:
     }
 
 
-def describe_hand_over(decided: HandOverDecision, integrator: Integrator) -> dict[str, str]:
-    """Return the variables that say where to send a client; the verdict comes last."""
+def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None) -> dict[str, str]:
+    """Return the variables that say where to send a client; the verdict comes last.
+
+    ``integrator`` is the one whose client he is, None if there is none any more.
+    """
+    if integrator is None:
+        return {VERDICT: VERDICT_REFUSE}
     recall = {RECALL: "1" if integrator.transfer_recall else "0"}
     decision = decided.decision
     if decided.fallback:

@@ -54,12 +54,14 @@ class FakeARI:
     """Listens on a port of the running loop; use it as an async context manager.
 
     `trouble` names operations that go wrong: by one of the words above or by a status.  `channels`
-    holds the state of each channel by its id; `variables` channel variables by id and name.
+    holds the state of each channel by its id, `about` what else is to be said of some; `variables`
+    channel variables by id and name.
     """
 
     endpoint: str | None = "online"
     trouble: dict[str, str | int] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
@@ -155,12 +157,12 @@ class FakeARI:
                 self.on_originate(channel_id[0])
                 return 200, {"id": channel_id[0]}
             case "channels":
-                return 200, [{"id": one, "state": state} for one, state in self.channels.items()]
+                return 200, [self._describe(one) for one in self.channels]
         if channel_id[0] not in self.channels:
             return 404, {"message": "Channel not found"}
         match request.operation:
             case "channel":
-                return 200, {"id": channel_id[0], "state": self.channels[channel_id[0]]}
+                return 200, self._describe(channel_id[0])
             case "variable":
                 name = request.path.partition("variable=")[2]
                 value = self.variables.get((channel_id[0], name))
@@ -168,3 +170,7 @@ class FakeARI:
             case _:
                 del self.channels[channel_id[0]]
                 return 204, None
+
+    def _describe(self, channel_id: str) -> dict[str, Any]:
+        state = self.channels[channel_id]
+        return {"id": channel_id, "state": state, **self.about.get(channel_id, {})}

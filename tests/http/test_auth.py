@@ -52,6 +52,7 @@ def test_a_key_opens_and_nothing_else_does(redis: RedisServer, keys: list[str]) 
         async with FakeARI() as ari, serve(redis, ari, api_keys=keys) as api:
             for good in (f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY}"):
                 assert await status(api, good) == 200
+            ari.requests.clear()
             for wrong in WRONG:
                 assert await status(api, wrong) == 401, wrong
             assert ari.requests == []

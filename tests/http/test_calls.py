@@ -60,7 +60,7 @@ def test_hanging_up(redis: RedisServer) -> None:
 
 
 def test_what_is_no_call_of_ours(redis: RedisServer) -> None:
-    """A channel that we did not create is none either: nobody hangs up a phone's call by it."""
+    """A channel that says of no call that it carries it is none either, whatever its id."""
 
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
@@ -71,7 +71,7 @@ def test_what_is_no_call_of_ours(redis: RedisServer) -> None:
                         response = await api.client.request(method, path)
                         assert response.status_code == 404, (method, path)
                         errors(response)
-            assert ari.requests == []
+            assert ari.asked("hang_up") == []
 
     run(test())
 

@@ -38,7 +38,7 @@ integrators:
     extensions: ["1000-1999"]
     http: 127.0.0.1:8300
     allow_from: [127.0.0.0/8]
-    limits: {calls_per_minute: 10000, concurrent_calls: 1000}
+    limits: {agent: {calls_per_minute: 10000, concurrent_calls: 1000}}
 """
 UNIT = "click2dial-agi"
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from starlette.types import ASGIApp
 
+from click2dial_agi.app.census import Census
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
@@ -21,7 +22,9 @@ from click2dial_agi.app.lost_calls import reap_forever
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.watch import check_directory, check_redis
+from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
@@ -47,6 +50,7 @@ class _State:
 
     config: Config
     ari: ARI | None = None
+    census: Census | None = None
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
     stores: Mapping[str, CallStore] = field(default_factory=dict)
     feeds: Mapping[str, CDRFeed] = field(default_factory=dict)
@@ -65,9 +69,11 @@ class CreateCallAPI:
         times: Times = Times(),  # noqa: B008 (frozen)
         listeners: Listeners | None = None,
         checks: Checks = MappingProxyType({}),
+        counts: Counts | None = None,
     ) -> None:
         self._agi = agi
         self._further = checks
+        self._counts = Counts() if counts is None else counts
         self._times = times
         self._doors = HTTPDoors(listeners)
         self._state: _State | None = None
@@ -90,6 +96,7 @@ class CreateCallAPI:
     def build(self, config: Config, notifiers: Mapping[str, Notifier]) -> _State:
         """Return what a configuration makes of the API; nothing of it is in force."""
         ari = ARI(config.asterisk, self._times.ari) if config.asterisk else None
+        where = Whereabouts(ari) if ari is not None else None
         stores = {
             one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)
             for one in config.integrators
@@ -97,15 +104,23 @@ class CreateCallAPI:
         return _State(
             config,
             ari,
+            Census(config, where, self._counts) if where is not None else None,
             notifiers,
             stores,
             {one.name: CDRFeed(one.redis, one.cdr_list) for one in config.integrators},
             {
                 one.name: CreatedCalls(
-                    config, one, ari, stores[one.name], notifiers[one.name], self._times
+                    config,
+                    one,
+                    ari,
+                    stores[one.name],
+                    notifiers[one.name],
+                    self._times,
+                    where,
+                    self._counts,
                 )
                 for one in config.integrators
-                if ari is not None and one.http is not None
+                if ari is not None and where is not None and one.http is not None
             },
         )
 

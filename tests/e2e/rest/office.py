@@ -14,7 +14,9 @@ from redis import Redis
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
+from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain.config import parse_config
+from click2dial_agi.domain.counts import Counts
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_lists import RedisLists
@@ -133,7 +135,10 @@ class Office:
             ari = ARI(config.asterisk, 3.0)
             times = Times(lost_after=0.0)
             notifier = Notifier(integrator, lists)
-            await CreatedCalls(config, integrator, ari, store, notifier, times).reap()
+            where, counts = Whereabouts(ari), Counts()
+            await CreatedCalls(
+                config, integrator, ari, store, notifier, times, where, counts
+            ).reap()
             await ari.close()
             await store.close()
             await lists.close()

@@ -1,0 +1,113 @@
+"""Makes the counts of phones' calls true: what no end was heard of, and what others decided on.
+
+A server counts the calls that it decides on itself.  It does not hear of all ends, it may have
+been started while calls went on, and others may decide, too.  The PBX knows them all, and costs one
+request while nothing is missing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from click2dial_agi.app.phone_calls import known_on
+from click2dial_agi.app.whereabouts import Channel, Whereabouts
+from click2dial_agi.domain.calls import CallDirection
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counted, Counts
+from click2dial_agi.exceptions import PBXUnreachable
+
+__all__ = ["Census", "count_forever"]
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the PBX that nothing asks for; the first ones come sooner, since the
+# PBX may be starting, too.
+_EVERY = 30.0
+_FIRST = 1.0
+
+# Seconds that a call waits at most which is over a limit, and between two looks for such calls.
+_PATIENCE = 1.0
+_PAUSE = 1.0
+
+
+class Census:
+    """Looks at the calls on one PBX and brings the counts in line."""
+
+    def __init__(self, config: Config, where: Whereabouts, counts: Counts) -> None:
+        self._config = config
+        self._where = where
+        self._counts = counts
+        self._one_at_a_time = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = float("-inf")
+        self._knows = False
+
+    async def look(self) -> None:
+        """Count what is on the PBX.  Raises :exc:`PBXUnreachable` while ARI is away."""
+        async with self._one_at_a_time:
+            await self._look()
+
+    async def _look(self) -> None:
+        self._looked_at = time.monotonic()
+        began = self._counts.begin_look()
+        # At first everybody, then those alone who may have placed a call that is not counted.
+        channels = await self._where.look(callers=self._knows, besides=self._counts.channels())
+        names = {str(channel.get("name")) for channel in channels}
+        missing = self._counts.missing(began, names)
+        if missing:  # handed over, perhaps: then the client's channel has them
+            channels = await self._where.look()
+        self._counts.settle(missing, self._found(channels))
+        self._knows = True
+
+    async def refresh(self) -> None:
+        """Look, for a call that is over a limit: with others, not too often, and not for long."""
+        if self._looking is None or self._looking.done():
+            if time.monotonic() - self._looked_at < _PAUSE:
+                return
+            self._looking = asyncio.create_task(self._look_if_there())
+        await asyncio.wait([self._looking], timeout=_PATIENCE)
+
+    async def _look_if_there(self) -> None:
+        try:
+            await self.look()
+        except PBXUnreachable as error:
+            log.debug("the PBX's calls are not counted: %s", error)
+
+    def _found(self, channels: list[Channel]) -> dict[str, Counted]:
+        """Return the calls that channels carry; those from outside are nobody's own."""
+        found: dict[str, Counted] = {}
+        for channel in channels:
+            known = known_on(channel, self._where, self._config)
+            if known is None or known.emergency or known.call.call_dir is CallDirection.INBOUND:
+                continue
+            call = known.call
+            integrator = self._config.integrator(call.integrator)
+            if integrator is None:
+                continue
+            # A leg that a transfer placed is the agent's who sent the client there.
+            is_his = bool(self._where.agents([channel])) or call.call_type is not None
+            if is_his or call.call_ref not in found:
+                agent = integrator.agent_key(call.extension) if is_his else ""
+                name = str(channel.get("name"))
+                found[call.call_ref] = Counted(call.integrator, agent, name, created=known.created)
+        return found
+
+
+async def count_forever(counts: Counts, census: Callable[[], Census | None]) -> None:
+    """Look now and again, until cancelled."""
+    looked = False
+    while True:
+        there = census()
+        try:
+            if there is None:
+                counts.forget_old()
+            else:
+                await there.look()
+                looked = True
+        except PBXUnreachable as error:
+            log.debug("the PBX's calls are not counted: %s", error)
+            counts.forget_old()
+        except Exception:  # a channel that cannot be read must not stop it
+            log.exception("counting the PBX's calls")
+        await asyncio.sleep(_EVERY if looked or there is None else _FIRST)

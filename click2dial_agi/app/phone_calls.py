@@ -1,0 +1,111 @@
+"""Calls that no API created, as the PBX has them: those of phones, and those from outside.
+
+Nothing is kept of them anywhere else, so a call of a phone waits for nothing and is found by every
+server that can ask the PBX.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from click2dial_agi.app.call_states import CallState, from_known
+from click2dial_agi.app.whereabouts import Channel, Whereabouts
+from click2dial_agi.domain import facts
+from click2dial_agi.domain.calls import CallDirection
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.peers import Peer
+from click2dial_agi.domain.told import KnownCall, read_known
+from click2dial_agi.exceptions import MalformedFacts
+
+__all__ = ["PhoneCall", "PhoneCalls", "known_on"]
+
+log = logging.getLogger(__name__)
+
+# On a channel that is joined with another one, that one's name.
+_JOINED_WITH = "BRIDGEPEER"
+
+
+class PhoneCall(NamedTuple):
+    """A live call, and the channels that carry it."""
+
+    known: KnownCall
+    channels: tuple[Channel, ...]
+
+
+class PhoneCalls:
+    """The live calls of one integrator that it did not create.
+
+    Every method raises :exc:`PBXUnreachable` while ARI is away.
+    """
+
+    def __init__(self, config: Config, integrator: Integrator, where: Whereabouts) -> None:
+        self._config = config
+        self._integrator = integrator
+        self._where = where
+
+    async def live(self) -> list[dict[str, Any]]:
+        """Return them as the API shows them."""
+        found = self._sort(await self._where.look())
+        return await asyncio.gather(*map(self._describe, found.values()))
+
+    async def show(self, call_ref: str) -> dict[str, Any] | None:
+        """Return one as the API shows it, None if there is none."""
+        call = await self.find(call_ref)
+        return await self._describe(call) if call else None
+
+    async def find(self, call_ref: str) -> PhoneCall | None:
+        """Return one, None if there is none."""
+        return self._sort(await self._where.of(call_ref)).get(call_ref)
+
+    def _sort(self, channels: Iterable[Channel]) -> dict[str, PhoneCall]:
+        """Return the calls that channels carry, by call_ref."""
+        calls: dict[str, PhoneCall] = {}
+        for channel in channels:
+            known = known_on(channel, self._where, self._config)
+            if known is None or known.created or known.call.integrator != self._integrator.name:
+                continue
+            ref = known.call.call_ref
+            first = calls.get(ref, PhoneCall(known, ()))
+            calls[ref] = first._replace(channels=(*first.channels, channel))
+        return calls
+
+    async def _describe(self, call: PhoneCall) -> dict[str, Any]:
+        agents = self._where.agents(call.channels)
+        if agents:
+            state = CallState.UP if _is_up(agents) else CallState.RINGING_CALLEE
+            return from_known(call.known, call.known.call.extension, state)
+        # The client's: it tells itself whom it talks to.
+        client = call.channels[0]
+        peer = Peer("", await self._where.variable(client, _JOINED_WITH))
+        agent = peer.called(self._config.extensions_by_endpoint)
+        if not self._integrator.owns(agent):
+            agent = call.known.call.extension
+        return from_known(call.known, agent, _state_of_client(call.known, client, peer))
+
+
+def known_on(channel: Channel, where: Whereabouts, config: Config) -> KnownCall | None:
+    """Return the call that a channel carries, None if it carries none that goes on."""
+    carried = where.carried_by(channel)
+    if carried is None:
+        return None
+    try:
+        known = read_known(facts.decode(carried.facts), config)
+    except MalformedFacts as error:  # of an older configuration, or dialplan
+        log.debug("%s on %s: %s", carried.call_ref, channel.get("name"), error)
+        return None
+    return known if known.decided and not known.refused else None
+
+
+def _is_up(channels: Sequence[Channel]) -> bool:
+    return any(channel.get("state") == "Up" for channel in channels)
+
+
+def _state_of_client(known: KnownCall, client: Channel, peer: Peer) -> CallState:
+    """Tell where a call stands that only the client's channel carries."""
+    if peer.channel:
+        return CallState.UP
+    if known.call.call_dir is not CallDirection.INBOUND:
+        return CallState.UP if _is_up([client]) else CallState.RINGING_CALLEE
+    return CallState.QUEUED if known.queued_at else CallState.RINGING_AGENT

@@ -1,0 +1,166 @@
+"""How many calls phones have, and whether one more may be (docs/contract.md, "Limits").
+
+In memory, so that no call waits for anybody.  A call is counted from the decision to its end, which
+any server may hear of; :meth:`Counts.settle` brings in what the PBX itself says.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from click2dial_agi.domain.integrators import AgentLimits, Limits, PhoneLimits
+from click2dial_agi.domain.numbers import FieldError
+
+__all__ = ["Counted", "Counts"]
+
+# Where no PBX can be asked, a call whose end nobody told is counted for so many seconds.
+_LONGEST = 60 * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One live call: whose, by which agent (however he was written), and since when.
+
+    ``agent`` is empty once he has handed it over.  ``channel`` is the name of a channel that it is
+    known to be on, empty if none is known.  A ``created`` call has limits of its own, and counts
+    for its agent alone.
+    """
+
+    integrator: str
+    agent: str
+    channel: str
+    since: float = 0.0
+    created: bool = False
+
+
+class Counts:
+    """The live calls of all integrators' phones, by call_ref.
+
+    ``clock`` gives seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._calls: dict[str, Counted] = {}
+        self._of_agents: Counter[tuple[str, str]] = Counter()
+        self._of_phones: Counter[str] = Counter()
+        self._minute = 0
+        self._placed: Counter[tuple[str, ...]] = Counter()
+        self._left: set[str] | None = None  # since a look at the PBX began
+
+    def __contains__(self, call_ref: str) -> bool:
+        return call_ref in self._calls
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def has(self, integrator: str, agent: str) -> bool:
+        """Tell whether an agent has a call."""
+        return self._of_agents[integrator, agent] > 0
+
+    def admit(self, call_ref: str, call: Counted, limits: Limits) -> FieldError | None:
+        """Count a phone's call in, or return which limit forbids it.
+
+        One that is in already was asked about twice: it stays.
+        """
+        if call_ref in self._calls:
+            return None
+        agent, now = (call.integrator, call.agent), self._clock()
+        if int(now / 60) != self._minute:
+            self._minute = int(now / 60)
+            self._placed.clear()
+        phones = (call.integrator,)
+        excess = _excess(
+            limits.agent, "of an agent", self._of_agents[agent], self._placed[agent]
+        ) or _excess(
+            limits.phones, "from phones", self._of_phones[call.integrator], self._placed[phones]
+        )
+        if excess is None:
+            self._placed[agent] += 1
+            self._placed[phones] += 1
+            self._add(call_ref, replace(call, since=now))
+        return excess
+
+    def enter(self, call_ref: str, call: Counted) -> None:
+        """Count a call in, whatever the limits say."""
+        self.leave(call_ref)
+        self._add(call_ref, replace(call, since=self._clock()))
+        if self._left is not None:
+            self._left.discard(call_ref)
+
+    def leave(self, call_ref: str) -> None:
+        """Count a call out; one that was not in does no harm."""
+        call = self._calls.pop(call_ref, None)
+        if call is not None:
+            self._count(call, -1)
+        if self._left is not None:
+            self._left.add(call_ref)
+
+    def free_agent(self, call_ref: str) -> None:
+        """Count a call for its agent no longer."""
+        call = self._calls.get(call_ref)
+        if call is not None:
+            self._count(call, -1)
+            self._add(call_ref, replace(call, agent=""))
+
+    def channels(self) -> set[str]:
+        """Return the names of the channels that counted calls are known to be on."""
+        return {call.channel for call in self._calls.values()}
+
+    def begin_look(self) -> float:
+        """Return when a look at the PBX begins: what leaves from now on may be seen by it yet."""
+        self._left = set()
+        return self._clock()
+
+    def missing(self, began: float, channels: Collection[str]) -> list[str]:
+        """Return the calls that were in before a look, and whose channels it did not find."""
+        return [
+            call_ref
+            for call_ref, call in self._calls.items()
+            if call.since < began and call.channel not in channels
+        ]
+
+    def settle(self, gone: Iterable[str], found: Mapping[str, Counted]) -> None:
+        """End a look: ``gone`` are those that were missing, ``found`` those that are there."""
+        left, self._left = self._left or set(), None
+        for call_ref in gone:
+            seen, known = found.get(call_ref), self._calls.get(call_ref)
+            if seen is None:
+                self.leave(call_ref)
+            elif known is not None:
+                self._count(known, -1)
+                self._add(call_ref, replace(known, agent=seen.agent, channel=seen.channel))
+        for call_ref, seen in found.items():
+            if call_ref not in self._calls and call_ref not in left:
+                self._add(call_ref, replace(seen, since=self._clock()))
+
+    def forget_old(self) -> None:
+        """Count out what is too old to be believed, where no PBX can be asked."""
+        before = self._clock() - _LONGEST
+        for call_ref in [one for one, call in self._calls.items() if call.since < before]:
+            self.leave(call_ref)
+
+    def _add(self, call_ref: str, call: Counted) -> None:
+        self._calls[call_ref] = call
+        self._count(call, 1)
+
+    def _count(self, call: Counted, by: int) -> None:
+        agent = (call.integrator, call.agent)
+        if call.agent:
+            self._of_agents[agent] += by
+            if not self._of_agents[agent]:
+                del self._of_agents[agent]
+        if not call.created:
+            self._of_phones[call.integrator] += by
+
+
+def _excess(
+    limits: AgentLimits | PhoneLimits, whose: str, at_once: int, in_minute: int
+) -> FieldError | None:
+    """Return the limit that one more call would be over."""
+    if limits.concurrent_calls is not None and at_once >= limits.concurrent_calls:
+        return FieldError("limits", f"at most {limits.concurrent_calls} calls {whose} at once")
+    if limits.calls_per_minute is not None and in_minute >= limits.calls_per_minute:
+        return FieldError("limits", f"at most {limits.calls_per_minute} calls {whose} a minute")
+    return None
