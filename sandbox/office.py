@@ -105,8 +105,7 @@ class Office:
         #: must not fall over it.
         self.masquerade = asyncio.Lock()
         self.loop = LoopThread()
-        #: Each server's address of each integrator's API.
-        self.http: list[dict[str, str]] = []
+        self._apis: list[dict[str, str]] = []  # each server's address of each integrator's
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -118,7 +117,7 @@ class Office:
                 server.config["integrators"] = [
                     office_conf.integrator(plan, http[plan.name], redis.url) for plan in PLANS
                 ]
-                self.http.append(http)
+                self._apis.append(http)
             self.trunk_port = ports.free_port()
             self.pbx = stack.enter_context(
                 Asterisk(
@@ -154,6 +153,16 @@ class Office:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    @property
+    def server(self) -> Server:
+        """The first server, which is asked first."""
+        return self.servers[0]
+
+    @property
+    def http(self) -> dict[str, str]:
+        """The address of each integrator's API at the first server."""
+        return self._apis[0]
 
     def configure(self, server: Server) -> None:
         """Write a server's configuration."""
@@ -252,7 +261,7 @@ class Office:
     async def ask_server(
         self, number: int, method: str, team: Team, path: str, **body: Any
     ) -> httpx.Response:
-        url = f"http://{self.http[number][team.plan.name]}{CALLS}{path}"
+        url = f"http://{self._apis[number][team.plan.name]}{CALLS}{path}"
         return await self.api.request(method, url, **body)
 
     async def dial_in(

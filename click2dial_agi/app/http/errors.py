@@ -96,6 +96,10 @@ def add_error_handlers(app: FastAPI) -> None:
     async def _problem(_: Request, problem: Problem) -> Response:
         return answer_to(problem)
 
+    @app.exception_handler(CallRefused)
+    async def _refused(_: Request, refused: CallRefused) -> Response:
+        return answer_to(Problem.of(refused))
+
     @app.exception_handler(PBXUnreachable)
     async def _no_pbx(_: Request, error: PBXUnreachable) -> Response:
         log.warning("request not served: %s", error)

@@ -27,11 +27,11 @@ WHO = ("client", "agent", "both")
 @contextlib.contextmanager
 def frozen(office: Office) -> Iterator[None]:
     """Freeze the server, as a blocked event loop would."""
-    os.kill(office.servers[0].pid, signal.SIGSTOP)
+    os.kill(office.server.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(office.servers[0].pid, signal.SIGCONT)
+        os.kill(office.server.pid, signal.SIGCONT)
 
 
 async def hang_up(scene: Scene, agent: PhoneCall, who: str) -> None:

@@ -11,6 +11,7 @@ from sandbox.office import Office
 from sandbox.office_conf import AT_A_TIME
 from sandbox.phone_call import PhoneCall
 from sandbox.ua import forward
+from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import Play, played, problems_of, records
@@ -177,14 +178,14 @@ def test_a_server_that_was_killed_counts_the_calls_that_go_on(office: Office) ->
         await asyncio.to_thread(office.server.kill)
         await asyncio.to_thread(office.server.start)
         heard = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience(10)):
             while heard != REFUSED:  # it begins to serve and to look in the same moment
                 (more,) = await _burst(scene, scene.partner, count=1)
                 heard = (await more.final()).status
                 if heard == 200:
                     await more.hang_up()
         await asyncio.gather(*(call.hang_up() for call in calls))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience(10)):
             while heard != 200:
                 (more,) = await _burst(scene, scene.partner, count=1)
                 heard = (await more.final()).status

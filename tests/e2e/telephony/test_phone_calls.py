@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.office import CALLS, Office
 from sandbox.ua import answer
+from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import Play, played, problems_of, records
@@ -29,7 +30,7 @@ async def listed(scene: Scene) -> list[dict[str, object]]:
 
 async def one_in(scene: Scene, state: str) -> str:
     """Return the reference of the scene's only call, once it is in that state."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         while [one["state"] for one in await listed(scene)] != [state]:
             await asyncio.sleep(0.05)
     (found,) = await listed(scene)
@@ -88,7 +89,7 @@ def test_it_goes_on_with_a_colleague(office: Office) -> None:
         colleague = await scene.team.second.next_call()
         await colleague.up()
         assert await one_in(scene, "up") == ref
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience(5)):
             while (await listed(scene))[0]["agent"] != scene.team.second.name:
                 await asyncio.sleep(0.05)
         assert await office.delete(scene.team, ref) == 204
