@@ -11,6 +11,8 @@ import pytest
 
 from click2dial_agi.domain.calls import decide
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.counts import Counted, Counts
+from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.records import read_told
 from click2dial_agi.domain.told import event_of
 from sandbox.redis import RedisServer
@@ -100,6 +102,21 @@ def test_more_errors() -> None:
     assert emitted == EXAMPLES["more errors"].splitlines()
 
 
+def test_the_limits() -> None:
+    shown = EXAMPLES["limits"].splitlines()
+    free = {"concurrent_calls": None, "calls_per_minute": None}
+    limits = [
+        {"agent": {"concurrent_calls": 4}},
+        {"agent": {**free, "calls_per_minute": 20}},
+        {"agent": free, "phones": {"concurrent_calls": 100}},
+        {"agent": free, "phones": {"calls_per_minute": 300}},
+    ]
+    for line, wanted in zip(shown, limits, strict=True):
+        counts, allowed = Counts(lambda: 0.0), Limits.model_validate(wanted)
+        said = (counts.admit(str(n), Counted("acme", "1000", ""), allowed) for n in range(301))
+        assert next(error.message for error in said if error) == line
+
+
 def test_the_api(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
@@ -126,5 +143,5 @@ def same(text: str, call_ref: str) -> dict[str, Any]:
 
 
 def test_no_example_is_left_out() -> None:
-    others = {"errors", "more errors", "POST /click2dial/calls", "201", "422"}
+    others = {"errors", "more errors", "limits", "POST /click2dial/calls", "201", "422"}
     assert set(EXAMPLES) == {*FACTS, *others, "GET /click2dial/calls/<call_ref>"}

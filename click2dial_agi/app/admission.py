@@ -19,6 +19,8 @@ def admit(
     """
     if decision.emergency:
         return None
+    if not current.counts and current.census is not None:
+        current.census.look_soon()  # others may have decided on calls until now
     call = Counted(integrator.name, decision.agent_key, channel)
     return current.counts.admit(decision.call.call_ref, call, integrator.limits)
 

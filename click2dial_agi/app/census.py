@@ -62,11 +62,16 @@ class Census:
 
     async def refresh(self) -> None:
         """Look, for a call that is over a limit: with others, not too often, and not for long."""
-        if self._looking is None or self._looking.done():
-            if time.monotonic() - self._looked_at < _PAUSE:
-                return
+        self.look_soon()
+        if self._looking is not None and not self._looking.done():
+            await asyncio.wait([self._looking], timeout=_PATIENCE)
+
+    def look_soon(self) -> None:
+        """Begin a look if none is under way, and the last one was not just now."""
+        if self._looking is not None and not self._looking.done():
+            return
+        if time.monotonic() - self._looked_at >= _PAUSE:
             self._looking = asyncio.create_task(self._look_if_there())
-        await asyncio.wait([self._looking], timeout=_PATIENCE)
 
     async def _look_if_there(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari import ARI
-from tests.app.serving import config
+from tests.app.serving import config, serving
 from tests.http.fake_ari import HANG, FakeARI
 from tests.io.running import eventually, run
 
@@ -129,6 +130,22 @@ def test_many_refused_calls_ask_once() -> None:
             assert len(counts) == 0
             await census.refresh()  # so soon it is known
             assert len(ari.asked("channels")) == 2  # one, and one since a call was missing
+
+    run(scenario())
+
+
+def test_the_first_call_after_others_have_decided() -> None:
+    """The server before it went away; its calls go on."""
+
+    async def scenario() -> None:
+        async with pbx() as (ari, counts, census), serving(config()) as calls:
+            await census.look()
+            census._looked_at = float("-inf")
+            ari.carries("a1", "a", 1, "1001")
+            current = replace(calls.handlers.current, counts=counts, census=census)
+            calls.handlers.current = current
+            assert (await calls.outbound())["C2D_VERDICT"] == "dial"
+            await eventually(lambda: counts.has("acme", "1001"))
 
     run(scenario())
 

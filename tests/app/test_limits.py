@@ -144,6 +144,9 @@ class Knows:
     def __init__(self, counts: Counts, over: str) -> None:
         self._counts, self._over = counts, over
 
+    def look_soon(self) -> None:
+        pass
+
     async def refresh(self) -> None:
         self._counts.leave(self._over)
 

@@ -133,6 +133,8 @@ def problem(made: object) -> tuple[str, str]:
         (".destinations", {"international": [27]}, f"{I0}.destinations.international", CODES),
         (".destinations", {"international": ["027"]}, f"{I0}.destinations.international", CODES),
         (".limits", {"concurrent_calls": 0}, f"{I0}.limits.concurrent_calls", None),
+        (".limits.agent", {"concurrent_calls": 0}, f"{I0}.limits.agent.concurrent_calls", None),
+        (".limits.phones", {"calls_per_minute": "x"}, f"{I0}.limits.phones.calls_per_minute", None),
         (".api_keys", ["change-me"], f"{I0}.api_keys[0]", None),
         (".api_keys", ["Change-Me"], f"{I0}.api_keys[0]", None),
         (".api_keys", [""], f"{I0}.api_keys[0]", SECRET),
@@ -491,6 +493,11 @@ def test_the_defaults_are_the_contracts() -> None:
     assert acme.internal_calls
     assert acme.default_outbound_id is None
     assert (acme.limits.calls_per_minute, acme.limits.concurrent_calls) == (60, 30)
+    agent, phones = acme.limits.agent, acme.limits.phones
+    assert (agent.calls_per_minute, agent.concurrent_calls) == (20, 4)
+    assert (phones.calls_per_minute, phones.concurrent_calls) == (None, None)
+    # What is not named stays as it is.
+    assert integrator(limits={"agent": {"concurrent_calls": 2}}).limits.agent.calls_per_minute == 20
 
 
 @pytest.mark.case("A10")

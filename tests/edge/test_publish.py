@@ -29,10 +29,13 @@ BAD = {"teleforge_outbound_id": "27820001234", "callee": "12"}
 
 
 async def _session(
-    refusals: Refusals | None, asked: dict[str, str], replies: list[str], channel: str
+    handlers: CallHandlers,
+    asked: dict[str, str],
+    replies: list[str],
+    channel: str = "PJSIP/1000-00000001",
 ) -> list[str]:
     """Play Asterisk's side of one /outbound session; return the commands it was sent."""
-    server = AGIServer(CallHandlers(Snapshot(CONFIG, {}), refusals), AGI(listen="127.0.0.1:0"))  # type: ignore[arg-type]
+    server = AGIServer(handlers, AGI(listen="127.0.0.1:0"))  # type: ignore[arg-type]
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     facts = {"call_ref": CALL_REF, "dialed_at": "1700000000", "channel": channel, **asked}
@@ -60,7 +63,8 @@ def _publish(
 
     async def session() -> tuple[list[str], ErrorHeaders]:
         refusals = Refusals()
-        commands = await _session(refusals, asked, replies, channel)
+        handlers = CallHandlers(Snapshot(CONFIG, {}), refusals)
+        commands = await _session(handlers, asked, replies, channel)
         return commands, await refusals.find(call_id, elsewhere=False)
 
     return run(session())
@@ -92,6 +96,27 @@ def test_the_errors_come_in_the_families_that_the_invite_used(
     assert headers == tuple((name, CALLEE) for name in names)
 
 
+@pytest.mark.case("A5")
+def test_a_call_over_a_limit_leaves_its_error() -> None:
+    """The fifth of one phone at once."""
+
+    async def fifth() -> ErrorHeaders:
+        refusals = Refusals()
+        handlers = CallHandlers(Snapshot(CONFIG, {}), refusals)
+        for number in range(4):
+            asked = {**GOOD, "call_ref": f"{CALL_REF[:-1]}{number}"}
+            commands = await _session(handlers, asked, ["200 result=0"])
+            assert "C2D_VERDICT=dial" in commands[0]
+        platforma = {"callee": "0820000100", "platforma_outbound_id": "27820001234"}
+        replies = ["200 result=1 (a)", "200 result=0"]
+        commands = await _session(handlers, platforma, replies)
+        assert "C2D_CAUSE=21,C2D_VERDICT=refuse" in commands[1]
+        return await refusals.find("a", elsewhere=False)
+
+    headers = run(fifth())
+    assert headers == (("X-Platforma-Error", "limits: at most 4 calls of an agent at once"),)
+
+
 def test_a_good_call_costs_no_round_trip() -> None:
     commands, headers = _publish(GOOD, ["200 result=0"], "a")
     assert len(commands) == 1
@@ -100,7 +125,8 @@ def test_a_good_call_costs_no_round_trip() -> None:
 
 
 def test_without_an_edge_a_refusal_costs_no_round_trip() -> None:
-    commands = run(_session(None, BAD, ["200 result=0"], "PJSIP/1000-00000001"))
+    handlers = CallHandlers(Snapshot(CONFIG, {}), None)
+    commands = run(_session(handlers, BAD, ["200 result=0"]))
     assert len(commands) == 1
 
 

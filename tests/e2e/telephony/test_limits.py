@@ -32,7 +32,7 @@ def test_many_calls_at_once(office: Office) -> None:
     """So many are up as may be; each of the others is refused, and recorded as an error."""
 
     async def play(scene: Scene) -> None:
-        calls = await _burst(scene, *spellings(scene.number))
+        calls = await burst(scene, *spellings(scene.number))
         finals = await asyncio.gather(*(call.final() for call in calls))
         up = [call for call in calls if call.answered.is_set()]
         assert len(up) == AT_A_TIME, [final.status for final in finals]
@@ -51,7 +51,7 @@ def test_many_calls_at_once(office: Office) -> None:
 def test_the_limit_frees_itself(office: Office) -> None:
     async def play(scene: Scene) -> None:
         for _ in range(3):
-            calls = await _burst(scene, scene.number, count=AT_A_TIME)
+            calls = await burst(scene, scene.number, count=AT_A_TIME)
             await asyncio.gather(*(call.up() for call in calls))
             await asyncio.gather(*(call.hang_up() for call in calls))
             await records(scene, AT_A_TIME)
@@ -88,12 +88,12 @@ def test_a_created_call_is_one_of_them(office: Office) -> None:
         assert response.status_code == 201, response.text
         created = await scene.team.first.next_call()
         await created.up()
-        calls = await _burst(scene, scene.partner, count=AT_A_TIME)
+        calls = await burst(scene, scene.partner, count=AT_A_TIME)
         finals = await asyncio.gather(*(call.final() for call in calls))
         assert [final.status for final in finals].count(REFUSED) == 1
         await created.hang_up()
         await records(scene, 2)  # and the one that was refused
-        (freed,) = await _burst(scene, scene.partner, count=1)
+        (freed,) = await burst(scene, scene.partner, count=1)
         await freed.up()
 
     hold(office, play)
@@ -109,7 +109,7 @@ def test_transfers_count_as_calls_of_the_agent(office: Office) -> None:
             before = len(office.trunk.incoming)
             await call.send_to(scene.partner)
             await (await office.trunk.next_call(before, scene.partner)).up()
-        (refused,) = await _burst(scene, scene.partner, count=1)
+        (refused,) = await burst(scene, scene.partner, count=1)
         assert (await refused.final()).status == REFUSED
         client, call = await _inbound(scene, AT_A_TIME)
         rung = len(agent.incoming)
@@ -137,7 +137,7 @@ def test_a_call_that_was_handed_over_is_the_agents_no_longer(office: Office) -> 
                 await client.refer(f"<{first.uri(second.name)}?Replaces={replaces}>")
                 await client.leave()
                 await consultation.over()
-        (own,) = await _burst(scene, scene.partner, count=1)
+        (own,) = await burst(scene, scene.partner, count=1)
         await own.up()
 
     hold(office, play)
@@ -145,7 +145,7 @@ def test_a_call_that_was_handed_over_is_the_agents_no_longer(office: Office) -> 
 
 def test_calls_for_help_have_no_limit(office: Office) -> None:
     async def play(scene: Scene) -> None:
-        calls = await _burst(scene, scene.number, count=AT_A_TIME)
+        calls = await burst(scene, scene.number, count=AT_A_TIME)
         await asyncio.gather(*(call.up() for call in calls))
         for number in ("112", "10111"):
             help_ = await scene.team.first.call(number)
@@ -173,21 +173,21 @@ async def talk(one: PhoneCall, two: PhoneCall) -> None:
 
 def test_a_server_that_was_killed_counts_the_calls_that_go_on(office: Office) -> None:
     async def play(scene: Scene) -> None:
-        calls = await _burst(scene, scene.number, count=AT_A_TIME)
+        calls = await burst(scene, scene.number, count=AT_A_TIME)
         await asyncio.gather(*(call.up() for call in calls))
-        await asyncio.to_thread(office.server.kill)
-        await asyncio.to_thread(office.server.start)
+        await asyncio.to_thread(office.servers[0].kill)
+        await asyncio.to_thread(office.servers[0].start)
         heard = 0
         async with asyncio.timeout(patience(10)):
             while heard != REFUSED:  # it begins to serve and to look in the same moment
-                (more,) = await _burst(scene, scene.partner, count=1)
+                (more,) = await burst(scene, scene.partner, count=1)
                 heard = (await more.final()).status
                 if heard == 200:
                     await more.hang_up()
         await asyncio.gather(*(call.hang_up() for call in calls))
         async with asyncio.timeout(patience(10)):
             while heard != 200:
-                (more,) = await _burst(scene, scene.partner, count=1)
+                (more,) = await burst(scene, scene.partner, count=1)
                 heard = (await more.final()).status
 
     hold(office, play)
@@ -198,7 +198,8 @@ def spellings(number: str) -> tuple[str, ...]:
     return number, f"0{number[2:]}", f"00{number}"
 
 
-async def _burst(scene: Scene, *numbers: str, count: int = BURST) -> list[PhoneCall]:
+async def burst(scene: Scene, *numbers: str, count: int = BURST) -> list[PhoneCall]:
+    """Place so many calls at once from the team's first phone, to each number in turn."""
     return [
         await scene.team.first.call(
             numbers[index % len(numbers)], scene.headers(f"{scene.ref}-{index}")
