@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from redis import Redis
@@ -20,6 +21,7 @@ from sandbox.machine import Machine
 from sandbox.process import until
 from sandbox.rawsip import answers_options
 from sandbox.trunk import Trunk
+from tests.machine import images
 from tests.machine.conftest import CLONE, PBX, PJSIP, ROOT, check_able, clone
 
 # A machine is booted and packages are fetched, perhaps while it is busy.
@@ -151,3 +153,70 @@ def test_an_upgrade_refuses_no_call(bare: Machine) -> None:
     assert result.statuses == {200: CALLS}
     assert len({record["call_ref"] for record in records}) == len(records) == CALLS
     assert {record["end_reason"] for record in records} == {"hungup"}
+
+
+class TestContainers:
+    """Images and compose file, whose engine is this machine."""
+
+    GIVEN: ClassVar = {
+        "C2D_SECRET": "secret-of-the-dialplan",
+        "C2D_ARI_PASSWORD": "ari-secret",
+        "C2D_API_KEY": "key-of-acme-0123456789",
+        "C2D_PHONE_PASSWORD": "phone-secret",
+    }
+
+    def test_what_is_copied_is_there(self) -> None:
+        built = images.stages()
+        services = images.compose()["services"]
+        ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        assert {service["build"]["target"] for service in services.values()} == set(built)
+        for service in services.values():
+            where = images.CONTAINER / service["build"]["context"]
+            assert (where / service["build"]["dockerfile"]).is_file()
+            copied = built[service["build"]["target"]].copied
+            taken = [line[1:].partition("/*")[0] for line in ignored if line.startswith("!")]
+            assert [one for one in copied if not one.startswith(tuple(taken))] == []
+            assert [
+                one for one in copied if one[:5] != "dist/" and not (where / one).exists()
+            ] == []
+
+    @staticmethod
+    def stop_units(machine: Machine) -> None:
+        """Stop what a package has started: in a container no systemd does."""
+        for unit in (SERVICE, "asterisk", "redis-server"):
+            machine.run(f"systemctl stop {unit}", check=False)
+
+    def as_new(self, machine: Machine) -> None:
+        """Take off the machine what an image does not have either."""
+        self.stop_units(machine)
+        for package in ("click2dial", "'asterisk*'", "'redis*'"):
+            machine.run(f"apt-get purge -qy {package}", timeout=300, check=False)
+        machine.run("deluser --quiet asterisk", check=False)
+        machine.run("rm -rf /etc/asterisk /etc/click2dial /var/spool/click2dial")
+
+    def test_a_call_leaves_its_record(self, bare: Machine) -> None:
+        if bare.suite != "sid":
+            pytest.skip("this Debian has no Asterisk")
+        self.as_new(bare)
+        bare.run(f"rm -f {CLONE}/dist/later.deb")
+        built, services = images.stages(), images.compose()["services"]
+        with bare.network():
+            for service in services.values():
+                address = service["networks"]["inside"]["ipv4_address"]
+                subprocess.run(["ip", "address", "add", f"{address}/24", "dev", "lo"], check=True)
+        for name, service in services.items():
+            stage = built[service["build"]["target"]]
+            stage.build(bare, CLONE)
+            self.stop_units(bare)
+            images.start(bare, name, stage, self.GIVEN)
+        with bare.network(), Redis("172.28.74.4", decode_responses=True) as redis:
+            body = until(lambda: redis.rpop(LIST), 40, "the record of a phone's call")
+            assert redis.config_get("appendonly") == {"appendonly": "yes"}
+        payload = json.loads(str(body))["payload"]
+        assert (payload["extension"], payload["contact_ref"]) == ("1000", "container")
+        assert payload["end_reason"] == "hungup", payload
+        pid = bare.run("systemctl show -p MainPID --value c2d-server").stdout.strip()
+        enter = f"tr '\\0' '\\n' </proc/{pid}/environ >/tmp/env; set -a; . /tmp/env; "
+        done = bare.run(f"{enter} runuser -u asterisk -- click2dial-agi doctor --json", check=False)
+        found = json.loads(done.stdout)["findings"]
+        assert [one for one in found if one["level"] == "danger"] == [], done.stdout
