@@ -13,11 +13,12 @@ from typing import Any
 
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.domain import variables
+from click2dial_agi.domain.numbers import CALL_REF_PATTERN
 from click2dial_agi.io.ari import ARI
 
 __all__ = ["Whereabouts"]
 
-_CARRIED = re.compile(r"([a-z])call_ref=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_CARRIED = re.compile(f"([a-z])call_ref=({CALL_REF_PATTERN})")
 
 # How many channels are asked at a time which call they carry.
 _AT_ONCE = 16
