@@ -11,6 +11,7 @@ PARTS = {
     "create": "Create Call API",
     "edge": "WebSocket edge",
     "journal": "Journal",
+    "numbers": "Number plans",
 }
 
 
