@@ -25,7 +25,10 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="C2D_CONFIG", help="The YAML configuration file."),
+    # That it cannot be read is said by who reads it: in one line, which a log can hold.
+    typer.Option(
+        "--config", "-c", envvar="C2D_CONFIG", readable=False, help="The YAML configuration file."
+    ),
 ]
 LogLevelOption = Annotated[
     str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -71,6 +72,21 @@ class TestDirectories:
         assert (found.check, found.level) == ("directory-not-writable", Level.DANGER)
         assert "chown" in found.cure
 
+    @pytest.mark.case("O5")
+    @pytest.mark.parametrize(
+        ("number", "cure"), [(errno.ENOSPC, "df -h"), (errno.EROFS, "findmnt"), (13, "chown")]
+    )
+    def test_what_mends_it_depends_on_why(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
+    ) -> None:
+        def fail(**_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("click2dial_agi.app.doctor.files.tempfile.TemporaryFile", fail)
+        found, *_ = check_directories(config(directory))
+        assert found.check == "directory-not-writable"
+        assert found.cure.startswith(cure)
+
     @pytest.mark.case("O13")
     def test_one_that_everybody_reads(self, directory: Path) -> None:
         directory.chmod(0o755)
@@ -125,6 +141,20 @@ def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
     assert str(secret) in found.what
     assert "hush" not in found.line()
     assert kinds(check_secrets(tmp_path / "missing")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as another user")
+def test_a_configuration_that_the_service_cannot_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor that writes a file anew makes it root's: it shows at the next start."""
+    monkeypatch.setattr("click2dial_agi.app.doctor.files.SERVICE_USER", "nobody")
+    path = tmp_path / "click2dial.yaml"
+    path.write_text("integrators: []\n")
+    path.chmod(0o600)
+    (found,) = check_secrets(path)
+    assert (found.check, found.level) == ("secret-unreadable", Level.DANGER)
+    assert f"{path} cannot be read by nobody: Permission denied" in found.what
 
 
 class TestCertificates:
@@ -189,7 +219,16 @@ class TestPorts:
         port = ports.free_port()
         (found,) = check_ports(config(tmp_path, agi={"listen": f"127.0.0.1:{port}"}))
         assert (found.check, found.level) == ("not-listening", Level.DANGER)
-        assert "systemctl start" in found.cure
+        assert "systemctl restart" in found.cure
+
+    def test_all_that_does_not_listen_is_one_finding(self, tmp_path: Path) -> None:
+        listeners: dict[str, Any] = {
+            name: {"listen": f"127.0.0.1:{ports.free_port()}"} for name in ("agi", "edge")
+        }
+        (found,) = check_ports(config(tmp_path, **listeners))
+        assert found.level is Level.DANGER
+        for one in ("(agi.listen)", "(edge.listen)"):
+            assert one in found.what
 
     @pytest.mark.case("O16")
     def test_a_port_that_somebody_else_has_is_named_with_its_owner(self, tmp_path: Path) -> None:

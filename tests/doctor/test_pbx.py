@@ -44,6 +44,7 @@ def test_a_disabled_http_server_is_named(place: Place) -> None:
         place.pbx.cli("module reload http")
         found = place.found(**place.integrator(http=f"127.0.0.1:{ports.free_port()}"))
         assert found["ari-away"].level is Level.DANGER
+        assert found["ari-away"].cure.startswith("systemctl status asterisk")
         assert "http.conf" in found["ari-away"].cure
     finally:
         conf.write_text(text)
@@ -127,6 +128,16 @@ def test_servers_that_are_not_this_one_are_named(
     place.set_global("C2D_AGI", servers.replace("OURS", place.server.agi_url))
     found = place.found()
     assert {kind for kind in found if kind.startswith("agi-")} == kinds
+
+
+def test_a_server_that_does_not_run_is_not_taken_for_another(place: Place) -> None:
+    """C2D_AGI is right: the cure is to start it."""
+    port = ports.free_port()
+    place.set_global("C2D_AGI", f"agi://127.0.0.1:{port}")
+    agi = {**place.server.config["agi"], "listen": f"127.0.0.1:{port}"}
+    kinds = set(place.found(agi=agi))
+    assert "not-listening" in kinds
+    assert not {kind for kind in kinds if kind.startswith("agi-")}
 
 
 def test_a_dialplan_that_is_not_included_is_named(place: Place) -> None:

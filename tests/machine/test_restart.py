@@ -186,3 +186,22 @@ def test_it_comes_back_however_often_it_is_killed(served: Machine) -> None:
         seen.add(until(lambda: {main_pid(served)} - {0, *seen}, 10, "another process").pop())
     is_active = f"systemctl is-active {UNIT}"
     until(lambda: served.run(is_active, check=False).stdout == "active\n", 10, "the service")
+
+
+@pytest.mark.case("O7")
+def test_a_reload_takes_what_is_right_and_fails_for_what_is_wrong(served: Machine) -> None:
+    before = main_pid(served)
+    path = "/etc/click2dial/click2dial.yaml"
+    said = f"journalctl -u {UNIT} --no-pager -o cat -n 20"
+    served.write(path, CONFIG.replace("8300", "8301"))
+    served.run(f"systemctl reload {UNIT}")
+    until(lambda: "configuration reloaded" in served.run(said).stdout, 10, "the reload")
+    url = "http://127.0.0.1:{}/healthz"
+    assert httpx.get(url.format(8301), trust_env=False).status_code == 200
+    served.write(path, CONFIG.replace("extensions", "extension"))
+    assert served.run(f"systemctl reload {UNIT}", check=False).returncode
+    assert "integrators[0].extension" in served.run(said).stdout
+    assert httpx.get(url.format(8301), trust_env=False).status_code == 200
+    assert main_pid(served) == before
+    served.write(path, CONFIG)
+    served.run(f"systemctl reload {UNIT}")

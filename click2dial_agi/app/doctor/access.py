@@ -28,7 +28,8 @@ async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
         status = await ari.status()
     except OSError as error:
         what = f"asterisk.ari_url: nothing answers at {url}: {str(error) or 'no answer in time'}"
-        return [Finding(level, "ari-away", what, _WHY, _HTTP)]
+        cure = f"systemctl status asterisk; where it runs, {_HTTP}"
+        return [Finding(level, "ari-away", what, _WHY, cure)]
     if status in (401, 403):
         user = config.asterisk.ari_username
         what = f"asterisk.ari_password: Asterisk does not know {user} with this password"

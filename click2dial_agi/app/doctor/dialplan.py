@@ -91,6 +91,9 @@ def _agi(config: Config, servers: str) -> Iterator[Finding]:
             )
             continue
         host, port = match[1].strip("[]"), int(match[2] or _AGI_PORT)
+        if port == ours.port and _is_local(host):  # whether it listens is check_ports' affair
+            reached = True
+            continue
         problem = _connect(host, port)
         if problem:
             yield Finding(
@@ -100,7 +103,6 @@ def _agi(config: Config, servers: str) -> Iterator[Finding]:
                 "each call that asks it first waits",
                 f"C2D_AGI in [globals] of extensions.conf without it; {_RELOAD}",
             )
-        reached |= not problem and port == ours.port and _is_local(host)
     if not reached:
         yield Finding(
             Level.DANGER,

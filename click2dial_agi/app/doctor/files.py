@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -65,8 +65,7 @@ def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
                 "directory-not-writable",
                 f"{key}: {path} cannot be written by {who}: {problem}",
                 why,
-                f"chown {SERVICE_USER}: {path} && chmod 0750 {path}; with systemd also "
-                "ReadWritePaths= where it is outside /var/spool",
+                _writable(path, problem),
             )
     if _mode(path) & _OPEN:
         yield Finding(
@@ -87,6 +86,19 @@ def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
             )
 
 
+def _writable(path: Path, problem: str) -> str:
+    """Return what makes a directory writable, by why it is not."""
+    match problem:
+        case "No space left on device" | "Disk quota exceeded":
+            return f"df -h {path}; df -i {path}; what may go: du -xh --max-depth=2 {path} | sort -h"
+        case "Read-only file system":
+            return (
+                f"findmnt -T {path}; dmesg | tail (a disk that fails is mounted read-only); with "
+                "systemd also ReadWritePaths= where it is outside /var/spool"
+            )
+    return f"chown {SERVICE_USER}: {path} && chmod 0750 {path}"
+
+
 def _users() -> list[str]:
     """Return as whom to try: ourselves (empty), and for root the service's user."""
     if os.geteuid() != 0:
@@ -98,9 +110,12 @@ def _users() -> list[str]:
 
 
 def _write_as(user: str, path: Path) -> str:
-    """Write and remove a file as a user, in a child of ours; return what went wrong, or nothing."""
-    if not user:
-        return _write(path)
+    """Write and remove a file as a user; return what went wrong, or nothing."""
+    return _as(user, lambda: _write(path)) if user else _write(path)
+
+
+def _as(user: str, work: Callable[[], str]) -> str:
+    """Do something as a user, in a child of ours, and return what it returns."""
     entry = pwd.getpwnam(user)
     reading, writing = os.pipe()
     child = os.fork()
@@ -109,7 +124,7 @@ def _write_as(user: str, path: Path) -> str:
             os.setgroups([one.gr_gid for one in grp.getgrall() if user in one.gr_mem])
             os.setgid(entry.pw_gid)
             os.setuid(entry.pw_uid)
-            os.write(writing, _write(path).encode())
+            os.write(writing, work().encode())
         finally:
             os._exit(0)
     os.close(writing)
@@ -130,9 +145,18 @@ def _write(path: Path) -> str:
 
 
 def check_secrets(config_path: Path) -> Iterator[Finding]:
-    """The configuration and the files of secrets beside it are nobody's business."""
+    """The configuration and the files of secrets beside it are the service's, and nobody else's."""
     with contextlib.suppress(OSError):
         for path in sorted({config_path, *_secret_files(config_path)}):
+            for user in filter(None, _users()):
+                if problem := _as(user, lambda: _read(path)):  # noqa: B023 (done at once)
+                    yield Finding(
+                        Level.DANGER,
+                        "secret-unreadable",
+                        f"{path} cannot be read by {user}: {problem}",
+                        "the service runs as that user, and will not start again",
+                        f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}; namei -l {path}",
+                    )
             if path.exists() and _mode(path) & _OPEN:
                 yield Finding(
                     Level.WARNING,
@@ -141,6 +165,14 @@ def check_secrets(config_path: Path) -> Iterator[Finding]:
                     "it holds passwords or keys",
                     f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}",
                 )
+
+
+def _read(path: Path) -> str:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _secret_files(config_path: Path) -> Iterator[Path]:

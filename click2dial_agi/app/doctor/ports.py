@@ -17,19 +17,28 @@ _OURS = ("click2dial-agi", "python", "systemd")
 
 def check_ports(config: Config) -> Iterator[Finding]:
     """Each listener is ours; of one that is not, who has it."""
+    silent = []
     for key, address in config.listeners():
         owner = owner_of_port(address.port)
         if owner.startswith(_OURS) or (not owner and os.geteuid() and _answers(address)):
             continue
-        level = Level.DANGER if key == "agi.listen" else Level.WARNING
         if not owner:
-            what = f"{key}: nothing listens on {address}"
-            cure = "systemctl start click2dial-agi; journalctl -u click2dial-agi -n 20"
-            yield Finding(level, "not-listening", what, "the service does not run", cure)
-        else:
-            yield Finding(
-                level, "port-taken", f"{key}: {address} is taken by {owner}", *_reason(key, owner)
-            )
+            silent.append((key, address))
+            continue
+        level = Level.DANGER if key == "agi.listen" else Level.WARNING
+        what = f"{key}: {address} is taken by {owner}"
+        yield Finding(level, "port-taken", what, *_reason(key, owner))
+    if silent:
+        where = ", ".join(f"{address} ({key})" for key, address in silent)
+        calls = any(key == "agi.listen" for key, _ in silent)
+        yield Finding(
+            Level.DANGER if calls else Level.WARNING,
+            "not-listening",
+            f"nothing listens on {where}",
+            "the service does not run" if calls else "the service runs without",
+            "click2dial-agi check-config; systemctl restart click2dial-agi; "
+            "journalctl -u click2dial-agi -n 50",
+        )
 
 
 def _reason(key: str, owner: str) -> tuple[str, str]:
