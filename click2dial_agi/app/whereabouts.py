@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.facts import Fact
+from click2dial_agi.domain.numbers import CALL_REF_PATTERN
 from click2dial_agi.io.ari import ARI
 
 __all__ = ["Carried", "Channel", "Whereabouts"]
 
-_CARRIED = re.compile(r"([a-z])(call_ref=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}).*)", re.S)
+_CARRIED = re.compile(f"([a-z])(call_ref=({CALL_REF_PATTERN}).*)", re.S)
 
 # What facts hold once the call is decided; before, they will change.
 _DECIDED = re.compile(rf"&(?:{Fact.CALL_DIR}|{Fact.EMERGENCY})=")

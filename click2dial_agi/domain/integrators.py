@@ -39,13 +39,14 @@ from click2dial_agi.domain.numbering.config import (
 )
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.settings import NumberSettings, read_settings
+from click2dial_agi.domain.numbers import NAME_PATTERN
 
 __all__ = ["TLS", "AgentLimits", "Integrator", "Limits", "PhoneLimits", "Webhook"]
 
 # What stands before and behind the @ of a Local channel's dial string.
 _LOCAL = re.compile(r"Local/([^@/]+)@([A-Za-z0-9_.-]+)(?:/[a-z]*)?")
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 

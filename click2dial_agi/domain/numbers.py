@@ -9,7 +9,11 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
+    "CALL_REF_PATTERN",
+    "CAMPAIGN_PATTERN",
     "CONTACT_REF_LENGTH",
+    "CONTACT_REF_PATTERN",
+    "NAME_PATTERN",
     "RANDOM",
     "FieldError",
     "campaign_name",
@@ -20,9 +24,15 @@ __all__ = [
 RANDOM = "random"
 CONTACT_REF_LENGTH = 230
 
-_CAMPAIGN = re.compile(r"tvc_([A-Za-z0-9_-]{1,64})")
-_CONTACT_REF = re.compile(r"[A-Za-z0-9._~-]+")
-_CALL_REF = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: What configured things may be called: integrators, campaigns.
+NAME_PATTERN = "[A-Za-z0-9_-]{1,64}"
+CAMPAIGN_PATTERN = f"tvc_{NAME_PATTERN}"
+CONTACT_REF_PATTERN = "[A-Za-z0-9._~-]+"
+CALL_REF_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+_CAMPAIGN = re.compile(f"tvc_({NAME_PATTERN})")
+_CONTACT_REF = re.compile(CONTACT_REF_PATTERN)
+_CALL_REF = re.compile(CALL_REF_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from click2dial_agi.domain.numbering import (
 )
 from click2dial_agi.domain.numbering.reading import example_number
 from click2dial_agi.domain.numbering.written import MAX_DIGITS, MAX_LENGTH
+from click2dial_agi.domain.numbers import CAMPAIGN_PATTERN, CONTACT_REF_PATTERN, RANDOM
 
 __all__ = ["AGENT_EXAMPLE", "CALLEE_EXAMPLE", "create_body", "text"]
 
@@ -90,7 +91,7 @@ def _caller_id(plan: NumberPlan) -> dict[str, Any]:
     numbers = rf"\+?[0-9]{{2,{MAX_DIGITS}}}"
     if plan.name == TELEFORGE.name:
         numbers = CALLER_ID_PATTERN
-    return text(f"(?:random|tvc_[A-Za-z0-9_-]{{1,64}}|{numbers})?")
+    return text(f"(?:{RANDOM}|{CAMPAIGN_PATTERN}|{numbers})?")
 
 
 def _short_integers(extensions: ExtensionForm) -> list[dict[str, Any]]:
@@ -112,7 +113,7 @@ def _reference(description: str) -> dict[str, Any]:
         "description": description,
         "examples": ["client-4711"],
         "anyOf": [
-            text("[A-Za-z0-9._~-]*"),
+            text(f"(?:{CONTACT_REF_PATTERN})?"),
             {**_INTEGER, "minimum": -_LARGEST, "maximum": _LARGEST},
             {"type": "null"},
         ],

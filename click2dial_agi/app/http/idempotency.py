@@ -13,9 +13,10 @@ from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.call_store import CallStore, FirstAnswer
 
-__all__ = ["Answer", "once", "read_key"]
+__all__ = ["KEY_PATTERN", "Answer", "once", "read_key"]
 
-_KEY = re.compile(r"[!-~]{1,255}")
+KEY_PATTERN = "[!-~]{1,255}"
+_KEY = re.compile(KEY_PATTERN)
 _KEY_ERROR = Problem(422, (FieldError("idempotency-key", "1-255 visible ASCII characters"),))
 _OTHER_BODY = Problem(422, (FieldError("idempotency-key", "a new one for another body"),))
 

@@ -11,6 +11,7 @@ from click2dial_agi.app.http.create_schema import (
     create_body,
     text,
 )
+from click2dial_agi.app.http.idempotency import KEY_PATTERN
 from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
@@ -41,7 +42,7 @@ CREATE: dict[str, Any] = {
             "in": "header",
             "description": "The same key and body within 24 hours gives the first answer again and"
             " rings nobody twice.",
-            "schema": text("[!-~]{1,255}"),
+            "schema": text(KEY_PATTERN),
             "example": "9f2c1e7a",
         }
     ],

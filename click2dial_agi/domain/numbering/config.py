@@ -17,6 +17,7 @@ from click2dial_agi.domain.numbering.number import NumberFormat
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
 from click2dial_agi.domain.numbering.teleforge import Teleforge
+from click2dial_agi.domain.numbers import NAME_PATTERN
 
 __all__ = ["CallerIDs", "Destinations", "Numbering", "QuotedNumber"]
 
@@ -102,7 +103,7 @@ class CallerIDs(Section):
     owned: Numbers = ()
     random: Numbers = ()
     verified: Mapping[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")], QuotedNumber
+        Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")], QuotedNumber
     ] = Field(default_factory=dict)
 
 
