@@ -23,7 +23,7 @@ def play(office: Office, *plays: Play, integrator: str = "acme") -> None:
 
 async def listed(scene: Scene) -> list[dict[str, object]]:
     """Return the calls of this scene that the API lists."""
-    url = f"http://{scene.office.http[0][scene.team.plan.name]}{CALLS}"
+    url = f"http://{scene.office.http[scene.team.plan.name]}{CALLS}"
     answered = (await scene.office.api.get(url)).json()["calls"]
     return [one for one in answered if str(one["contact_ref"]).startswith(scene.ref)]
 
@@ -124,7 +124,7 @@ def test_no_integrator_sees_or_ends_anothers(office: Office) -> None:
         call = await scene.team.first.call(scene.number, scene.headers(scene.ref))
         ref = await one_in(scene, "up")
         for name in ("through", "open"):
-            url = f"http://{office.http[0][name]}{CALLS}"
+            url = f"http://{office.http[name]}{CALLS}"
             assert ref not in (await office.api.get(url)).text
             assert (await office.api.get(f"{url}/{ref}")).status_code == 404
             assert (await office.api.delete(f"{url}/{ref}")).status_code == 404
