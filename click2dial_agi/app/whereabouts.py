@@ -20,7 +20,7 @@ from click2dial_agi.io.ari import ARI
 
 __all__ = ["Carried", "Channel", "Whereabouts"]
 
-_CARRIED = re.compile(rf"([a-z])(call_ref=({CALL_REF_PATTERN}).*)", re.S)
+_CARRIED = re.compile(f"([a-z])(call_ref=({CALL_REF_PATTERN}).*)", re.S)
 
 # What facts hold once the call is decided; before, they will change.
 _DECIDED = re.compile(rf"&(?:{Fact.CALL_DIR}|{Fact.EMERGENCY})=")
