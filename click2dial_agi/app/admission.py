@@ -19,10 +19,15 @@ def admit(
     """
     if decision.emergency:
         return None
-    if not current.counts and current.census is not None:
+    counts, call_ref = current.counts, decision.call.call_ref
+    if not counts and current.census is not None:
         current.census.look_soon()  # others may have decided on calls until now
+    again = call_ref in counts
     call = Counted(integrator.name, decision.agent_key, channel)
-    return current.counts.admit(decision.call.call_ref, call, integrator.limits)
+    excess = counts.admit(call_ref, call, integrator.limits)
+    if excess is None and decision.caller_id and not again:
+        counts.shown.count(integrator.name, decision.caller_id)
+    return excess
 
 
 async def admit_after_look(

@@ -23,7 +23,7 @@ from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.call_refused import CallRefused, Why
-from click2dial_agi.domain.calls import CallRequest, Decision, decide
+from click2dial_agi.domain.calls import POOL_SPENT, CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.dispositions import Q850
@@ -42,6 +42,7 @@ __all__ = ["CreatedCalls"]
 log = logging.getLogger("click2dial_agi.calls")
 
 _RETRY_SOON = 5
+_DAY = 24 * 60 * 60
 
 # How often an agent who has a channel is looked at again, and the seconds between.
 _BUSY_LOOKS = 4
@@ -96,7 +97,11 @@ class CreatedCalls:
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
         """
-        decision = decide(request, self.integrator, self.config.emergency_numbers)
+        name, most = self.integrator.name, self.integrator.caller_ids.calls_per_day
+        spent = self._counts.shown.spent(name, most)
+        decision = decide(request, self.integrator, self.config.emergency_numbers, spent)
+        if decision.errors == (POOL_SPENT,):
+            raise CallRefused(Why.LIMIT, decision.errors, _DAY - int(time.time()) % _DAY)
         if decision.errors:
             forbidden = all(error.forbidden for error in decision.errors)
             raise CallRefused(Why.FORBIDDEN if forbidden else Why.WRONG, decision.errors)
@@ -261,6 +266,8 @@ class CreatedCalls:
             case Admission.PER_MINUTE:
                 error = FieldError("calls", f"at most {limits.calls_per_minute} a minute")
                 raise CallRefused(Why.LIMIT, (error,), 60 - now % 60)
+        if decision.caller_id:
+            self._counts.shown.count(self.integrator.name, decision.caller_id)
 
     async def _agent_refusal(self, decision: Decision) -> CallRefused | None:
         """Return why an agent's phone is not rung, as far as Asterisk can tell."""

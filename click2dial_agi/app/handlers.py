@@ -8,7 +8,7 @@ any instance can end a call that another began.
 """
 
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
-from click2dial_agi.domain.calls import Decision, decide
+from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import read_headers
@@ -82,7 +82,8 @@ class CallHandlers:
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
         integrator = current.config.owner_of(request.agent)
-        decision = decide(request, integrator, current.config.emergency_numbers)
+        spent = _spent(current, integrator)
+        decision = decide(request, integrator, current.config.emergency_numbers, spent)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel
@@ -130,7 +131,7 @@ class CallHandlers:
         current = self.current
         asked = read_hand_over(told, current.config)
         integrator = current.config.integrator(asked.known.call.integrator)
-        decided = decide_hand_over(asked, integrator, str(uuid4()))
+        decided = decide_hand_over(asked, integrator, str(uuid4()), _spent(current, integrator))
         if integrator is not None and decided.places_call:
             channel = session.environment.channel
             if admit(current, integrator, decided.decision, channel) is not None:
@@ -208,11 +209,20 @@ def _answer(
     decision: Decision, known: Mapping[str, str], integrator: Integrator | None
 ) -> dict[str, str]:
     """Return the variables that tell the dialplan what was decided on a phone's call."""
+    if decision.errors == (POOL_SPENT,):
+        return variables.describe_refusal({**known, Fact.LIMITED: "1"}, Q850.CALL_REJECTED)
     if decision.errors or integrator is None:  # who has no integrator has an error
         return variables.describe_refusal(known, Q850.INVALID_NUMBER_FORMAT)
     answer = variables.describe_call(decision, known, integrator)
     answer[variables.VERDICT] = variables.VERDICT_DIAL
     return answer
+
+
+def _spent(current: Snapshot, integrator: Integrator | None) -> Collection[str]:
+    """Return the caller IDs that ``random`` draws no more today."""
+    if integrator is None:
+        return ()
+    return current.counts.shown.spent(integrator.name, integrator.caller_ids.calls_per_day)
 
 
 async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> None:

@@ -25,7 +25,12 @@ from click2dial_agi.domain.numbers import (
     is_contact_ref,
 )
 
-__all__ = ["Call", "CallDirection", "CallRequest", "CallType", "Decision", "decide"]
+__all__ = ["POOL_SPENT", "Call", "CallDirection", "CallRequest", "CallType", "Decision", "decide"]
+
+#: Every number of the pool has been shown as often today as it may be.
+POOL_SPENT = FieldError(
+    "outbound_id", "random only while a number of the pool has calls left today"
+)
 
 _AGENT_OWNED = FieldError("agent", "an extension that the configuration gives to an integrator")
 _CALLEE_OWNED = FieldError("callee", "an extension of the agent's own integrator")
@@ -93,6 +98,7 @@ class Decision(NamedTuple):
     ``shown`` is the caller ID as the trunk wants it, which the call has as records want it.
     ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
     extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
+    ``caller_id`` is what a call to outside shows, as digits that begin with the country code.
     ``agent_number`` is the agent's, None where the agent is an extension.  ``warning`` says what is
     unwise about a call that is placed.
     """
@@ -106,6 +112,7 @@ class Decision(NamedTuple):
     emergency: bool = False
     agent_number: Number | None = None
     warning: str = ""
+    caller_id: str = ""
 
     @property
     def agent_key(self) -> str:
@@ -131,16 +138,21 @@ class _Shown(NamedTuple):
     recorded: str
     shown: str
     error: FieldError | None = None
+    e164: str = ""
 
 
 def decide(
-    request: CallRequest, integrator: Integrator | None, emergency: Collection[str] = ()
+    request: CallRequest,
+    integrator: Integrator | None,
+    emergency: Collection[str] = (),
+    spent: Collection[str] = (),
 ) -> Decision:
     """Check a request against the rules and an integrator's configuration.
 
     ``integrator`` is the agent's owner, None if it has none, which refuses the call.  Errors come
     in the order agent, callee, outbound_id, contact_ref, one at most for each field.  No rule holds
-    for a callee among the ``emergency`` numbers.
+    for a callee among the ``emergency`` numbers.  ``random`` draws no caller ID among those that
+    are ``spent``.
     """
     plan = TELEFORGE if integrator is None else integrator.plan
     help_number = read_emergency(request.callee, emergency)
@@ -152,7 +164,7 @@ def decide(
         callee = callee._replace(error=_CALLEE_ANOTHER)
     call_dir = _direction(agent, callee)
     extension = "" if agent.error else agent.recorded
-    shown = _caller_id(request.outbound_id, extension, integrator, call_dir, callee.number)
+    shown = _caller_id(request.outbound_id, extension, integrator, call_dir, callee.number, spent)
     contact_error = None
     contact_ref = request.contact_ref or request.call_ref
     if not is_contact_ref(contact_ref):
@@ -175,7 +187,12 @@ def decide(
         return Decision(call, (), dial, "", shown.shown, to_agent=True, agent_number=agent.number)
     dial, via = integrator.dial_number(callee.number.dialled)
     warning = plan.warn_of(shown.shown)
-    return Decision(call, (), dial, via, shown.shown, agent_number=agent.number, warning=warning)
+    return Decision(
+        *(call, (), dial, via, shown.shown),
+        agent_number=agent.number,
+        warning=warning,
+        caller_id=shown.e164,
+    )
 
 
 def _decide_emergency(request: CallRequest, integrator: Integrator, number: str) -> Decision:
@@ -249,6 +266,7 @@ def _caller_id(
     integrator: Integrator | None,
     call_dir: CallDirection,
     callee: Number | None,
+    spent: Collection[str],
 ) -> _Shown:
     """Return the number to show, or why there is none."""
     internal = call_dir is CallDirection.INTERNAL
@@ -260,7 +278,7 @@ def _caller_id(
     if internal:
         # A colleague sees who is calling; the outbound ID is for the world outside.
         return _Shown(extension, extension, _check_form(outbound_id, integrator.plan).error)
-    return _resolve(outbound_id, integrator, callee)
+    return _resolve(outbound_id, integrator, callee, spent)
 
 
 def _check_form(outbound_id: str, plan: NumberPlan) -> _Shown:
@@ -272,13 +290,18 @@ def _check_form(outbound_id: str, plan: NumberPlan) -> _Shown:
     return _Shown(number.recorded, number.shown)
 
 
-def _resolve(outbound_id: str, integrator: Integrator, callee: Number | None) -> _Shown:
+def _resolve(
+    outbound_id: str, integrator: Integrator, callee: Number | None, spent: Collection[str]
+) -> _Shown:
     numbers = integrator.numbers
     campaign = campaign_name(outbound_id)
     if outbound_id == RANDOM:
         if not numbers.pool:
             return _Shown("", "", _POOL)
-        number = numbers.plan.draw(numbers.pool, callee, datetime.now(UTC).date())
+        pool = [one for one in numbers.pool if one.e164 not in spent] if spent else numbers.pool
+        if not pool:
+            return _Shown("", "", POOL_SPENT)
+        number = numbers.plan.draw(pool, callee, datetime.now(UTC).date())
     elif campaign is not None:
         known = numbers.verified.get(campaign)
         if known is None:
@@ -291,4 +314,4 @@ def _resolve(outbound_id: str, integrator: Integrator, callee: Number | None) ->
         if not numbers.owns(read):
             return _Shown("", "", _OWNED)
         number = read
-    return _Shown(number.recorded, number.shown)
+    return _Shown(number.recorded, number.shown, e164=number.e164)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from click2dial_agi.domain.integrators import AgentLimits, Limits, PhoneLimits
 from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.domain.shown_today import ShownToday
 
 __all__ = ["Counted", "Counts"]
 
@@ -48,6 +49,8 @@ class Counts:
         self._minute = 0
         self._placed: Counter[tuple[str, ...]] = Counter()
         self._left: set[str] | None = None  # since a look at the PBX began
+        #: Another count, of the days rather than of live calls.
+        self.shown = ShownToday()
 
     def __contains__(self, call_ref: str) -> bool:
         return call_ref in self._calls

@@ -1,6 +1,7 @@
 """Whether an agent may hand a client over, and to whom (``click2dial-sent``, ``-forward``)."""
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from click2dial_agi.domain.calls import (
@@ -45,7 +46,10 @@ class HandOverDecision(NamedTuple):
 
 
 def decide_hand_over(
-    asked: HandOver, integrator: Integrator | None, new_call_ref: str
+    asked: HandOver,
+    integrator: Integrator | None,
+    new_call_ref: str,
+    spent: Collection[str] = (),
 ) -> HandOverDecision:
     """Check a transfer or a forward by the rules of the agent's own call.
 
@@ -61,7 +65,7 @@ def decide_hand_over(
         outbound_id=_shown(call, integrator.plan) if integrator else "",
         contact_ref=call.contact_ref,
     )
-    decision = decide(request, integrator)
+    decision = decide(request, integrator, spent=spent)
     refusal = _forwarding_refusal(asked, integrator, decision)
     if refusal is not None:
         return HandOverDecision(decision._replace(errors=(refusal,), dial=""))

@@ -4,7 +4,9 @@ All keys of an integrator carry its prefix in braces, so a script's keys share o
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -22,6 +24,9 @@ _TIMEOUT = 2.0
 
 # For how long an Idempotency-Key is known (docs/contract.md).
 _REMEMBER = 24 * 60 * 60
+
+# Clocks differ, and a server may be late.
+_DAYS_SHOWN = 2 * 24 * 60 * 60
 
 # A failed attempt rang nobody, so its key is free for another soon; until then simultaneous
 # posts of one key get one answer.  Not longer than any Retry-After that such an answer names.
@@ -166,6 +171,17 @@ class CallStore:
         """Count a call out; one that was not in does no harm."""
         values = [call_ref, *(_field(call_ref, mark) for mark in Mark)]
         await self._do(self._release([self._live, self._agents, self._marks], values))
+
+    async def count_shown(self, day: date, shown: Mapping[str, int]) -> dict[str, int]:
+        """Add calls by caller ID to those of a day, and return all of it."""
+        key = f"{self._base}:shown:{day.isoformat()}"
+        pipeline = self._redis.pipeline(transaction=False)
+        for number, calls in shown.items():
+            pipeline.hincrby(key, number, calls)
+        pipeline.expire(key, _DAYS_SHOWN)
+        pipeline.hgetall(key)
+        *_, counted = await self._do(pipeline.execute())
+        return {number: int(calls) for number, calls in counted.items()}
 
     async def free_agent(self, call_ref: str) -> None:
         """Let the agent of a call that ends, or goes on without him, have the next one."""

@@ -55,6 +55,24 @@ def test_as_the_contract_has_them(page: Page) -> None:
     assert run(page, TELEFORGE, "readable", dialled) == shown
 
 
+def test_what_is_not_dialled(page: Page) -> None:
+    """Extensions, what a tel: URI says besides, and the 0 behind a country code."""
+    written = {
+        "tel:+27-82-000-1234;ext=12": "27820001234",
+        "TEL:0820001234;phone-context=example.com": "0820001234",
+        "tel:82-000-1234;ext=5;phone-context=+27": "27820001234",
+        "tel:+27820001234;phone-context=+44": "27820001234",
+        "082 000 1234 x12": "0820001234",
+        "082 000 1234 ext. 12": "0820001234",
+        "0820001234#12": "0820001234",
+        "+27 (0)82 000 1234": "27820001234",
+        "+44 20 7031 3000 Ext: 7": "00442070313000",
+        "082x0001234": "082x0001234",
+        "1001#2": "1001#2",
+    }
+    assert run(page, TELEFORGE, "dialable", list(written)) == list(written.values())
+
+
 def test_what_helps_the_eye_is_dropped(page: Page) -> None:
     plain = [filling for filling in FILLINGS if filling[0] not in "%!"]
     written = [f"{filling}08{filling}2000{filling}1234{filling}" for filling in plain]

@@ -37,6 +37,25 @@ def test_one_created_call_for_each_agent(redis: RedisServer) -> None:
     run(test())
 
 
+def test_a_pool_that_is_spent_for_today(redis: RedisServer) -> None:
+    caller_ids = {"random": ["27110001234"], "calls_per_day": 2}
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, caller_ids=caller_ids) as api:
+            for agent in ("1000", "1001"):
+                assert (await api.post(agent=agent, outbound_id="random")).status_code == 201
+            refused = await api.post(agent="1002", outbound_id="random")
+            assert refused.status_code == 429
+            assert errors(refused) == [
+                "outbound_id: random only while a number of the pool has calls left today"
+            ]
+            assert 0 < int(refused.headers["retry-after"]) <= 24 * 60 * 60
+            named = await api.post(agent="1003", outbound_id="27110001234")
+            assert named.status_code == 201
+
+    run(test())
+
+
 def test_concurrent_calls(redis: RedisServer) -> None:
     limits = {"calls_per_minute": 1000, "concurrent_calls": 3}
 

@@ -101,6 +101,8 @@ class CallerIDs(Section):
     """Which caller IDs an integrator may show."""
 
     owned: Numbers = ()
+    # How many calls of a day ``random`` may draw one number of the pool for.
+    calls_per_day: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     random: Numbers = ()
     verified: Mapping[
         Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")], QuotedNumber

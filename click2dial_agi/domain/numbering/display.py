@@ -19,7 +19,11 @@ __all__ = ["Grouping", "groupings", "rewritings"]
 Grouping = tuple[str, str]
 
 # As the rules of docs/contract.md write a number of another country, and one of their own.
-_WITHOUT_PLUS: tuple[Grouping, ...] = ((r"^\+27", "27"), (r"^\+", "00"))
+_WITHOUT_PLUS: tuple[Grouping, ...] = (
+    (r"^\+270(\d{9})$", "27$1"),  # +27 (0)82 000 1234
+    (r"^\+27", "27"),
+    (r"^\+", "00"),
+)
 
 _TELEFORGE: tuple[Grouping, ...] = (
     (r"^(0\d{2})(\d{3})(\d{4})$", "$1 $2 $3"),

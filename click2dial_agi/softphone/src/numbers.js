@@ -4,6 +4,10 @@
 // telephone adds when one copies a number.
 const PUNCTUATION = /[\s().\/\p{Pd}\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
+// An extension behind a number, which nobody dials: "x12", "ext. 12".
+const EXTENSION = /\s*(?:x|#|ext|extn|extension)[\s.:]*\d{1,7}\s*$/i;
+const BEFORE_EXTENSION = 7;
+
 // The server's rules: pairs of a pattern and a replacement, of which the first that matches counts.
 // This script knows no country.
 let dialled = [];
@@ -18,7 +22,21 @@ export function useRules(rules) {
 
 /** Drop what only helps the eye, and write "+" the way it is dialled here. */
 export function dialable(text) {
-  return rewrite(text.trim().replace(/^tel:/i, "").replace(PUNCTUATION, ""), dialled);
+  const number = withoutExtension(withoutURI(text.trim()));
+  return rewrite(number.replace(PUNCTUATION, ""), dialled);
+}
+
+/** Take a tel: URI apart (RFC 3966). */
+function withoutURI(text) {
+  const [, number, parameters] = /^tel:([^;]*)(.*)$/i.exec(text) ?? [];
+  if (number === undefined) return text;
+  const [, context] = /;phone-context=(\+[\d.()-]+)/i.exec(parameters) ?? [];
+  return context && !number.startsWith("+") ? context + number : number;
+}
+
+function withoutExtension(text) {
+  const number = text.replace(EXTENSION, "");
+  return number.replace(/\D/g, "").length < BEFORE_EXTENSION ? text : number;
 }
 
 /** Tell whether a text is a number, somehow written, rather than a name. */

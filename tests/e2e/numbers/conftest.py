@@ -64,7 +64,11 @@ class Country:
             "ring_timeout": 5,
             "numbering": self.numbering,
             "default_outbound_id": "random",
-            "caller_ids": {"random": [self.caller_id], "owned": [self.caller_id]},
+            "caller_ids": {
+                "random": [self.caller_id],
+                "owned": [self.caller_id],
+                "calls_per_day": 1000,
+            },
             "destinations": {"international": ["27", "44", "1"], "deny": ["premium"]},
         }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
+from redis import Redis
 
+from sandbox.process import until
 from sandbox.sip import Message
 from tests.e2e.numbers.conftest import COUNTRIES, Country, World
 
@@ -187,6 +190,43 @@ def test_whatever_stands_first_and_second(world: World, callee: str) -> None:
         await world.record(country, number=country.recorded, end_reason="hungup")
 
     world.loop.run(test())
+
+
+@pytest.mark.case("A5")
+@pytest.mark.parametrize("target", ["0900 123 4567", "+44 (0)900/123.4567", "0871 234 5678"])
+def test_a_client_is_not_handed_on_to_what_is_denied(world: World, target: str) -> None:
+    country = next(one for one in COUNTRIES if one.name == "britain")
+
+    async def test() -> None:
+        client = await world.trunk.call(country.did)
+        agent = await world.agent(country).next_call()
+        await client.up()
+        await client.media.hear(country.agent)
+        await agent.send_to(quote(target, safe=""))
+        again = await world.agent(country).next_call()
+        await again.up()
+        assert world.trunk.incoming == []
+        await client.hang_up()
+        await world.record(country, call_dir="inbound")
+
+    world.loop.run(test())
+
+
+def test_what_a_caller_id_was_shown_is_kept_for_all_servers(world: World) -> None:
+    country = next(one for one in COUNTRIES if one.name == "america")
+    key = f"{{{country.name}}}:shown:{datetime.now(UTC).date().isoformat()}"
+    with Redis.from_url(world.server.config["integrators"][0]["redis"]) as redis:
+        before = int(redis.hget(key, "12125550100") or 0)
+
+        async def test() -> None:
+            call = await world.agent(country).call(quote(country.callees[0], safe=""))
+            await world.client(country.dialled)
+            await call.up()
+            await call.hang_up()
+            await world.record(country)
+
+        world.loop.run(test())
+        until(lambda: int(redis.hget(key, "12125550100") or 0) > before, 15, "the count")
 
 
 @pytest.mark.parametrize(
