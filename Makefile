@@ -50,6 +50,7 @@ chaos: sandbox redis
 # FUZZ_SECONDS for each target (600), ARGS='http edge' to choose, FUZZ_SEED for the same bytes again.
 fuzz: $(STAMP) redis
 	$(BIN)/python -m tests.fuzz $(ARGS)
+	$(if $(ARGS),,FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/fuzz/test_data.py)
 
 check: lint redis
 	C2D_TEST_REDIS=local $(BIN)/python -m pytest -q -n 4 -m 'not slow' $(WITHOUT_PBX) $(ARGS)

@@ -102,6 +102,12 @@ def test_more_errors() -> None:
     assert emitted == EXAMPLES["more errors"].splitlines()
 
 
+def test_headers_that_are_too_long() -> None:
+    asked = request(outbound_id="", contact_ref="")._replace(unread=True)
+    emitted = [error.message for error in decide(asked, config().integrators[0]).errors]
+    assert emitted == EXAMPLES["long headers"].splitlines()
+
+
 def test_the_limits() -> None:
     shown = EXAMPLES["limits"].splitlines()
     free = {"concurrent_calls": None, "calls_per_minute": None}
@@ -143,5 +149,13 @@ def same(text: str, call_ref: str) -> dict[str, Any]:
 
 
 def test_no_example_is_left_out() -> None:
-    others = {"errors", "more errors", "limits", "POST /click2dial/calls", "201", "422"}
+    others = {
+        "errors",
+        "more errors",
+        "long headers",
+        "limits",
+        "POST /click2dial/calls",
+        "201",
+        "422",
+    }
     assert set(EXAMPLES) == {*FACTS, *others, "GET /click2dial/calls/<call_ref>"}

@@ -22,7 +22,7 @@ from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
-from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.headers import cut_header, read_headers
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.records import CallRecord, Notified, read_told
@@ -77,6 +77,21 @@ class CallHandlers:
 
     def outbound(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
+        cut = cut_header(asked)
+        return self._decide(session, asked) if cut is None else self._read(session, asked, *cut)
+
+    async def _read(self, session: AGISession, asked: _Told, fact: Fact, header: str) -> None:
+        """Read a reference whole before the call is decided on."""
+        try:
+            whole = await session.execute(read_text(f"${{PJSIP_HEADER(read,{header})}}"))
+        except CommandRejected as error:  # the phone gave up
+            log.debug("no headers of %s: %s", session.environment.channel, error)
+            whole = ""
+        deciding = self._decide(session, {**asked, fact: whole or asked[fact]})
+        if deciding is not None:
+            await deciding
+
+    def _decide(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         current = self.current
         request = read_request(asked, current.config.extensions_by_endpoint)
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid

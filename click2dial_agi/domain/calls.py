@@ -39,6 +39,8 @@ _POOL = FieldError("outbound_id", "random only with a pool of numbers, and none 
 _CAMPAIGN = FieldError("outbound_id", "tvc_ and the name of a verified campaign")
 _OWNED = FieldError("outbound_id", "a number that the integrator owns")
 _CONTACT_REF = FieldError("contact_ref", "letters, digits and . - _ ~ only")
+_LONG_OUTBOUND_ID = FieldError("outbound_id", "a header of at most 4000 characters")
+_LONG_CONTACT_REF = FieldError("contact_ref", "a header of at most 4000 characters")
 
 
 class CallDirection(StrEnum):
@@ -59,13 +61,17 @@ class CallType(StrEnum):
 
 
 class CallRequest(NamedTuple):
-    """What was asked for, as it came: none of it has been checked.  Empty means absent."""
+    """What was asked for, as it came: none of it has been checked.  Empty means absent.
+
+    ``unread`` tells that something was there which nobody could read.
+    """
 
     call_ref: str
     agent: str
     callee: str
     outbound_id: str = ""
     contact_ref: str = ""
+    unread: bool = False
 
 
 class Call(NamedTuple):
@@ -165,9 +171,13 @@ def decide(
     call_dir = _direction(agent, callee)
     extension = "" if agent.error else agent.recorded
     shown = _caller_id(request.outbound_id, extension, integrator, call_dir, callee.number, spent)
+    if request.unread and not request.outbound_id:
+        shown = _Shown("", "", _LONG_OUTBOUND_ID)
     contact_error = None
     contact_ref = request.contact_ref or request.call_ref
-    if not is_contact_ref(contact_ref):
+    if request.unread and not request.contact_ref:
+        contact_ref, contact_error = "", _LONG_CONTACT_REF
+    elif not is_contact_ref(contact_ref):
         contact_ref, contact_error = "", _CONTACT_REF
     call = Call(
         call_ref=request.call_ref,

@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 from click2dial_agi.domain.facts import Fact
 
-__all__ = ["CallHeaders", "read_headers"]
+__all__ = ["CallHeaders", "cut_header", "read_headers"]
+
+# So many characters of a reference the dialplan tells: more than count, and they fit in its line.
+_TOLD = 256
+
+# Which header each fact comes from, the one that counts first.
+_CONTACT_REFS = {
+    Fact.TELEFORGE_CONTACT_REF: "X-Teleforge-Contact-Ref",
+    Fact.PLATFORMA_CONTACT_REF: "X-Platforma-Contact-Ref",
+    Fact.PLATFORMA_EARLY_REF: "X-Platforma-Call-Ref",
+}
 
 TELEFORGE_ERROR = "X-Teleforge-Error"
 PLATFORMA_ERROR = "X-Platforma-Error"
@@ -38,3 +48,14 @@ def read_headers(facts: Mapping[str, str]) -> CallHeaders:
         contact_ref=teleforge_contact_ref or platforma_contact_ref,
         error_headers=(TELEFORGE_ERROR,) * teleforge + (PLATFORMA_ERROR,) * platforma,
     )
+
+
+def cut_header(facts: Mapping[str, str]) -> tuple[Fact, str] | None:
+    """Return the fact and the header of a reference that the dialplan may have cut, if it has.
+
+    What was cut off counts for nothing but whether it may stand there.
+    """
+    for fact, header in _CONTACT_REFS.items():
+        if value := facts.get(fact, ""):
+            return (fact, header) if len(value) >= _TOLD else None
+    return None

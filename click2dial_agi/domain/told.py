@@ -117,6 +117,7 @@ def read_request(facts: Mapping[str, str], endpoints: Mapping[str, str]) -> Call
         callee=facts.get(Fact.CALLEE, ""),
         outbound_id=headers.outbound_id,
         contact_ref=headers.contact_ref,
+        unread=facts.get(Fact.UNREAD) == "1",
     )
 
 

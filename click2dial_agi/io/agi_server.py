@@ -66,8 +66,8 @@ class AGISession(asyncio.Protocol):
     def finish(self, action: Action, done: Callable[[], None]) -> None:
         """Send the last command; the session ends with its reply, and ``done`` runs if that is yes.
 
-        For a handler that has nothing to wait for.  A task to wait in costs as much as all our
-        rules together.
+        For a handler that has nothing more to wait for.  A task to wait in costs as much as all
+        our rules together.
         """
         self._send(action)
         self._finish = action, done
@@ -131,7 +131,8 @@ class AGISession(asyncio.Protocol):
         except Exception as error:
             failure = error
         finally:
-            self._end(failure)
+            if failure is not None or self._finish is None:
+                self._end(failure)
 
     def _send(self, action: Action) -> None:
         line = self._connection.send(action)

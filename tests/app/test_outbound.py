@@ -166,3 +166,35 @@ def test_a_caller_id_starting_0_is_warned_of(
 ) -> None:
     answer(teleforge_outbound_id=shown)
     assert ("shows a caller ID starting 0" in caplog.text) is warned
+
+
+@pytest.mark.case("A14")
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("200 result=1 (" + "x" * 4067 + ")", "dial"),
+        ("200 result=1 (" + "x" * 256 + " y)", "refuse"),
+        ("200 result=1 (" + "x" * 256 + "))", "refuse"),
+        ("200 result=0", "dial"),  # the phone gave up: nobody hears the answer
+        ("511 Command Not Permitted on a dead channel", "dial"),
+    ],
+    ids=["all good", "a blank behind", "a parenthesis behind", "nothing", "gone"],
+)
+def test_a_reference_that_was_cut_is_read_whole(reply: str, verdict: str) -> None:
+    """What does not count decides whether the call is refused."""
+
+    async def scenario() -> None:
+        async with serving(config()) as calls, FakeAsterisk(calls.port) as asterisk:
+            asked = {**ASKED, "teleforge_contact_ref": "x" * 256}
+            await asterisk.ask("outbound", facts.encode(asked))
+            read = 'GET FULL VARIABLE "${PJSIP_HEADER(read,X-Teleforge-Contact-Ref)}"'
+            assert await asterisk.command() == read
+            await asterisk.reply(reply)
+            told = mset(await asterisk.command())
+            assert told["C2D_VERDICT"] == verdict
+            if verdict == "dial":
+                assert told["__C2D_CONTACT_REF"] == "x" * 230
+            await asterisk.reply()
+            assert await asterisk.command() == ""
+
+    run(scenario())

@@ -38,4 +38,4 @@ def request(**fields: str) -> CallRequest:
         "outbound_id": "27820001234",
         "contact_ref": "ticket-7",
     }
-    return CallRequest(**{**asked, **fields})
+    return CallRequest(**{**asked, **fields})  # type: ignore[arg-type]

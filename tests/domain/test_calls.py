@@ -146,6 +146,18 @@ class TestContactRef:
         assert decision.errors == ()
         assert decision.call.contact_ref == sent[:230]
 
+    @pytest.mark.case("A14")
+    def test_what_nobody_could_read_is_not_absent(self) -> None:
+        long = "a header of at most 4000 characters"
+        nothing = request(outbound_id="", contact_ref="")._replace(unread=True)
+        for keys in ({}, {"default_outbound_id": "27820001234"}):
+            decision = decide(nothing, integrator(**keys))
+            messages = [error.message for error in decision.errors]
+            assert messages == [f"outbound_id: {long}", f"contact_ref: {long}"]
+            assert (decision.call.dial_number, decision.call.contact_ref) == ("", "")
+        # Another one was too long, and what counts is here.
+        assert decide(request()._replace(unread=True), integrator()).errors == ()
+
     def test_without_one_the_call_ref_stands_in(self) -> None:
         decision = decide(request(contact_ref=""), integrator())
         assert decision.errors == ()

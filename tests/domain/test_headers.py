@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from click2dial_agi.domain.headers import CallHeaders, read_headers
+from click2dial_agi.domain.headers import CallHeaders, cut_header, read_headers
 
 T, P = "X-Teleforge-Error", "X-Platforma-Error"
 
@@ -34,3 +34,29 @@ def test_teleforge_wins_and_errors_go_to_the_families_used(
 
 def test_other_facts_are_no_headers() -> None:
     assert read_headers({"outbound_id": "a", "contact_ref": "b"}) == CallHeaders("", "", (T,))
+
+
+@pytest.mark.case("A14")
+@pytest.mark.parametrize(
+    ("facts", "cut"),
+    [
+        ({}, None),
+        ({"teleforge_contact_ref": "x" * 255}, None),
+        (
+            {"teleforge_contact_ref": "x" * 256},
+            ("teleforge_contact_ref", "X-Teleforge-Contact-Ref"),
+        ),
+        # The one that counts is not cut.
+        ({"teleforge_contact_ref": "x", "platforma_contact_ref": "x" * 256}, None),
+        (
+            {"teleforge_contact_ref": "", "platforma_contact_ref": "x" * 256},
+            ("platforma_contact_ref", "X-Platforma-Contact-Ref"),
+        ),
+        ({"platforma_early_ref": "x" * 256}, ("platforma_early_ref", "X-Platforma-Call-Ref")),
+        ({"teleforge_outbound_id": "x" * 256}, None),
+    ],
+)
+def test_a_reference_that_the_dialplan_may_have_cut(
+    facts: dict[str, str], cut: tuple[str, str] | None
+) -> None:
+    assert cut_header(facts) == cut

@@ -9,9 +9,10 @@ import time
 
 import uvloop
 
+from tests.fuzz.agi_door import fuzz_agi
 from tests.fuzz.doors import fuzz_edge, fuzz_http
 
-TARGETS = {"http": fuzz_http, "edge": fuzz_edge}
+TARGETS = {"agi": fuzz_agi, "http": fuzz_http, "edge": fuzz_edge}
 
 
 def main() -> None:

@@ -92,7 +92,11 @@ def test_no_outbound_id_and_no_default(desk: Desk, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "contact_ref", ["a b", "a/b", "a@b", "é", "x" * 200 + "!" + "x" * 1199, "a,b"]
+    "contact_ref",
+    [
+        *("a b", "a/b", "a@b", "é", "x" * 200 + "!" + "x" * 1199, "a,b"),
+        *("x" * 255 + "!", "x" * 256 + "!", "x" * 3000 + " y", "x" * 4000 + "é"),
+    ],
 )
 def test_contact_ref(desk: Desk, server: Server, contact_ref: str) -> None:
     """Any other character refuses the call, and so the record has no reference."""

@@ -67,8 +67,8 @@ def test_default_outbound_id(
 @pytest.mark.case("A14")
 @pytest.mark.parametrize(
     "contact_ref",
-    ["x", "Az09.-_~", "x" * 230, "x" * 230 + "y", "x" * 230 + "y" * 1170],
-    ids=["1", "every kind", "230", "231", "1400"],
+    ["x", "Az09.-_~", "x" * 230, "x" * 230 + "y", "x" * 230 + "y" * 1170, "x" * 4067],
+    ids=["1", "every kind", "230", "231", "1400", "4067"],
 )
 def test_contact_ref(desk: Desk, contact_ref: str) -> None:
     """What is longer than 230 is cut."""
