@@ -155,8 +155,10 @@ def describe_refusal(known: Mapping[str, str], cause: int) -> dict[str, str]:
 
 def describe_hand_over(decided: HandOverDecision, integrator: Integrator) -> dict[str, str]:
     """Return the variables that say where to send a client; the verdict comes last."""
-    recall = {RECALL: "1" if integrator.transfer_recall else "0"}
     decision = decided.decision
+    # Who is no agent has no phone: a number outside that sends an agent on.
+    of_agent = not any(error.field == "agent" for error in decision.errors)
+    recall = {RECALL: "1" if integrator.transfer_recall and of_agent else "0"}
     if decided.fallback:
         return {FALLBACK: decided.fallback, **recall, VERDICT: VERDICT_FALLBACK}
     if decision.errors:
