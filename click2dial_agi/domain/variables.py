@@ -160,8 +160,10 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
     """
     if integrator is None:
         return {VERDICT: VERDICT_REFUSE}
-    recall = {RECALL: "1" if integrator.transfer_recall else "0"}
     decision = decided.decision
+    # Who is no agent has no phone: a number outside that sends an agent on.
+    of_agent = not any(error.field == "agent" for error in decision.errors)
+    recall = {RECALL: "1" if integrator.transfer_recall and of_agent else "0"}
     if decided.fallback:
         return {FALLBACK: decided.fallback, **recall, VERDICT: VERDICT_FALLBACK}
     if decision.errors:

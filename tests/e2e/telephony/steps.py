@@ -209,6 +209,19 @@ def blind_outside(*, client: bool = True) -> Step:
     return step
 
 
+async def given_up_outside(walk: Walk) -> None:
+    """The client is sent to a number outside, and hangs up while it rings."""
+    number, sender, began = walk.office.number(), walk.agent.ua.name, time.time()
+    walk.office.trunk.plan[number] = ring()
+    await walk.agent.send_to(number)
+    other = await walk.office.trunk.next_call(number=number)
+    await asyncio.sleep(1.2)
+    await walk.client.hang_up()
+    await other.over()
+    await walk.gone(sender)
+    walk.note_leg(number, sender, began, GIVEN_UP, other.ended_at)
+
+
 def attended_outside(*, client: bool = True, ringing: bool = False) -> Step:
     async def step(walk: Walk) -> None:
         number, sender = walk.office.number(), walk.agent.ua.name
@@ -267,6 +280,7 @@ END: Mapping[str, Callable[[], Step]] = {
     "agent": lambda: agent_hangs_up,
     "blind outside, client": blind_outside,
     "blind outside, other": lambda: blind_outside(client=False),
+    "blind outside, given up": lambda: given_up_outside,
     "attended outside, client": attended_outside,
     "attended outside, other": lambda: attended_outside(client=False),
     "early outside, client": lambda: attended_outside(ringing=True),
