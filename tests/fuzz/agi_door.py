@@ -7,6 +7,7 @@ import random
 import time
 
 from click2dial_agi.domain import facts
+from sandbox.waiting import patience
 from tests.agi.wire import environment
 from tests.app.serving import ASKED, ENDED, RECEIPT, Calls, config, serving
 from tests.app.test_drain import Taking
@@ -68,7 +69,7 @@ async def _session(port: int, data: bytes) -> None:
     try:
         writer.write(data)
         writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience(10)):
             await reader.read()
     except ConnectionError:
         pass
