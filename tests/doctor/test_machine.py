@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,19 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.app.doctor import Finding, Level, examine_pbx
-from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
+from click2dial_agi.app.doctor.files import (
+    check_directories,
+    check_secrets,
+    check_served_certificates,
+    check_tls,
+)
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
 from click2dial_agi.domain.config import Config, parse_config
 from sandbox import ports
 from sandbox.process import until
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.domain.examples import ACME
 
 
@@ -212,6 +221,30 @@ class TestCertificates:
         edge = {"tls": {**one, "key": other["key"]}}
         made = config(tmp_path, edge=edge, tls={**one, "cert": str(tmp_path / "missing")})
         assert kinds(check_tls(made)) == ["tls-unusable", "tls-unusable"]
+
+    def test_one_that_was_renewed_without_a_reload(self, tmp_path: Path) -> None:
+        old, new = self.made(tmp_path, "old", 90), self.made(tmp_path, "new", 90)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(old["cert"], old["key"])
+
+        def made(cert: dict[str, str]) -> Config:
+            asterisk = {"ari_password": "hush-hush-hush"}
+            return config(tmp_path, tls=cert, http=listen, asterisk=asterisk)
+
+        def served(cert: dict[str, str]) -> list[str]:
+            asking = ThreadPoolExecutor(1).submit(
+                lambda: kinds(check_served_certificates(made(cert)))
+            )
+            with contextlib.suppress(OSError), listener.accept()[0] as client:
+                context.wrap_socket(client, server_side=True).close()
+            return asking.result()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(patience(5))
+            listen = f"127.0.0.1:{listener.getsockname()[1]}"
+            assert served(old) == []
+            assert served(new) == ["tls-stale"]
+        assert kinds(check_served_certificates(made(new))) == []  # nobody is there
 
 
 class TestPorts:

@@ -168,6 +168,24 @@ def test_secrets_that_differ_are_named_and_not_shown(place: Place) -> None:
     assert "hush" not in found.line()
 
 
+@pytest.mark.parametrize(
+    ("numbers", "level", "word"),
+    [
+        ("112 10111 10177", Level.DANGER, "C2D_EMERGENCY lacks 107"),
+        ("112 10111 10177 107 911", Level.WARNING, "emergency: lacks 911"),
+    ],
+)
+def test_emergency_numbers_that_differ_are_named(
+    place: Place, numbers: str, level: Level, word: str
+) -> None:
+    place.set_global("C2D_EMERGENCY", numbers)
+    try:
+        found = place.found()["emergency-differs"]
+    finally:
+        place.set_global("C2D_EMERGENCY", "112 10111 10177 107")
+    assert (found.level, word in found.what) == (level, True)
+
+
 @pytest.mark.case("O8")
 @pytest.mark.parametrize(("ahead", "word"), [(300, "behind"), (-300, "ahead of")])
 def test_clocks_that_differ_are_named_with_the_difference(

@@ -40,6 +40,7 @@ def check_dialplan(config: Config, given: Mapping[str, str]) -> Iterator[Finding
     yield from _version(given["C2D_VERSION"])
     yield from _agi(config, given["C2D_AGI"])
     yield from _secret(config, given["C2D_SECRET"])
+    yield from _emergency(config, given["C2D_EMERGENCY"])
     yield from _path("C2D_SPOOL", given["C2D_SPOOL"], config.spool_path, "spool_dir", Level.DANGER)
     records = any(one.record for one in config.integrators)
     yield from _path(
@@ -123,6 +124,24 @@ def _secret(config: Config, secret: str) -> Iterator[Finding]:
             "what the dialplan tells is not believed",
             f"the same text in [globals] of extensions.conf and in click2dial.yaml; {_RELOAD}",
         )
+
+
+def _emergency(config: Config, theirs: str) -> Iterator[Finding]:
+    """Phones dial by the dialplan's list; REST, transfers and all checks go by the server's."""
+    ours, dialled = set(config.emergency_numbers), set(theirs.split())
+    if not dialled or ours == dialled:
+        return
+    numbers = " ".join(config.emergency_numbers)
+    only = [(ours - dialled, "C2D_EMERGENCY lacks"), (dialled - ours, "emergency: lacks")]
+    missing = "; ".join(f"{what} {', '.join(sorted(some))}" for some, what in only if some)
+    yield Finding(
+        Level.DANGER if ours - dialled else Level.WARNING,
+        "emergency-differs",
+        f"the dialplan's emergency numbers are not the server's: {missing}",
+        "a number that one of them does not know is treated as any other there",
+        f"C2D_EMERGENCY = {numbers} in [globals] of extensions.conf, or emergency: in "
+        f"click2dial.yaml; {_RELOAD}",
+    )
 
 
 def _path(name: str, theirs: str, ours: Path, key: str, level: Level) -> Iterator[Finding]:

@@ -9,7 +9,12 @@ from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asteris
 from click2dial_agi.app.doctor.contacts import check_contacts
 from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialplan
 from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
-from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
+from click2dial_agi.app.doctor.files import (
+    check_directories,
+    check_secrets,
+    check_served_certificates,
+    check_tls,
+)
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.modules import check_modules
@@ -48,6 +53,7 @@ async def examine_machine(
         yield from check_directories(config)
         yield from check_secrets(config_path)
         yield from check_tls(config)
+        yield from check_served_certificates(config)
         yield from check_asterisk_files(config, etc)
 
     found = await asyncio.to_thread(lambda: list(files()))

@@ -5,6 +5,7 @@ import grp
 import os
 import pwd
 import shutil
+import ssl
 import stat
 import tempfile
 import time
@@ -14,11 +15,18 @@ from pathlib import Path
 
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.tls import certificate_end
 
-__all__ = ["SERVICE_USER", "check_directories", "check_secrets", "check_tls"]
+__all__ = [
+    "SERVICE_USER",
+    "check_directories",
+    "check_secrets",
+    "check_served_certificates",
+    "check_tls",
+]
 
 #: Asterisk's user on Debian and FreePBX, which the unit runs us as.
 SERVICE_USER = "asterisk"
@@ -184,13 +192,7 @@ def _secret_files(config_path: Path) -> Iterator[Path]:
 
 def check_tls(config: Config) -> Iterator[Finding]:
     """Every certificate can be read, goes with its key, and is good for some weeks."""
-    pairs: list[tuple[str, TLS]] = []
-    if config.edge is not None and config.edge.tls is not None:
-        pairs.append(("edge.tls", config.edge.tls))
-    for one in config.integrators:
-        if one.tls is not None:
-            pairs.append((f"integrators.{one.name}.tls", one.tls))
-    for key, tls in pairs:
+    for key, tls, _ in _certificates(config):
         cure = f"openssl x509 -in {tls.cert} -noout -dates, and renew it; then systemctl reload"
         try:
             end = certificate_end(tls, key)
@@ -211,6 +213,35 @@ def check_tls(config: Config) -> Iterator[Finding]:
         elif left < _TLS_SOON:
             what = f"{key}: {tls.cert} expires on {when}"
             yield Finding(Level.WARNING, "tls-expires", what, "then clients refuse it", cure)
+
+
+def check_served_certificates(config: Config) -> Iterator[Finding]:
+    """What is served is what lies there: who renews a certificate may forget the reload."""
+    for key, tls, address in _certificates(config):
+        if address is None:
+            continue
+        with contextlib.suppress(OSError, ValueError):  # of which the other checks tell
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+            served = ssl.get_server_certificate((host, address.port), timeout=2)
+            first = Path(tls.cert).read_text("ascii", "replace").partition(ssl.PEM_FOOTER)[0]
+            there = first[first.index(ssl.PEM_HEADER) :] + ssl.PEM_FOOTER
+            if ssl.PEM_cert_to_DER_cert(served) != ssl.PEM_cert_to_DER_cert(there):
+                yield Finding(
+                    Level.WARNING,
+                    "tls-stale",
+                    f"{key}: {address} serves another certificate than {tls.cert} is",
+                    "it was renewed, and the service goes on with the old one until that expires",
+                    "systemctl reload click2dial-agi, also by whatever renews it",
+                )
+
+
+def _certificates(config: Config) -> Iterator[tuple[str, TLS, Address | None]]:
+    """Yield each certificate, and where it is served."""
+    if config.edge is not None and config.edge.tls is not None:
+        yield "edge.tls", config.edge.tls, config.edge.listen
+    for one in config.integrators:
+        if one.tls is not None:
+            yield f"integrators.{one.name}.tls", one.tls, one.http
 
 
 def _mode(path: Path) -> int:
