@@ -12,6 +12,7 @@ PARTS = {
     "edge": "WebSocket edge",
     "journal": "Journal",
     "numbers": "Number plans",
+    "security": "Security",
 }
 
 

@@ -26,7 +26,7 @@ from sandbox import ports
 from sandbox.asterisk import Asterisk
 from sandbox.process import until
 from sandbox.redis import LocalRedis
-from sandbox.server import Server
+from sandbox.server import ACME, Server
 from sandbox.tree import asterisk_tree
 from sandbox.trunk import Trunk
 
@@ -133,6 +133,8 @@ def _start(
             "limits": {"calls_per_minute": 1_000_000, "concurrent_calls": 1000},
         },
     )
+    if (root / "click2dial_agi" / "domain" / "counts.py").is_file():  # it limits phones, too
+        server.config["integrators"][0]["limits"] |= ACME["limits"]
     dialplan = root / "dialplan" / "click2dial.conf"
     seals = "C2D_SECRET" in dialplan.read_text(encoding="utf-8")
     if not seals:  # 0.1: it knows no doctor either

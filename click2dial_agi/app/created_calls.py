@@ -28,12 +28,17 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
-from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.integrators import Integrator, Limits
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.told import Ending, read_known
-from click2dial_agi.exceptions import MalformedFacts, PBXUnanswered, PBXUnreachable
+from click2dial_agi.exceptions import (
+    MalformedFacts,
+    NotificationError,
+    PBXUnanswered,
+    PBXUnreachable,
+)
 from click2dial_agi.io.ari import ARI, Created
 from click2dial_agi.io.call_store import Admission, CallStore, Mark
 
@@ -56,6 +61,9 @@ _HANGUP_PAUSE = 0.02
 # How often the record is looked for of a call that has left the PBX, and the seconds between.
 _RECORD_LOOKS = 10
 _RECORD_PAUSE = 0.05
+
+# Of calls for help.
+_UNLIMITED = Limits(calls_per_minute=1_000_000, concurrent_calls=100_000)
 
 _TALKS = FieldError("agent", "an agent who has no call already (call_waiting)")
 _NOT_REGISTERED = FieldError("agent", "an agent whose phone is registered")
@@ -110,7 +118,12 @@ class CreatedCalls:
         told = {**call.facts(), Fact.CREATED: "1"}
         known = {**told, Fact.DIALED_AT: str(now)}
         # Before anything is asked of Asterisk, which the limits protect.
-        await self._admit(decision, known, now)
+        try:
+            await self._admit(decision, known, now)
+        except NotificationError as error:
+            if not decision.emergency:
+                raise
+            log.warning("%s is a call for help, and not counted in: %s", call.call_ref, error)
         try:
             refused = await self._agent_refusal(decision)
             if refused is None:
@@ -243,19 +256,20 @@ class CreatedCalls:
         await self._end_lost(live)
 
     async def _admit(self, decision: Decision, known: Mapping[str, str], now: int) -> None:
-        """Count a call in, or raise :exc:`CallRefused`."""
-        call = decision.call
+        """Count a call in, or raise :exc:`CallRefused`; a call for help takes nobody's place."""
+        call, limits, agent_key = decision.call, self.integrator.limits, decision.agent_key
+        if decision.emergency:
+            limits, agent_key = _UNLIMITED, f"{agent_key}:{call.call_ref}"
         live = LiveCall(
             call_ref=call.call_ref,
             agent=call.extension,
-            agent_key=decision.agent_key,
+            agent_key=agent_key,
             callee=call.number,
             dial_number=call.dial_number,
             contact_ref=call.contact_ref,
             at=time.time(),
             facts=facts.encode(known),
         )
-        limits = self.integrator.limits
         match await self.store.admit(live, limits, minute=now // 60):
             case Admission.AGENT_BUSY:
                 error = FieldError("agent", "one created call at a time")
@@ -273,10 +287,11 @@ class CreatedCalls:
         """Return why an agent's phone is not rung, as far as Asterisk can tell."""
         if decision.agent_number is not None:
             return None
+        waiting = self.integrator.call_waiting or decision.emergency
         technology, _, resource = agent_endpoint(decision, self.integrator).partition("/")
         if technology != "PJSIP":
             talks = self._counts.has(self.integrator.name, decision.agent_key)
-            busy = talks and not self.integrator.call_waiting
+            busy = talks and not waiting
             return CallRefused(Why.BUSY, (_TALKS,), _RETRY_SOON) if busy else None
         _, behind, name = resource.rpartition("@")
         try:
@@ -284,7 +299,7 @@ class CreatedCalls:
             for _ in range(_BUSY_LOOKS):
                 if behind or endpoint is None or not endpoint.channel_ids:
                     break
-                if self.integrator.call_waiting:
+                if waiting:
                     break
                 # His last call may be over, and told, and its channel not gone yet.
                 await asyncio.sleep(_BUSY_PAUSE)
@@ -295,7 +310,7 @@ class CreatedCalls:
             return CallRefused(Why.NOT_THERE, (_NOT_REACHABLE,)) if endpoint is None else None
         if endpoint is None or endpoint.state == "offline":
             return CallRefused(Why.NOT_THERE, (_NOT_REGISTERED,))
-        if endpoint.channel_ids and not self.integrator.call_waiting:
+        if endpoint.channel_ids and not waiting:
             return CallRefused(Why.BUSY, (_TALKS,), _RETRY_SOON)
         return None
 

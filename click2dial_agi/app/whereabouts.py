@@ -9,6 +9,7 @@ nothing takes away from it.
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,11 @@ _DECIDED = re.compile(rf"&(?:{Fact.CALL_DIR}|{Fact.EMERGENCY})=")
 
 # How many channels are asked at a time which call they carry.
 _AT_ONCE = 16
+
+# A channel that carries nothing is asked again after this, and each time after twice as long, up to
+# so many seconds: it may be in an IVR, and come to us then, or be none of ours.
+_NEVER_ASKED = (0.0, 0.1)
+_LONGEST_PAUSE = 5.0
 
 # What runs on a channel that Dial() or Queue() called (app_dial.c, app_queue.c): it carries a call
 # only together with the one that called it, or as a client whom an agent has handed over.
@@ -63,6 +69,8 @@ class Whereabouts:
         self._ari = ari
         # By a channel's id.  Asterisk gives no id twice.
         self._carried: dict[str, Carried] = {}
+        # Those that carry nothing of ours: when each may be asked again, and after how long.
+        self._silent: dict[str, tuple[float, float]] = {}
 
     async def of(self, call_ref: str) -> list[Channel]:
         """Return the channels of one call, the agent's first; none if the call is not there."""
@@ -96,11 +104,13 @@ class Whereabouts:
         """
         channels = await self._ari.channels()
         self._carried = {one: kept for one, kept in self._carried.items() if one in channels}
-        known = set(besides)
+        self._silent = {one: kept for one, kept in self._silent.items() if one in channels}
+        known, now = set(besides), time.monotonic()
         strangers = [
             one
             for one, channel in channels.items()
             if not self._is_decided(one)
+            and self._silent.get(one, _NEVER_ASKED)[0] <= now
             and not (callers and (channel.get("name") in known or _was_called(channel)))
         ]
         asking = asyncio.Semaphore(_AT_ONCE)
@@ -109,9 +119,11 @@ class Whereabouts:
             async with asking:
                 name = variables.CARRIES.format(uniqueid=channel_id)
                 carried = _CARRIED.match(await self._ari.variable(channel_id, name))
-            # A channel that does not say yet may do so in a moment.
             if carried is not None:
                 self._carried[channel_id] = Carried(carried[1], carried[3], carried[2])
+            else:  # it may say so in a moment, or be none of ours
+                _, pause = self._silent.get(channel_id, _NEVER_ASKED)
+                self._silent[channel_id] = now + pause, min(2 * pause, _LONGEST_PAUSE)
 
         await asyncio.gather(*map(ask, strangers))
         return list(channels.values())

@@ -52,6 +52,7 @@ class Fact(StrEnum):
     REFUSED = "refused"
     LIMITED = "limited"  # refused by a limit
     EMERGENCY = "emergency"
+    CALLER = "caller"  # C2D_EXTENSION of the phone that calls for help
     CREATED = "created"  # by the REST API
     RECORD = "record"  # a call from outside is to be recorded
     RECORDED = "recorded"  # an agent's call likewise

@@ -284,7 +284,9 @@ def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
 
 def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     """Return a call to an emergency number, which no server was asked about."""
-    request = read_request(facts, config.extensions_by_endpoint)
+    # Before 0.3 the agent was whoever called; a leg that is handed on has another one.
+    caller = facts.get(Fact.CALLER, facts.get(Fact.AGENT, ""))
+    request = read_request({**facts, Fact.AGENT: caller}, config.extensions_by_endpoint)
     callee = request.callee
     if callee not in config.emergency_numbers and not ANY_EXTENSION.matches(callee):
         raise MalformedFacts(Fact.CALLEE, "an emergency number")

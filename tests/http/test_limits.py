@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, errors, serve
@@ -123,5 +125,38 @@ def test_an_integrators_limits_are_its_own(redis: RedisServer) -> None:
         ):
             assert (await one.post()).status_code == 201
             assert (await two.post()).status_code == 201
+
+    run(test())
+
+
+@pytest.mark.case("T17")
+def test_calls_for_help_have_no_limit(redis: RedisServer) -> None:
+    """Neither the integrator's, nor that an agent has one call; they take nobody's place."""
+    limits = {"calls_per_minute": 1, "concurrent_calls": 1}
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, limits=limits) as api:
+            assert (await api.post()).status_code == 201
+            assert (await api.post()).status_code == 429
+            helped = [await api.post(callee="112", contact_ref=f"r{n}") for n in range(3)]
+            assert [one.status_code for one in helped] == [201, 201, 201]
+            assert len(api.held()) == 4
+            ari.channels.clear()
+            await api.reap()
+            assert api.held() == {}
+
+    run(test())
+
+
+@pytest.mark.case("T17")
+def test_calls_for_help_need_no_redis(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            for store in api.api.stores.values():
+                store._redis.connection_pool.connection_kwargs["port"] = 1
+                await store._redis.connection_pool.disconnect()
+            assert (await api.post()).status_code == 503
+            assert (await api.post(callee="112")).status_code == 201
+            assert len(ari.asked("originate")) == 1
 
     run(test())

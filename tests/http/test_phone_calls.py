@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -226,5 +227,22 @@ def test_an_agent_behind_a_local_channel_who_talks(
             assert answer.status_code == status
             assert ("retry-after" in answer.headers) == (status == 429)
             assert (await api.post(agent="1001")).status_code == 201
+
+    run(test())
+
+
+def test_channels_that_are_none_of_ours_are_not_asked_each_time(redis: RedisServer) -> None:
+    """A PBX may have hundreds; one that comes to us later is found all the same."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, dids=["27215550*"]) as api:
+            ari.channels |= {f"other{number}": "Up" for number in range(50)}
+            for _ in range(10):
+                assert await shown(api) is None
+            assert len(ari.asked("variable")) < 50 * 5
+            channel(ari, "other1", "i", INBOUND)
+            async with asyncio.timeout(8):
+                while await shown(api) is None:
+                    await asyncio.sleep(0.05)
 
     run(test())

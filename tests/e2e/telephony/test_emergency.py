@@ -1,0 +1,127 @@
+"""Calls for help by other ways than a phone's keys: a transfer, the API, a consultation."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import pytest
+
+from sandbox.office import Office
+from sandbox.phone_call import PhoneCall
+from tests.e2e.matrix.cells import Origin
+from tests.e2e.matrix.scene import Scene
+from tests.e2e.telephony.stage import Play, played, problems_of, records
+
+pytestmark = pytest.mark.case("T17")
+
+#: Each test has its own, so that none hears another's.
+NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107"}
+
+
+def play(office: Office, *plays: Play, origin: Origin = Origin.PHONE) -> None:
+    assert problems_of(office, [played(office, origin, one) for one in plays]) == []
+
+
+async def hear(one: PhoneCall, two: PhoneCall) -> None:
+    await asyncio.gather(one.media.hear(two.media.mark), two.media.hear(one.media.mark))
+
+
+async def help_(office: Office, number: str, after: int) -> PhoneCall:
+    """Return the call that arrives where help is, once it is answered."""
+    call = await office.trunk.next_call(after, number)
+    await call.up()
+    return call
+
+
+@pytest.mark.parametrize("origin", [Origin.PHONE, Origin.DID, Origin.CREATED])
+def test_a_client_is_sent_there(office: Office, origin: Origin) -> None:
+    """By a blind transfer: the client is joined, and both calls are recorded to their true end."""
+
+    async def blind(scene: Scene) -> None:
+        await scene.begin()
+        before = len(office.trunk.incoming)
+        await scene.agent.send_to(NUMBERS["blind"])
+        rescue = await help_(office, NUMBERS["blind"], before)
+        await hear(scene.client, rescue)
+        await asyncio.sleep(1.5)
+        await scene.client.hang_up()
+        await rescue.over()
+        await _client_and_leg(scene, NUMBERS["blind"])
+
+    play(office, blind, origin=origin)
+
+
+def test_a_client_is_put_through(office: Office) -> None:
+    """By an attended transfer: the consultation was a call for help."""
+
+    async def attended(scene: Scene) -> None:
+        await scene.begin()
+        await scene.agent.hold()
+        before = len(office.trunk.incoming)
+        consultation = await scene.team.first.call(NUMBERS["attended"])
+        rescue = await help_(office, NUMBERS["attended"], before)
+        await consultation.up()
+        await hear(consultation, rescue)
+        await scene.put_together(consultation, NUMBERS["attended"])
+        await hear(scene.client, rescue)
+        await asyncio.sleep(1.5)
+        await scene.client.hang_up()
+        await rescue.over()
+        await _client_and_leg(scene, NUMBERS["attended"])
+
+    play(office, attended)
+
+
+async def _client_and_leg(scene: Scene, number: str) -> None:
+    """Each of the two has one record, as long as it was, of the agent who placed it."""
+    # Calls for help have no reference of the scene's, but its agent.
+    told = {record["number"]: record for record in await records(scene, 2)}
+    assert set(told) == {scene.number, number}, told
+    for record in told.values():
+        assert record["extension"] == scene.team.first.name, record
+        assert record["end_reason"].endswith("hungup"), record
+        assert record["call_time"] >= 1, record
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_the_api_calls_for_help(office: Office, busy: bool) -> None:
+    """Also for an agent who talks."""
+
+    async def created(busy: bool, scene: Scene) -> None:
+        first = scene.team.first
+        if busy:
+            await (await first.call(scene.number, scene.headers(scene.ref))).up()
+        before, rung = len(office.trunk.incoming), len(first.incoming)
+        response = await office.create(scene.team, NUMBERS["created"], f"{scene.ref}-help")
+        assert response.status_code == 201, response.text
+        agent = await first.next_call(rung)
+        await agent.up()
+        rescue = await help_(office, NUMBERS["created"], before)
+        await hear(agent, rescue)
+        await rescue.hang_up()
+        await agent.over()
+        (record,) = await records(scene)
+        assert (record["number"], record["extension"]) == (NUMBERS["created"], first.name)
+        assert record["call_ref"] == response.json()["call_ref"]
+
+    play(office, partial(created, busy))
+
+
+def test_no_server_is_needed_for_a_transfer(office: Office) -> None:
+    """All servers are away: the client of a call that goes on is sent to where help is."""
+
+    async def alone(scene: Scene) -> None:
+        await scene.begin()
+        await asyncio.to_thread(office.servers[0].stop)
+        try:
+            before = len(office.trunk.incoming)
+            await scene.agent.send_to(NUMBERS["alone"])
+            rescue = await help_(office, NUMBERS["alone"], before)
+            await hear(scene.client, rescue)
+            await scene.client.hang_up()
+            await rescue.over()
+        finally:
+            await asyncio.to_thread(office.servers[0].start)
+
+    play(office, alone)
