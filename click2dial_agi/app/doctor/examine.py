@@ -11,6 +11,7 @@ from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialp
 from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
 from click2dial_agi.app.doctor.files import check_directories, check_secrets, check_tls
 from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
@@ -98,4 +99,5 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
+        found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found
