@@ -51,6 +51,15 @@ aors = 3003
 contact = sip:3003@198.51.100.7:5060
 """
 
+#: The operator's own ways to the phones: one follows what a phone answers, the other does not.
+WAYS = """
+[follows]
+exten => _XXXX,1,Dial(PJSIP/${EXTEN},${IF($[1]?20:30)},gU(sub^i))
+
+[keeps]
+exten => _XXXX,1,Dial(PJSIP/${EXTEN},20,gi)
+"""
+
 
 @dataclass
 class Place:
@@ -88,7 +97,9 @@ class Place:
 
 @pytest.fixture(scope="session")
 def pbx(tree: Path) -> Iterator[Asterisk]:
-    with Asterisk(tree, include=DIALPLAN, extra_pjsip=WRONG_ENDPOINTS) as pbx:
+    with Asterisk(
+        tree, include=DIALPLAN, extra_pjsip=WRONG_ENDPOINTS, extra_extensions=WAYS
+    ) as pbx:
         yield pbx
 
 

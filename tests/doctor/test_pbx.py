@@ -228,6 +228,15 @@ def test_a_contact_outside_is_named(place: Place, extension: str) -> None:
         assert f"the phone of {extension} is registered as sip:09" in found["contact-outside"].what
 
 
+@pytest.mark.case("T5")
+def test_a_context_that_follows_forwards_is_named(place: Place) -> None:
+    found = place.found(**place.integrator(agent_dial="Local/{extension}@follows/n"))
+    assert found["dial-follows"].level is Level.DANGER
+    assert "agent_dial leads to context follows" in found["dial-follows"].what
+    found = place.found(**place.integrator(trunk_dial="Local/{number}@keeps"))
+    assert "dial-follows" not in found
+
+
 def test_a_trunk_that_does_not_exist_is_named(place: Place) -> None:
     found = place.found(**place.integrator(trunk_dial="PJSIP/{number}@nowhere"))
     assert found["trunk-missing"].level is Level.DANGER

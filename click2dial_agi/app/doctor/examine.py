@@ -16,6 +16,7 @@ from click2dial_agi.app.doctor.files import (
     check_tls,
 )
 from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
@@ -104,4 +105,5 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
+        found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found

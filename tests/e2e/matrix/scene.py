@@ -243,6 +243,9 @@ class Scene:
         values = {one.payload.get(key) for key in ("number", "extension", "ref")}
         return one.at >= self.created and bool(values & self.names())
 
+    def is_record(self, one: Notification) -> bool:
+        return one.list_name == self.team.plan.cdr_list and self.owns(one)
+
     async def clear(self) -> list[str]:
         """Hang up what is left and return what should not have been."""
         left: list[str] = []

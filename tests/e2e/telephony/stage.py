@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
-from sandbox.notifications import Notification, Payload
+from sandbox.notifications import Payload
 from sandbox.office import Office
 from sandbox.ua import UA
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
+from tests.e2e.matrix.expected import compare
 from tests.e2e.matrix.play import AT_ONCE
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.races.run import end_all
@@ -34,6 +35,21 @@ async def played(office: Office, origin: Origin, play: Play, *, integrator: str 
         return scene
 
 
+async def play_strictly(
+    office: Office, origin: Origin, play: Play, *, integrator: str = "acme"
+) -> Scene:
+    """Play a scene, and compare its records with what it expects: none is lost or too many."""
+
+    async def strictly(scene: Scene) -> None:
+        await play(scene)
+        told = await records(scene, len(scene.expected))
+        await asyncio.sleep(0.3)  # what comes twice comes soon
+        told += [one.payload for one in office.notifications.take(scene.is_record)]
+        scene.remarks += compare(scene.expected, told)
+
+    return await played(office, origin, strictly, integrator=integrator)
+
+
 def problems_of(office: Office, work: Iterable[Awaitable[Scene]]) -> list[str]:
     """Play scenes, many at a time, and return all their remarks."""
 
@@ -52,11 +68,9 @@ def problems_of(office: Office, work: Iterable[Awaitable[Scene]]) -> list[str]:
 async def records(scene: Scene, count: int = 1) -> list[Payload]:
     """Return the scene's records, when so many are there."""
 
-    def mine(one: Notification) -> bool:
-        return one.list_name == scene.team.plan.cdr_list and scene.owns(one)
-
-    assert await scene.office.notifications.wait(mine, count), f"no {count} records"
-    return [one.payload for one in scene.office.notifications.take(mine)]
+    lists = scene.office.notifications
+    assert await lists.wait(scene.is_record, count), f"no {count} records"
+    return [one.payload for one in lists.take(scene.is_record)]
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ def blind(away: int = 1) -> Step:
     async def step(walk: Walk) -> None:
         phone = walk.next_of(away)
         calls = len(phone.incoming)
-        await walk.agent.send_to(phone.name)
+        await walk.send(phone.name)
         walk.agent = await phone.next_call(after=calls)
         await walk.agent.up()
         assert walk.agent.invite
@@ -93,7 +93,7 @@ def recall(rule: Rule | None = None, to: str = "") -> Step:
         back = len(sender.incoming)
         phone.rule = rule or refuse(486)
         user = {"": phone.name, "self": sender.name, "nobody": walk.team.nobody}.get(to, to)
-        await walk.agent.send_to(user)
+        await walk.send(user)
         walk.agent = await sender.next_call(after=back, timeout=10)
         await walk.agent.up()
         phone.rule = answer()
@@ -106,7 +106,7 @@ def recall_outside(status: int = 486) -> Step:
         sender, number = walk.agent.ua, walk.office.number()
         back, began = len(sender.incoming), time.time()
         walk.office.trunk.plan[number] = refuse(status, after=0.3)
-        await walk.agent.send_to(number)
+        await walk.send(number)
         leg = await walk.office.trunk.next_call(number=number)
         walk.agent = await sender.next_call(after=back, timeout=10)
         await walk.agent.up()
@@ -197,7 +197,7 @@ async def agent_hangs_up(walk: Walk) -> None:
 def blind_outside(*, client: bool = True) -> Step:
     async def step(walk: Walk) -> None:
         number, sender, began = walk.office.number(), walk.agent.ua.name, time.time()
-        await walk.agent.send_to(number)
+        await walk.send(number)
         other = await walk.office.trunk.next_call(number=number)
         await other.up()
         await _end_outside(walk, other, client)
@@ -213,7 +213,7 @@ async def given_up_outside(walk: Walk) -> None:
     """The client is sent to a number outside, and hangs up while it rings."""
     number, sender, began = walk.office.number(), walk.agent.ua.name, time.time()
     walk.office.trunk.plan[number] = ring()
-    await walk.agent.send_to(number)
+    await walk.send(number)
     other = await walk.office.trunk.next_call(number=number)
     await asyncio.sleep(1.2)
     await walk.client.hang_up()

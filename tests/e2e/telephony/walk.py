@@ -50,6 +50,15 @@ class Walk(Scene):
         await self.agent.hold()
         return await self.agent.ua.call(user, self.headers(f"{self.ref}-c{self.consultations}"))
 
+    async def send(self, user: str) -> None:
+        """The agent transfers blindly; in the very moment of the answer that fails, and again."""
+        for _ in range(3):
+            response = await self.agent.refer(f"<{self.agent.ua.uri(user)}>")
+            assert response.status == 202, response.start_line
+            if await self.agent.leave():
+                return
+            await asyncio.sleep(0.2)
+
     async def join(self, consultation: PhoneCall, user: str) -> None:
         """The agent presses the transfer key."""
         await self.put_together(consultation, user)
