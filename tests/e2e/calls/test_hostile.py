@@ -183,12 +183,14 @@ def test_all_headers_as_large_as_they_get(desk: Desk) -> None:
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("size", [4200, 5000])
 def test_header_beyond_asterisks_buffer(desk: Desk, size: int) -> None:
-    """Asterisk reads a line of more than 4 KB as empty, and says so in its log."""
+    """Asterisk reads a line of more than 4 KB as empty, and says so in its log; we do not."""
     before = len(desk.pbx.log())
     line = b"X-Teleforge-Contact-Ref: %b\r\n" % (b"x" * size)
     result = raw_invite(desk.pbx, callee=DIALLED.encode(), lines=OUTBOUND_LINE + line)
     assert "Not enough buffer space in pjsip_hdr_print_on" in desk.pbx.log()[before:]
-    expect(desk.crm.pop(), result, number=DIALLED, end_reason="hungup", end_code=16)
+    refused(result)
+    record = desk.crm.pop()
+    expect(record, result, number=DIALLED, contact_ref="", end_reason="error", end_code=28)
 
 
 # The lines with which AGI would open for 1001, in one that Asterisk writes for somebody else.
