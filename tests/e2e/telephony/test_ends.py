@@ -41,6 +41,9 @@ class Answer:
         return refuse(self.status, "-", headers, after=0.05)
 
 
+#: What Asterisk makes of rarer statuses, measured with a trunk that is reached directly.
+OTHER_CAUSES = {409: 41, 420: 3, 485: 1, 488: 58, 491: 127, 501: 29, 502: 27, 580: 34, 699: 127}
+
 ANSWERS = (
     Answer(case("T9"), 486, "busy", (17,), 486),
     Answer(case("T9"), 600, "busy", (17,), 486),
@@ -55,7 +58,8 @@ ANSWERS = (
     Answer(case("T7"), 403, "error", ()),
     Answer(case("T7"), 407, "error", ()),
     Answer(case("T9"), 503, "error", ()),
-    Answer(case("T9"), 500, "error", ()),
+    Answer(case("T9"), 500, "error", (38,)),
+    *(Answer(case("T9"), status, "error", (code,)) for status, code in OTHER_CAUSES.items()),
 )
 #: Codes that say something else than an error.
 NO_ERRORS = (0, 16, 17, *TIMEOUTS, *REJECTS)
