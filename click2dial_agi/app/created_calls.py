@@ -16,6 +16,7 @@ from typing import Any
 
 from click2dial_agi.app.call_states import from_live, from_record
 from click2dial_agi.app.logs import mask
+from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.origination import agent_channel, agent_endpoint
 from click2dial_agi.app.phone_calls import PhoneCalls
@@ -341,7 +342,9 @@ class CreatedCalls:
         """Record a call that did not come about, and count it out."""
         ending = Ending(int(time.time()), dialstatus, cause)
         record = CallRecord(read_known(known, self.config), ending)
-        await self._notifier.notify(record.notification(self.integrator))
+        if await self._notifier.notify(record.notification(self.integrator)):
+            reason = record.disposition(self.integrator).reason
+            CALLS.labels(self.integrator.name, reason.value).inc()
         await self._release(record.call.call_ref)
 
     async def _release(self, call_ref: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.numbers import is_call_ref
 from click2dial_agi.domain.records import CallRecord, read_line
@@ -141,10 +142,12 @@ class Drain:
         if name in away:  # it would take as long, for each of what may be a million lines
             raise NotificationError(away[name])
         try:
-            await notifier.notify(event.notification(notifier.integrator))
+            new = await notifier.notify(event.notification(notifier.integrator))
         except NotificationError as error:
             away[name] = f"{name}: {error}"
             raise
+        if new and isinstance(event, CallRecord):
+            CALLS.labels(name, event.disposition(notifier.integrator).reason.value).inc()
 
 
 def _of_call(piece: Piece) -> str:

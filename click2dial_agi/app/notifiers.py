@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.metrics import show_integrators
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.webhooks import WebhookQueue
 from click2dial_agi.domain.config import Config
@@ -51,6 +52,7 @@ class Notifiers:
         before, after = set(_queues(self.by_name)), set(_queues(built))
         self._journal.max_records = config.journal_max_records
         self.by_name = built
+        show_integrators(built)
         for queue in before - after:
             queue.retire()
             self._later(queue)
