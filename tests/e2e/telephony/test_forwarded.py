@@ -31,6 +31,7 @@ async def _consult(scene: Scene, *, ringing: bool) -> tuple[PhoneCall, PhoneCall
     placed = time.time()
     if not ringing:
         await consultation.up()
+        await consultation.media.hear(scene.partner)
     await scene.put_together(consultation, team.second.name)
     scene.expect_consultation(consultation, GIVEN_UP, consultation.ended_at)
     return other, consultation, placed
