@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 from textwrap import dedent
 
+from click2dial_agi.domain.variables import CARRIES_LISTED, DIALLED
+
 OPEN_AGENTS = range(1000, 1020)
 DIGEST_AGENTS = range(1100, 1110)
 WEBRTC_AGENTS = range(1200, 1205)
@@ -103,6 +105,7 @@ def files(settings: Settings) -> dict[str, str]:
         "ari.conf": f"""\
             [general]
             enabled = yes
+            channelvars = {DIALLED},{CARRIES_LISTED}
             [{ARI_USERNAME}]
             type = user
             read_only = no

@@ -8,9 +8,11 @@ nothing takes away from it.
 """
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from click2dial_agi.app.call_states import CallState
@@ -18,6 +20,8 @@ from click2dial_agi.domain import variables
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.numbers import CALL_REF_PATTERN
 from click2dial_agi.io.ari import ARI
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Carried", "Channel", "Whereabouts"]
 
@@ -105,11 +109,21 @@ class Whereabouts:
         channels = await self._ari.channels()
         self._carried = {one: kept for one, kept in self._carried.items() if one in channels}
         self._silent = {one: kept for one, kept in self._silent.items() if one in channels}
+        listed = {
+            one: told
+            for one, channel in channels.items()
+            if (told := _listed(channel, variables.CARRIES_LISTED)) is not None
+        }
+        for one, told in listed.items():
+            self._take(one, told)
+        if len(listed) < len(channels):
+            _tell_of_the_quick_way()
         known, now = set(besides), time.monotonic()
         strangers = [
             one
             for one, channel in channels.items()
-            if not self._is_decided(one)
+            if one not in listed
+            and not self._is_decided(one)
             and self._silent.get(one, _NEVER_ASKED)[0] <= now
             and not (callers and (channel.get("name") in known or _was_called(channel)))
         ]
@@ -118,15 +132,20 @@ class Whereabouts:
         async def ask(channel_id: str) -> None:
             async with asking:
                 name = variables.CARRIES.format(uniqueid=channel_id)
-                carried = _CARRIED.match(await self._ari.variable(channel_id, name))
-            if carried is not None:
-                self._carried[channel_id] = Carried(carried[1], carried[3], carried[2])
-            else:  # it may say so in a moment, or be none of ours
+                told = await self._ari.variable(channel_id, name)
+            if not self._take(channel_id, told):  # it may say so in a moment, or be none of ours
                 _, pause = self._silent.get(channel_id, _NEVER_ASKED)
                 self._silent[channel_id] = now + pause, min(2 * pause, _LONGEST_PAUSE)
 
         await asyncio.gather(*map(ask, strangers))
         return list(channels.values())
+
+    def _take(self, channel_id: str, told: str) -> bool:
+        """Note what a channel tells that it carries; False if that is nothing."""
+        if (carried := _CARRIED.match(told)) is None:
+            return False
+        self._carried[channel_id] = Carried(carried[1], carried[3], carried[2])
+        return True
 
     def carried_by(self, channel: Channel) -> Carried | None:
         """Return what a channel has told of the call that it carries, None if nothing."""
@@ -134,7 +153,8 @@ class Whereabouts:
 
     async def variable(self, channel: Channel, name: str) -> str:
         """Return a variable of a channel, empty if either is not there."""
-        return await self._ari.variable(channel["id"], name)
+        listed = _listed(channel, name)
+        return await self._ari.variable(channel["id"], name) if listed is None else listed
 
     async def state(self, channels: Sequence[Channel]) -> CallState:
         """Tell where a created call stands from its channels, as they are now."""
@@ -147,7 +167,7 @@ class Whereabouts:
         if not answered:
             return CallState.RINGING_AGENT
         # Dial() leaves it when the callee answers, and it stays.
-        joined = await self.variable(answered[0], "DIALEDPEERNAME")
+        joined = await self.variable(answered[0], variables.DIALLED)
         return CallState.UP if joined else CallState.RINGING_CALLEE
 
     def agents(self, channels: Iterable[Channel]) -> list[Channel]:
@@ -162,6 +182,23 @@ class Whereabouts:
     def _is_decided(self, channel_id: str) -> bool:
         carried = self._carried.get(channel_id)
         return carried is not None and carried.is_decided
+
+
+def _listed(channel: Mapping[str, Any], name: str) -> str | None:
+    """Return what the list of channels tells of a variable, None where ari.conf does not say so."""
+    told = channel.get("channelvars")
+    value = told.get(name) if isinstance(told, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+@cache
+def _tell_of_the_quick_way() -> None:
+    log.info(
+        "ARI is asked for each channel; with channelvars = %s,%s in the [general] section of"
+        " ari.conf one request tells of all",
+        variables.DIALLED,
+        variables.CARRIES_LISTED,
+    )
 
 
 def _was_called(channel: Mapping[str, Any]) -> bool:

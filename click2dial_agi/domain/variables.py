@@ -15,7 +15,9 @@ from click2dial_agi.domain.transfers import HandOverDecision
 __all__ = [
     "AGENT_DIAL",
     "CARRIES",
+    "CARRIES_LISTED",
     "DIAL",
+    "DIALLED",
     "FACTS",
     "OPERATORS",
     "RECEIPT",
@@ -105,6 +107,9 @@ SERVERS = frozenset(
 # letter of its role in it.  A channel keeps its uniqueid, and so the name of this one, through
 # every transfer, while other variables come from either side.
 CARRIES = "C2D_{uniqueid}"
+#: The same as ``channelvars`` in ari.conf may give it with each channel, and who was dialled.
+CARRIES_LISTED = "EVAL(${C2D_${UNIQUEID}})"
+DIALLED = "DIALEDPEERNAME"
 ROLES_OF_AGENTS = "ao"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round

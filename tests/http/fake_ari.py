@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from click2dial_agi.domain.variables import CARRIES_LISTED, DIALLED
+
 HANG = "hang"  # takes the request and never answers
 CLOSE = "close"  # takes the request and closes
 GARBAGE = "garbage"  # answers, but not in HTTP
@@ -63,6 +65,7 @@ class FakeARI:
     channels: dict[str, str] = field(default_factory=dict)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[tuple[str, str], str] = field(default_factory=dict)
+    lists_variables: bool = False  # as channelvars of ari.conf makes it
     requests: list[Request] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     on_originate: Callable[[str], None] = lambda channel_id: None
@@ -173,4 +176,9 @@ class FakeARI:
 
     def _describe(self, channel_id: str) -> dict[str, Any]:
         state = self.channels[channel_id]
-        return {"id": channel_id, "state": state, **self.about.get(channel_id, {})}
+        about = {"id": channel_id, "state": state, **self.about.get(channel_id, {})}
+        if self.lists_variables:
+            carries = self.variables.get((channel_id, f"C2D_{channel_id}"), "")
+            dialled = self.variables.get((channel_id, DIALLED), "")
+            about["channelvars"] = {CARRIES_LISTED: carries, DIALLED: dialled}
+        return about

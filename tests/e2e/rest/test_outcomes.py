@@ -11,17 +11,13 @@ from tests.e2e.rest.office import CALLS, OUTBOUND_ID, RING_TIMEOUT, Office, ende
 
 def test_a_call_from_the_first_ring_to_the_record(office: Office) -> None:
     callee = office.trunk.number("answer-late")
-    before = int(time.time())
+    before = time.time()
     with office.phone("answer-late") as phone:
         call_ref = office.create(callee, contact_ref="client-4711")
         offered = phone.wait_invite()
-        assert office.get(call_ref)["state"] == "ringing-agent"
-        assert office.listed() == {call_ref: "ringing-agent"}
         # The agent sees whom he is about to talk to, the callee sees outbound_id and no agent.
         assert offered.from_user == callee
         invite = office.trunk.wait_invite(callee)
-        assert office.get(call_ref)["state"] == "ringing-callee"
-        assert office.listed() == {call_ref: "ringing-callee"}
         assert invite.from_user == OUTBOUND_ID
         assert f"<sip:{OUTBOUND_ID}@" in (invite.header("P-Asserted-Identity") or "")
         assert b"sip:1100@" not in invite.raw
@@ -35,16 +31,17 @@ def test_a_call_from_the_first_ring_to_the_record(office: Office) -> None:
         ]
         assert office.delete(call_ref) == 204
         cdr = office.crm.pop()
+        lasted = time.time() - before
     assert cdr == {
         "extension": "1100",
         "number": callee,
         "dial_number": OUTBOUND_ID,
         "call_ref": call_ref,
         "contact_ref": "client-4711",
-        "dialed_at": pytest.approx(before, abs=1),
+        "dialed_at": pytest.approx(before + lasted / 2, abs=lasted / 2 + 1),
         "end_reason": "hungup",
         "end_code": 16,
-        "call_time": pytest.approx(2, abs=1),
+        "call_time": pytest.approx(lasted / 2, abs=lasted / 2 + 1),
         "hold_time": 0,
         "call_dir": "outbound",
         "recording_url": "",
@@ -144,6 +141,7 @@ def test_hanging_up_in_each_state(office: Office, mode: str, outcome: str, state
     with office.phone(mode) as phone:
         call_ref = office.create(callee)
         office.wait_state(call_ref, state)
+        assert office.listed() == {call_ref: state}
         assert office.delete(call_ref) == 204
         assert ended(office.crm.pop()) == ("hungup", 16)
         phone.wait_ended(phone.wait_invite().call_id)
