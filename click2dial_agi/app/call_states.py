@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from click2dial_agi.domain.live_calls import LiveCall
+from click2dial_agi.domain.records import client_of
 from click2dial_agi.domain.told import KnownCall
 
 __all__ = ["CallState", "from_known", "from_live", "from_record"]
@@ -53,8 +54,7 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
         "call_ref": record["call_ref"],
         "contact_ref": record["contact_ref"],
         "agent": record["extension"],
-        # Before version 3 the client's number is in ref.
-        "callee": record.get("number", record["ref"]),
+        "callee": client_of(record),
         "dial_number": record["dial_number"],
         "state": CallState.ENDED.value,
         "record": record,

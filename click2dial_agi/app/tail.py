@@ -11,6 +11,7 @@ from rich.text import Text
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.records import client_of
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, messages, subscriber
 
@@ -76,8 +77,7 @@ def describe(body: str) -> Text:
 def _record(payload: dict[str, Any]) -> Text:
     at = datetime.fromtimestamp(payload["dialed_at"]).astimezone()
     reason = str(payload["end_reason"])
-    # Before version 3 the client's number is in ref.
-    number = payload.get("number", payload["ref"])
+    number = client_of(payload)
     line = (
         f"{at:%H:%M:%S}  {payload['extension'] or '?':>5} -> {number or '?':<16}"
         f" as {payload['dial_number'] or '?':<11}  {reason} ({payload['end_code']})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from click2dial_agi.domain.calls import Call, CallDirection
 from click2dial_agi.domain.config import Config
@@ -25,6 +26,7 @@ __all__ = [
     "JoinedCall",
     "Notification",
     "Notified",
+    "client_of",
     "read_line",
     "read_told",
 ]
@@ -237,6 +239,12 @@ _MAKERS: Mapping[Event, type[Notified]] = {
     Event.JOINED: JoinedCall,
     Event.EMERGENCY: EmergencyCall,
 }
+
+
+def client_of(payload: Mapping[str, Any]) -> str:
+    """Return the client's number in a cdr payload; before version 3 it is in ``ref``."""
+    number = payload.get("number", payload["ref"])
+    return number if isinstance(number, str) else ""
 
 
 def read_told(event: Event, facts: Mapping[str, str], config: Config) -> Notified:

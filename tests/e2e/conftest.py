@@ -11,6 +11,7 @@ import pytest
 from sandbox.asterisk import Asterisk
 from sandbox.process import MissingToolError, require
 from sandbox.redis import RedisServer, redis_server
+from sandbox.server import Server
 from sandbox.tree import asterisk_tree
 from sandbox.trunk import Trunk
 
@@ -72,10 +73,10 @@ def redis() -> Iterator[RedisServer]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the end of the log of every Asterisk that a failed test had as a fixture."""
+    """Add the end of the log of every Asterisk and server that a failed test had as a fixture."""
     report = yield
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():
-            if isinstance(value, Asterisk):
-                report.sections.append((f"log of {name}: {value.log_path}", value.tail()))
+            if isinstance(value, Asterisk | Server):
+                report.sections.append((f"log of {name}", value.tail()))
     return report

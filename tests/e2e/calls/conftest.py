@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,16 +91,3 @@ def quiet(pbx: Asterisk) -> Iterator[None]:
 def is_complaint(line: str) -> bool:
     """Tell whether a line of Asterisk's log is a warning or an error."""
     return " WARNING[" in line or " ERROR[" in line
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the end of the log of every server that a failed test had as a fixture."""
-    report = yield
-    if report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
-            if isinstance(value, Server):
-                report.sections.append((f"log of {name}", value.tail()))
-    return report
