@@ -144,7 +144,7 @@ _TEXTS = {
     413: "The body is too large.",
     422: "Wrong values, unknown or missing keys, unknown query parameters.",
     429: "Too many calls.",
-    503: "The PBX or Redis cannot be reached.",
+    503: "The PBX or Redis cannot be reached, or the journal keeps nothing.",
 }
 
 _RETRY_AFTER = {
