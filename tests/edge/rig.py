@@ -16,12 +16,13 @@ from websockets.typing import Subprotocol
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.refusals import Refusals
+from sandbox.waiting import patience
 
 T = TypeVar("T")
 SIP = Subprotocol("sip")
 
 #: No test waits so long: what should come comes in milliseconds.
-LONG = 10.0
+LONG = patience(10.0)
 
 
 def run(test: Coroutine[Any, Any, T]) -> T:

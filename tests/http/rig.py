@@ -23,6 +23,7 @@ from click2dial_agi.io.redis_lists import RedisLists
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import ACME
+from sandbox.waiting import patience
 from tests.app.serving import snapshot
 from tests.http.fake_ari import FakeARI
 
@@ -36,7 +37,7 @@ BODY: dict[str, Any] = {
 }
 
 #: Deadlines that a test can wait for; lost calls are looked for when the test says so.
-QUICK = Times(ari=0.3, lost_after=20.0, reap_every=1000.0, body=0.3)
+QUICK = Times(ari=patience(0.3), lost_after=20.0, reap_every=1000.0, body=0.3)
 
 
 @dataclass
@@ -121,7 +122,7 @@ async def serve(
         base_url = f"http://127.0.0.1:{port}"
         headers = {"Authorization": f"Bearer {KEY}"}
         async with httpx.AsyncClient(
-            base_url=base_url, headers=headers, trust_env=False, timeout=15
+            base_url=base_url, headers=headers, trust_env=False, timeout=patience(15)
         ) as client:
             with Redis.from_url(redis.url, decode_responses=True) as connection:
                 yield API(base_url, ari, connection, api, document, client)

@@ -9,6 +9,7 @@ import pytest
 
 from click2dial_agi.domain.counts import Counted
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.http.fake_ari import HANG, FakeARI
 from tests.http.rig import API, CALLS, serve
 from tests.io.running import run
@@ -241,7 +242,7 @@ def test_channels_that_are_none_of_ours_are_not_asked_each_time(redis: RedisServ
                 assert await shown(api) is None
             assert len(ari.asked("variable")) < 50 * 5
             channel(ari, "other1", "i", INBOUND)
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(patience(8)):
                 while await shown(api) is None:
                     await asyncio.sleep(0.05)
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from sandbox.waiting import patience
+
 T = TypeVar("T")
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
-PATIENCE = 20.0  # seconds; nobody waits so long but a test that fails
+PATIENCE = patience(20.0)  # seconds; nobody waits so long but a test that fails
 POLL = 0.002
 
 

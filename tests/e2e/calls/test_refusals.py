@@ -91,6 +91,7 @@ def test_no_outbound_id_and_no_default(desk: Desk, server: Server) -> None:
     expect(record, result, number=DIALLED, dial_number="", end_reason="error", end_code=28)
 
 
+@pytest.mark.case("A14")
 @pytest.mark.parametrize(
     "contact_ref",
     [

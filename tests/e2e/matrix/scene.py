@@ -144,9 +144,10 @@ class Scene:
         await other.up()
         await self.hear(other)
         await asyncio.sleep(seconds)
+        await self.hear(other)
         for one, two in ((self.client, other), (other, self.client)):
-            if (heard := one.media.lately(min(1.0, 0.6 * seconds))) != {two.media.mark}:
-                self.remarks.append(f"{one.media.mark} hears {heard}, not {two.media.mark}")
+            if others := one.media.lately(min(1.0, 0.6 * seconds)) - {two.media.mark}:
+                self.remarks.append(f"{one.media.mark} hears {others}, not {two.media.mark} alone")
 
     # The end
 
