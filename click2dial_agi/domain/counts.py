@@ -5,9 +5,8 @@ any server may hear of; :meth:`Counts.settle` brings in what the PBX itself says
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from click2dial_agi.domain.integrators import AgentLimits, Limits, PhoneLimits
 from click2dial_agi.domain.numbers import FieldError
@@ -19,8 +18,7 @@ __all__ = ["Counted", "Counts"]
 _LONGEST = 60 * 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """One live call: whose, by which agent (however he was written), and since when.
 
     ``agent`` is empty once he has handed it over.  ``channel`` is the name of a channel that it is
@@ -44,10 +42,10 @@ class Counts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._calls: dict[str, Counted] = {}
-        self._of_agents: Counter[tuple[str, str]] = Counter()
-        self._of_phones: Counter[str] = Counter()
+        self._of_agents: dict[tuple[str, str], int] = {}
+        self._of_phones: dict[str, int] = {}
         self._minute = 0
-        self._placed: Counter[tuple[str, ...]] = Counter()
+        self._placed: dict[tuple[str, ...], int] = {}
         self._left: set[str] | None = None  # since a look at the PBX began
         #: Another count, of the days rather than of live calls.
         self.shown = ShownToday()
@@ -60,7 +58,7 @@ class Counts:
 
     def has(self, integrator: str, agent: str) -> bool:
         """Tell whether an agent has a call."""
-        return self._of_agents[integrator, agent] > 0
+        return (integrator, agent) in self._of_agents
 
     def admit(self, call_ref: str, call: Counted, limits: Limits) -> FieldError | None:
         """Count a phone's call in, or return which limit forbids it.
@@ -69,26 +67,25 @@ class Counts:
         """
         if call_ref in self._calls:
             return None
-        agent, now = (call.integrator, call.agent), self._clock()
+        agent, phones, now = (call.integrator, call.agent), (call.integrator,), self._clock()
         if int(now / 60) != self._minute:
             self._minute = int(now / 60)
             self._placed.clear()
-        phones = (call.integrator,)
-        excess = _excess(
-            limits.agent, "of an agent", self._of_agents[agent], self._placed[agent]
-        ) or _excess(
-            limits.phones, "from phones", self._of_phones[call.integrator], self._placed[phones]
-        )
+        by_agent, by_phones = self._placed.get(agent, 0), self._placed.get(phones, 0)
+        at_once = self._of_agents.get(agent, 0)
+        excess = _excess(limits.agent, "of an agent", at_once, by_agent)
         if excess is None:
-            self._placed[agent] += 1
-            self._placed[phones] += 1
-            self._add(call_ref, replace(call, since=now))
+            at_once = self._of_phones.get(call.integrator, 0)
+            excess = _excess(limits.phones, "from phones", at_once, by_phones)
+        if excess is None:
+            self._placed[agent], self._placed[phones] = by_agent + 1, by_phones + 1
+            self._add(call_ref, call._replace(since=now))
         return excess
 
     def enter(self, call_ref: str, call: Counted) -> None:
         """Count a call in, whatever the limits say."""
         self.leave(call_ref)
-        self._add(call_ref, replace(call, since=self._clock()))
+        self._add(call_ref, call._replace(since=self._clock()))
         if self._left is not None:
             self._left.discard(call_ref)
 
@@ -103,9 +100,9 @@ class Counts:
     def free_agent(self, call_ref: str) -> None:
         """Count a call for its agent no longer."""
         call = self._calls.get(call_ref)
-        if call is not None:
-            self._count(call, -1)
-            self._add(call_ref, replace(call, agent=""))
+        if call is not None and call.agent:
+            self._count_agent(call, -1)
+            self._calls[call_ref] = call._replace(agent="")
 
     def channels(self) -> set[str]:
         """Return the names of the channels that counted calls are known to be on."""
@@ -133,10 +130,10 @@ class Counts:
                 self.leave(call_ref)
             elif known is not None:
                 self._count(known, -1)
-                self._add(call_ref, replace(known, agent=seen.agent, channel=seen.channel))
+                self._add(call_ref, known._replace(agent=seen.agent, channel=seen.channel))
         for call_ref, seen in found.items():
             if call_ref not in self._calls and call_ref not in left:
-                self._add(call_ref, replace(seen, since=self._clock()))
+                self._add(call_ref, seen._replace(since=self._clock()))
 
     def forget_old(self) -> None:
         """Count out what is too old to be believed, where no PBX can be asked."""
@@ -149,13 +146,18 @@ class Counts:
         self._count(call, 1)
 
     def _count(self, call: Counted, by: int) -> None:
-        agent = (call.integrator, call.agent)
         if call.agent:
-            self._of_agents[agent] += by
-            if not self._of_agents[agent]:
-                del self._of_agents[agent]
+            self._count_agent(call, by)
         if not call.created:
-            self._of_phones[call.integrator] += by
+            self._of_phones[call.integrator] = self._of_phones.get(call.integrator, 0) + by
+
+    def _count_agent(self, call: Counted, by: int) -> None:
+        agent = (call.integrator, call.agent)
+        left = self._of_agents.get(agent, 0) + by
+        if left:
+            self._of_agents[agent] = left
+        else:
+            del self._of_agents[agent]
 
 
 def _excess(
