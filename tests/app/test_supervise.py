@@ -16,6 +16,7 @@ import pytest
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.server import Server
+from sandbox.waiting import patience
 
 pytestmark = pytest.mark.case("O2")
 
@@ -77,7 +78,7 @@ def test_a_mistake_in_the_configuration_ends_it(tmp_path: Path) -> None:
     path = tmp_path / "click2dial.yaml"
     path.write_text("integrators: 7\n")
     argv = [sys.executable, "-m", "click2dial_agi", "supervise", "serve", "--config", str(path)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=patience(60))
     assert done.returncode == 2
     assert "integrators" in done.stderr
 

@@ -38,13 +38,16 @@ def test_all_is_well(redis: RedisServer) -> None:
     run(test())
 
 
-@pytest.mark.parametrize(
-    ("trouble", "state"), [(401, "not working"), (GARBAGE, "not working"), (HANG, "not working")]
-)
-def test_ari_in_trouble(redis: RedisServer, trouble: str | int, state: str) -> None:
+@pytest.mark.parametrize("trouble", [401, GARBAGE, HANG])
+def test_ari_in_trouble(redis: RedisServer, trouble: str | int) -> None:
+    # On a busy machine the look's own deadline may come before that of what it looks at.
+    states = {"not working", "no answer in time"} if trouble == HANG else {"not working"}
+
     async def test() -> None:
         async with FakeARI(trouble={"ping": trouble}) as ari, serve(redis, ari) as api:
-            assert await ready(api) == {**FINE, "ari": state}
+            found = await ready(api)
+            assert found.pop("ari") in states
+            assert found == {part: state for part, state in FINE.items() if part != "ari"}
             ari.trouble.clear()
             assert await ready(api) == FINE
 
