@@ -22,6 +22,7 @@ _MAX_FIELDS = 64
 
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
+_SLASHED = re.compile(r"[A-Za-z0-9._~%-]*")
 
 
 class Fact(StrEnum):
@@ -91,8 +92,15 @@ class Fact(StrEnum):
 def encode(facts: Mapping[str, str]) -> str:
     """Write facts as text; empty values are left out."""
     if not _UNRESERVED.fullmatch("".join(facts.values())):
-        facts = {name: quote(value, safe="") for name, value in facts.items()}
+        facts = {name: _quoted(value) for name, value in facts.items()}
     return "&".join([f"{name}={value}" for name, value in facts.items() if value])
+
+
+def _quoted(value: str) -> str:
+    if _UNRESERVED.fullmatch(value):  # as all of a call's good facts are, but the channel's name
+        return value
+    slashed = value.replace("/", "%2F")
+    return slashed if _SLASHED.fullmatch(slashed) and "%" not in value else quote(value, safe="")
 
 
 def decode(text: str) -> dict[str, str]:

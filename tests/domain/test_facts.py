@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -93,3 +93,14 @@ def test_facts_are_bounded_and_unambiguous(text: str, message: str | None) -> No
         with pytest.raises(MalformedFacts) as raised:
             decode(text)
         assert str(raised.value) == message
+
+
+@given(st.text(alphabet="aZ09._~-/%+&= é\n", max_size=12) | st.text())
+def test_a_value_is_written_as_a_url_has_it(value: str) -> None:
+    try:
+        written = quote(value, safe="")
+    except UnicodeEncodeError:  # a lone surrogate, which no bytes become
+        return
+    assert encode({"name": value, "channel": "PJSIP/1000-0000000b"}) == "&".join(
+        [*([f"name={written}"] if value else []), "channel=PJSIP%2F1000-0000000b"]
+    )
