@@ -115,6 +115,20 @@ def recall_outside(status: int = 486) -> Step:
     return step
 
 
+def taken(away: int = 1) -> Step:
+    """A colleague takes the call by INVITE with Replaces."""
+
+    async def step(walk: Walk) -> None:
+        phone, before = walk.next_of(away), walk.agent
+        headers = [("Replaces", before.replaces())]
+        async with walk.office.masquerade:
+            walk.agent = await phone.call(before.ua.name, headers)
+            await walk.agent.up()
+        await before.over()
+
+    return step
+
+
 def refused(rule: Rule, ends: Ends, *, outside: bool = False) -> Step:
     """The consultation comes to nothing, and the agent takes the client back."""
 
@@ -262,6 +276,7 @@ MIDDLE: Mapping[str, Callable[[], Step]] = {
     "early to the other": lambda: early(2),
     "early, declined": early_declined,
     "early, busy": lambda: early_declined(2, 486),
+    "taken": taken,
     "recalled": recall,
     "recalled from himself": lambda: recall(to="self"),
     "recalled from nobody": lambda: recall(to="nobody"),

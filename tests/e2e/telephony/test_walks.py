@@ -25,6 +25,10 @@ ONCE_WRONG: list[Way] = [
     (Origin.PHONE, ["early to the other", "early outside, other"]),
     (Origin.CREATED, ["recalled", "early", "attended outside, client"]),
     (Origin.DID, ["early", "early", "early outside, client"]),
+    # Who takes a call by Replaces has no TRANSFER_CONTEXT: the client's channel dialled as a phone.
+    (Origin.PHONE, ["taken", "blind", "client"]),
+    (Origin.CREATED, ["taken", "recalled", "agent"]),
+    (Origin.DID, ["taken", "blind outside, client"]),
     (
         Origin.QUEUE,
         ["early, declined", "consultation given up", "early to the other", "early outside, client"],
