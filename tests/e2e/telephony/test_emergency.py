@@ -16,7 +16,7 @@ from tests.e2e.telephony.stage import Play, played, problems_of, records
 pytestmark = pytest.mark.case("T17")
 
 #: Each test has its own, so that none hears another's.
-NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107", "stays": "112"}
+NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107"}
 
 
 def play(office: Office, *plays: Play, origin: Origin = Origin.PHONE) -> None:
@@ -82,26 +82,6 @@ async def _client_and_leg(scene: Scene, number: str) -> None:
         assert record["extension"] == scene.team.first.name, record
         assert record["end_reason"].endswith("hungup"), record
         assert record["call_time"] >= 1, record
-
-
-def test_a_call_for_help_stays(office: Office) -> None:
-    """Its transfer is refused, and whoever called for help goes on talking."""
-
-    async def sent_on(scene: Scene) -> None:
-        first, second = scene.team.first, scene.team.second
-        before = len(office.trunk.incoming)
-        agent = await first.call(NUMBERS["stays"])
-        rescue = await help_(office, NUMBERS["stays"], before)
-        await agent.up()
-        await agent.refer(f"<{first.uri(second.name)}>")
-        assert not await agent.leave(), agent.ladder  # NOTIFY says 404
-        await hear(agent, rescue)
-        await rescue.hang_up()
-        await agent.over()
-        (record,) = await records(scene)
-        assert (record["number"], record["extension"]) == (NUMBERS["stays"], first.name)
-
-    play(office, sent_on)
 
 
 @pytest.mark.parametrize("busy", [False, True])

@@ -1,4 +1,4 @@
-"""A client who is sent to an emergency number, and a call for help that is sent on."""
+"""A client who is sent to an emergency number in vain, and a call for help that is sent on."""
 
 from __future__ import annotations
 
@@ -14,26 +14,6 @@ from tests.e2e.telephony.stage import played, problems_of, records
 
 pytestmark = [pytest.mark.case("T17"), pytest.mark.timeout(120)]
 HELP = "112"
-
-
-async def _sent(scene: Scene) -> None:
-    """Both calls have their records; those of client and agent were lost."""
-    trunk = scene.office.trunk
-    trunk.plan[HELP] = answer()
-    known = len(trunk.incoming)
-    await scene.begin()
-    await scene.agent.send_to(HELP)
-    other = await trunk.next_call(number=HELP, after=known)
-    await other.up()
-    await asyncio.gather(scene.client.media.hear(HELP), other.media.hear(scene.number))
-    await asyncio.sleep(1.5)
-    await scene.client.hang_up()
-    await other.over()
-    told = await records(scene, 2)
-    assert {record["number"] for record in told} == {HELP, scene.number}
-    for record in told:
-        assert record["extension"] == scene.team.first.name
-        assert record["call_time"] >= 1
 
 
 async def _busy(scene: Scene) -> None:
@@ -52,10 +32,8 @@ async def _busy(scene: Scene) -> None:
 
 # Not at the same time: all of them dial one number.
 @pytest.mark.parametrize("origin", list(Origin))
-@pytest.mark.parametrize("play", [_sent, _busy])
-def test_a_client_is_sent_to_help(office: Office, origin: Origin, play: object) -> None:
-    assert callable(play)
-    assert problems_of(office, [played(office, origin, play)]) == []
+def test_nobody_helps(office: Office, origin: Origin) -> None:
+    assert problems_of(office, [played(office, origin, _busy)]) == []
 
 
 async def _kept(scene: Scene) -> None:
