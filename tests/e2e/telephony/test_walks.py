@@ -73,6 +73,7 @@ def wrong(office: Office, ways: list[Way], integrator: str = "acme") -> list[str
     return [line for lines in office.loop.run(all_of_them()) for line in lines]
 
 
+@pytest.mark.case("T13")
 @pytest.mark.case("T1")
 @pytest.mark.case("T3")
 @pytest.mark.timeout(600)
