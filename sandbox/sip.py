@@ -58,13 +58,15 @@ class Message:
 
     @property
     def status(self) -> int:
-        """Status code of a response, 0 for a request."""
-        return int(self.start_line.split(" ")[1]) if self.start_line.startswith("SIP/2.0 ") else 0
+        """Status code of a response, 0 for a request, and for what is neither."""
+        version, _, rest = self.start_line.partition(" ")
+        code = rest.partition(" ")[0]
+        return int(code) if version == "SIP/2.0" and code.isascii() and code.isdigit() else 0
 
     @property
     def phrase(self) -> str:
         """Reason phrase of a response, empty for a request."""
-        return self.start_line.split(" ", 2)[2] if self.status else ""
+        return "".join(self.start_line.split(" ", 2)[2:]) if self.status else ""
 
     @property
     def method(self) -> str:

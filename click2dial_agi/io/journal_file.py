@@ -36,6 +36,9 @@ _LOCK_TIMEOUT = 2.0
 # The -wal file is cut back to this once an outage is over.
 _KEEP_WAL = 4 * 1024 * 1024
 
+# A larger file would take more than half a second to be looked through.
+_CHECKED = 64 * 1024 * 1024
+
 # Records hold personal data: the server's user and group, nobody else.
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
@@ -122,10 +125,24 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL}")
         database.execute(_SCHEMA)
+        if path.stat().st_size <= _CHECKED:
+            _look_through(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _look_through(database: sqlite3.Connection) -> None:
+    """Raise what SQLite raises for a damaged file if table and index do not agree.
+
+    It would take a notification then and never give it back.
+    """
+    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 def add(database: sqlite3.Connection, queue: str, notification: Notification) -> bool:

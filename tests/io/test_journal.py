@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io import journal_file
 from click2dial_agi.io.journal import Journal, read_waiting
 from tests.io import running
 from tests.io.conftest import Run
@@ -215,6 +216,19 @@ def test_a_damaged_database_is_moved_aside_and_a_new_one_works(
 
     run(scenario())
     assert f"journal: {path} is damaged" in caplog.text
+
+
+def test_an_index_that_is_not_the_tables_is_found_when_it_is_opened(path: Path) -> None:
+    """A notification that it names would be taken for one that is there, and never come back."""
+    with contextlib.closing(journal_file.open_database(path)) as database:
+        assert journal_file.add(database, "acme", note(1))
+        database.execute("CREATE TABLE other AS SELECT * FROM records LIMIT 0")
+        database.execute("PRAGMA writable_schema = ON")
+        root = "(SELECT rootpage FROM sqlite_master WHERE name = 'other')"
+        database.execute(f"UPDATE sqlite_master SET rootpage = {root} WHERE name = 'records'")
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        journal_file.open_database(path)
+    assert journal_file.is_damaged(caught.value)
 
 
 def test_a_database_that_somebody_removed_is_made_anew(run: Run, path: Path) -> None:
