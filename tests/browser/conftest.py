@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from sandbox.redis import RedisServer, redis_server
 from sandbox.trunk import Trunk
+from sandbox.waiting import patience
 from tests.browser.chromium import chromium, chromium_path, new_page
 from tests.browser.office import ROOT, Office, office
 from tests.e2e.conftest import _unable as unable
@@ -51,6 +52,7 @@ def desk(whole_office: Office) -> Office:
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
+        expect.set_options(timeout=patience(5) * 1000)
         yield started
 
 

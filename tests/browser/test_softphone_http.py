@@ -84,7 +84,8 @@ def test_a_page_that_was_not_built(http: httpx.Client) -> None:
 def test_the_websocket_is_where_the_page_is(http: httpx.Client, desk: Office, host: str) -> None:
     answer = http.get("/softphone/config", headers={"Host": f"{host}:{desk.http_port}"})
     told = answer.json()
-    assert told.pop("numbers")["dialled"] == [["^\\+27", "27"], ["^\\+", "00"]]
+    rules = [["^\\+270(\\d{9})$", "27$1"], ["^\\+27", "27"], ["^\\+", "00"]]
+    assert told.pop("numbers")["dialled"] == rules
     assert told == {"ws": f"ws://{host}:{desk.edge_port}/ws", "domain": host}
 
 

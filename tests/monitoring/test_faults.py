@@ -61,16 +61,18 @@ class Prometheus:
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""
         with contextlib.suppress(httpx.TransportError):  # it starts
-            answer = httpx.get(f"{self._url}/api/v1/alerts", trust_env=False).json()
-            alerts = answer["data"]["alerts"]
+            answer = httpx.get(f"{self._url}/api/v1/alerts", trust_env=False)
+            alerts = answer.json()["data"]["alerts"] if answer.is_success else []
             return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
         return set()
 
     def healthy(self) -> bool:
         """Say whether the server has been scraped."""
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.get(f"{self._url}/api/v1/targets", trust_env=False).json()
-            return [one["health"] for one in answer["data"]["activeTargets"]] == ["up"]
+            answer = httpx.get(f"{self._url}/api/v1/targets", trust_env=False)
+            if answer.is_success:  # 503 while it starts
+                targets = answer.json()["data"]["activeTargets"]
+                return [one["health"] for one in targets] == ["up"]
         return False
 
     def wait(self, *names: str) -> None:
