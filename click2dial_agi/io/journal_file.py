@@ -58,6 +58,16 @@ CREATE TABLE IF NOT EXISTS records (
   UNIQUE (integrator, list_name, call_ref)
 )
 """
+# The same as SQLite tells it: name, type, NOT NULL, place in the primary key.
+_COLUMNS = [
+    ("number", "INTEGER", 0, 1),
+    ("integrator", "TEXT", 1, 0),
+    ("list_name", "TEXT", 1, 0),
+    ("call_ref", "TEXT", 1, 0),
+    ("body", "TEXT", 1, 0),
+    ("since", "REAL", 1, 0),
+]
+_KEY = ["integrator", "list_name", "call_ref"]
 _INSERT = """
 INSERT OR IGNORE INTO records (integrator, list_name, call_ref, body, since) VALUES (?, ?, ?, ?, ?)
 """
@@ -72,7 +82,7 @@ GROUP BY integrator, list_name ORDER BY integrator, list_name
 """
 _COUNTS = "SELECT integrator, count(*) FROM records GROUP BY integrator"
 _COUNT = "SELECT count(*) FROM records WHERE integrator = ?"
-_ALL = "SELECT integrator, list_name, call_ref, body, since FROM records ORDER BY number"
+_ALL = "SELECT integrator, list_name, call_ref, body, since FROM records ORDER BY rowid"
 
 _TRANSIENT = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
 # The last two: a schema that is none, or not ours.
@@ -125,24 +135,35 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL}")
         database.execute(_SCHEMA)
-        if path.stat().st_size <= _CHECKED:
-            _look_through(database)
+        _look_through(database, whole=path.stat().st_size <= _CHECKED)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _look_through(database: sqlite3.Connection) -> None:
-    """Raise what SQLite raises for a damaged file if table and index do not agree.
+def _look_through(database: sqlite3.Connection, *, whole: bool) -> None:
+    """Raise what SQLite raises for a damaged file if it would take a notification and lose it.
 
-    It would take a notification then and never give it back.
+    So it does if the schema is another than ours, or if table and index do not agree.
     """
-    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    columns = [row[1:4] + row[5:] for row in database.execute("PRAGMA table_info(records)")]
+    unique = [
+        [row[2] for row in database.execute(f"PRAGMA index_info({_quoted(name)})")]
+        for _, name, is_unique, origin, _ in database.execute("PRAGMA index_list(records)")
+        if is_unique and origin == "u"
+    ]
+    found = "ok" if (columns, unique) == (_COLUMNS, [_KEY]) else "another schema"
+    if whole and found == "ok":
+        (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         error = sqlite3.DatabaseError(found)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def add(database: sqlite3.Connection, queue: str, notification: Notification) -> bool:
