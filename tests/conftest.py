@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,10 @@ from sandbox.redis import RedisServer, redis_server
 # No deadline for one example: the machine may be busy.
 settings.register_profile("tests", deadline=None, max_examples=60)
 settings.load_profile("tests")
+
+# A shell that starts us in the background has it ignored, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
