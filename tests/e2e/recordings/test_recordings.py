@@ -156,7 +156,7 @@ def test_a_call_that_is_transferred(office: Office, tmp_path: Path) -> None:
         office.phone(extension="1102"),
         place_call(
             office.pbx,
-            callee=office.trunk.number("hang-up"),
+            callee=office.trunk.number(),
             headers=[OUTBOUND_ID],
             then=AwaitBye(),
             speaks=True,
@@ -167,6 +167,7 @@ def test_a_call_that_is_transferred(office: Office, tmp_path: Path) -> None:
         placed.transfer(f"sip:1102@{LOCAL}:{office.pbx.sip_port}")
         placed.result()
         assert fetch(office, call_ref).status_code == 409  # it goes on
+        office.pbx.cli("channel request hangup all")
         record = office.crm.pop(10)
     assert (record["extension"], record["recording_url"]) == ("1102", call_ref)
     assert sound(finished(office, call_ref).content, tmp_path)[0] > 0
