@@ -32,7 +32,7 @@ from tests.e2e.records import CRM, Payload
 CALLS = "/click2dial/calls"
 KEY = "key-of-acme"
 OUTBOUND_ID = "27820001234"
-RING_TIMEOUT = 4
+RING_TIMEOUT = 8
 
 
 def product(redis: RedisServer, env: Mapping[str, str] | None = None, **integrator: Any) -> Server:
