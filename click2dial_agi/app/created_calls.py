@@ -217,8 +217,10 @@ class CreatedCalls:
             channels = await self._where.of(call_ref)
             if not channels:
                 break
+            # While the agent's phone rings, what rings it: else it would be he who did not answer.
+            ringing = [channel for channel in channels if channel["id"] == call_ref]
             # With the agent goes the client.
-            for channel in self._where.agents(channels) or channels:
+            for channel in ringing or self._where.agents(channels) or channels:
                 await self._ari.hang_up(channel["id"])
             await asyncio.sleep(_HANGUP_PAUSE)
         if created:
