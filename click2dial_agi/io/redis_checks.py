@@ -69,6 +69,9 @@ def needs(integrator: Integrator) -> list[Command]:
     commands += [("HSET", key, "x", "x") for key in hashes]
     commands += [("INCR", f"{base}:minute:1"), ("EXPIRE", f"{base}:minute:1", "1")]
     commands += [("GET", f"{base}:idempotency:x"), ("SET", f"{base}:idempotency:x", "x")]
+    if integrator.caller_ids.calls_per_day is not None:
+        shown = f"{base}:shown:x"
+        commands += [("HINCRBY", shown, "x", "1"), ("EXPIRE", shown, "1"), ("HGETALL", shown)]
     return [*commands, ("EVALSHA", "x", "0"), ("SCRIPT", "LOAD", "x")]
 
 

@@ -21,6 +21,8 @@ from tests.io.running import eventually, run
 from tests.io.test_journal import LIST, note
 
 DOCS = (Path(__file__).parents[2] / "docs/redis.md").read_text("utf-8")
+#: All that an integrator may ask of its Redis.
+EVERYTHING: dict[str, Any] = {"caller_ids": {"random": ["27110001234"], "calls_per_day": 1}}
 ACL: str = re.findall(r"<!-- acl -->\n```\n(.*?)\n```", DOCS, re.DOTALL)[0]
 
 
@@ -89,12 +91,13 @@ def test_a_replica_is_found(redis: RedisServer, client: Redis) -> None:
         ("~* &* +@all -publish", "PUBLISH enigma:notifications:cdr"),
         ("~* resetchannels +@all", "SUBSCRIBE enigma:notifications:cdr"),
         ("~* &* +@all -hset", "HSET {enigma:notifications}:live"),
+        ("~* &* +@all -hincrby", "HINCRBY {enigma:notifications}:shown"),
         ("~enigma:notifications:* &* +@all", "SET {enigma:notifications:cdr}:pushed:x"),
         ("~other:* &* +@all", "EVAL on enigma:notifications:cdr"),
     ],
 )
 def test_a_missing_right_is_named(redis: RedisServer, client: Redis, acl: str, named: str) -> None:
-    (finding,) = report(limited(redis, client, acl)).findings
+    (finding,) = report(limited(redis, client, acl), **EVERYTHING).findings
     assert named in finding
 
 
@@ -103,10 +106,10 @@ def test_the_documented_user_is_enough_for_all_that_is_done(
     redis: RedisServer, client: Redis
 ) -> None:
     url = limited(redis, client, documented())
-    assert report(url).findings == ()
+    assert report(url, **EVERYTHING).findings == ()
     with Redis.from_url(url) as user:
         commands: Any = user
-        for command in needs(integrator()):
+        for command in needs(integrator(**EVERYTHING)):
             if command[0] not in ("SUBSCRIBE", "EVALSHA", "SCRIPT"):
                 commands.execute_command(*command)
     client.flushall()
@@ -160,7 +163,7 @@ def test_a_redis_that_is_away_is_an_error() -> None:
 
 def test_what_is_needed_is_documented() -> None:
     shown = DOCS.replace("P:", "enigma:notifications:").replace("{P}", "{enigma:notifications}")
-    for command in needs(integrator()):
+    for command in needs(integrator(**EVERYTHING)):
         for key in (part for part in command if part.startswith(("enigma", "{"))):
             known = (
                 re.sub(r":(x|1)$", ":", key).replace(":inbound}", ":cdr}").replace(":c2d}", ":cdr}")
