@@ -89,6 +89,25 @@ def test_a_pbx_in_trouble(redis: RedisServer, trouble: str | int) -> None:
     run(test())
 
 
+@pytest.mark.case("T2")
+def test_hanging_up_while_the_agents_phone_rings(redis: RedisServer) -> None:
+    """What rings it goes first: without his own channel alone he would be who did not answer."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            created = (await api.post()).json()
+            call_ref, agents = created["call_ref"], "1795444038.1"
+            ari.channels[agents] = "Ringing"
+            facts = f"ocall_ref={call_ref}&integrator=acme&call_dir=outbound"
+            ari.variables[agents, f"C2D_{agents}"] = facts
+            assert len((await api.client.get(CALLS)).json()["calls"]) == 1  # which finds both
+            assert (await api.client.delete(f"{CALLS}/{call_ref}")).status_code == 204
+            first, *_ = ari.asked("hang_up")
+            assert call_ref in first.path
+
+    run(test())
+
+
 def test_there_is_nothing_else(redis: RedisServer) -> None:
     """And no redirect, which would be built from the Host header that the client chose."""
 
