@@ -106,8 +106,7 @@ class CreatedCalls:
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
         """
-        name, most = self.integrator.name, self.integrator.caller_ids.calls_per_day
-        spent = self._counts.shown.spent(name, most)
+        spent = self._counts.spent(self.integrator)
         decision = decide(request, self.integrator, self.config.emergency_numbers, spent)
         if decision.errors == (POOL_SPENT,):
             raise CallRefused(Why.LIMIT, decision.errors, _DAY - int(time.time()) % _DAY)

@@ -8,7 +8,7 @@ any instance can end a call that another began.
 """
 
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 from uuid import uuid4
@@ -61,7 +61,6 @@ class CallHandlers:
             "transfer": self.transfer,
             **{event: partial(self.tell, event) for event in Event},
             Event.ENDED: self.ended,
-            Event.EMERGENCY: self.emergency,
         }
 
     def __call__(self, session: AGISession) -> Coroutine[Any, Any, None] | None:
@@ -97,7 +96,7 @@ class CallHandlers:
         if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
             request = request._replace(call_ref=str(uuid4()))
         integrator = current.config.owner_of(request.agent)
-        spent = _spent(current, integrator)
+        spent = current.counts.spent(integrator)
         decision = decide(request, integrator, current.config.emergency_numbers, spent)
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
@@ -146,7 +145,9 @@ class CallHandlers:
         current = self.current
         asked = read_hand_over(told, current.config)
         integrator = current.config.integrator(asked.known.call.integrator)
-        decided = decide_hand_over(asked, integrator, str(uuid4()), _spent(current, integrator))
+        decided = decide_hand_over(
+            asked, integrator, str(uuid4()), current.counts.spent(integrator)
+        )
         if integrator is not None and decided.places_call:
             channel = session.environment.channel
             if admit(current, integrator, decided.decision, channel) is not None:
@@ -201,9 +202,13 @@ class CallHandlers:
         """Store what an event tells of, and only then give the receipt."""
         current = self.current
         notified = read_told(event, told, current.config)
+        call = notified.call
+        if event is Event.EMERGENCY:  # which goes out whatever becomes of this
+            log.warning(
+                "%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number
+            )
         new = await _notify(notified, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
-        call = notified.call
         log.info(
             "%s %s: agent %s, number %s%s",
             call.call_ref,
@@ -212,12 +217,6 @@ class CallHandlers:
             mask(call.number),
             "" if new else " (told before)",
         )
-
-    async def emergency(self, session: AGISession, told: _Told) -> None:
-        """Tell of a call for help, which goes out whatever becomes of this."""
-        call = read_told(Event.EMERGENCY, told, self.current.config).call
-        log.warning("%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number)
-        await self.tell(Event.EMERGENCY, session, told)
 
 
 def _answer(
@@ -231,13 +230,6 @@ def _answer(
     answer = variables.describe_call(decision, known, integrator)
     answer[variables.VERDICT] = variables.VERDICT_DIAL
     return answer
-
-
-def _spent(current: Snapshot, integrator: Integrator | None) -> Collection[str]:
-    """Return the caller IDs that ``random`` draws no more today."""
-    if integrator is None:
-        return ()
-    return current.counts.shown.spent(integrator.name, integrator.caller_ids.calls_per_day)
 
 
 async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> None:

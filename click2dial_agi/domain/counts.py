@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from click2dial_agi.domain.integrators import AgentLimits, Limits, PhoneLimits
+from click2dial_agi.domain.integrators import AgentLimits, Integrator, Limits, PhoneLimits
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.shown_today import ShownToday
 
@@ -55,6 +55,12 @@ class Counts:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def spent(self, integrator: Integrator | None) -> Collection[str]:
+        """Return the caller IDs that an integrator's ``random`` draws no more today."""
+        if integrator is None:
+            return ()
+        return self.shown.spent(integrator.name, integrator.caller_ids.calls_per_day)
 
     def has(self, integrator: str, agent: str) -> bool:
         """Tell whether an agent has a call."""

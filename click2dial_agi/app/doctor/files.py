@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from click2dial_agi.app.doctor.findings import Finding, Level
@@ -119,7 +120,7 @@ def _users() -> list[str]:
 
 def _write_as(user: str, path: Path) -> str:
     """Write and remove a file as a user; return what went wrong, or nothing."""
-    return _as(user, lambda: _write(path)) if user else _write(path)
+    return _as(user, partial(_write, path)) if user else _write(path)
 
 
 def _as(user: str, work: Callable[[], str]) -> str:
@@ -157,7 +158,7 @@ def check_secrets(config_path: Path) -> Iterator[Finding]:
     with contextlib.suppress(OSError):
         for path in sorted({config_path, *_secret_files(config_path)}):
             for user in filter(None, _users()):
-                if problem := _as(user, lambda: _read(path)):  # noqa: B023 (done at once)
+                if problem := _as(user, partial(_read, path)):
                     yield Finding(
                         Level.DANGER,
                         "secret-unreadable",

@@ -124,11 +124,7 @@ def create_application(
     )
     async def hang_up(request: Request) -> Response:
         current, call_ref = authorized(request), request.path_params["call_ref"]
-        try:
-            known = is_call_ref(call_ref) and await current.hang_up(call_ref)
-        except CallRefused as refused:
-            raise Problem.of(refused) from refused
-        if not known:
+        if not is_call_ref(call_ref) or not await current.hang_up(call_ref):
             raise _UNKNOWN_CALL
         return Response(status_code=204)
 
