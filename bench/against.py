@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from bench.calls import place
-from bench.create import AGENTS, CALLS, KEY
+from bench.create import AGENTS, CALLS, KEY, agent_endpoint
 from bench.http_load import Target, latencies
 from bench.yardstick import cpu_seconds
 from sandbox import ports
@@ -34,6 +34,7 @@ HERE = Path(__file__).parents[1]
 RUNS = int(os.environ.get("C2D_RUNS", "5"))
 PHONE_RATE = 60
 CREATED_RATE, CREATED = 20, 200
+ANSWERS = "phone-00"
 HANGS_UP = "0820000105"  # answers, and hangs up after a second
 
 
@@ -146,7 +147,7 @@ def _start(
             include=dialplan,
             c2d_agi=server.agi_url,
             trunk_port=trunk,
-            extra_pjsip="".join(_agent(agent, phones) for agent in AGENTS),
+            extra_pjsip="".join(agent_endpoint(agent, phones, ANSWERS) for agent in AGENTS),
         )
     )
     login = {"ari_username": pbx.ari_username, "ari_password": pbx.ari_password}
@@ -157,14 +158,6 @@ def _start(
     print(f"{name}: {version}", file=sys.stderr)
     target = Target(http, CALLS, [f"Authorization: Bearer {KEY}"], 201)
     return Version(name, pbx, server, target)
-
-
-def _agent(extension: str, port: int) -> str:
-    """Return an endpoint whose phone is always there, and answers."""
-    return (
-        f"[{extension}](agent)\naors = {extension}\n"
-        f"[{extension}]\ntype = aor\ncontact = sip:phone-00@127.0.0.1:{port}\n"
-    )
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ REFUSED_POSTS = 4_000
 
 # One created call at a time is allowed for each agent; a phone is busy at once, and free again.
 AGENTS = [str(extension) for extension in range(1300, 1400)]
+BUSY = "phone-01"  # sandbox/trunk.py
 REFUSED = json.dumps({"agent": "x", "callee": "0820000100", "outbound_id": "27820001234"}).encode()
 
 
@@ -61,7 +62,7 @@ def main() -> None:
                 asterisk_tree(),
                 include=DIALPLAN,
                 c2d_agi=server.agi_url,
-                extra_pjsip="".join(_agent(agent, phones.port) for agent in AGENTS),
+                extra_pjsip="".join(agent_endpoint(agent, phones.port) for agent in AGENTS),
             )
         )
         login = {"ari_username": pbx.ari_username, "ari_password": pbx.ari_password}
@@ -159,11 +160,11 @@ def _print_latencies(ours: Target, bare: Target) -> None:
         )
 
 
-def _agent(extension: str, port: int) -> str:
-    """Return an endpoint whose phone is always there, and busy."""
+def agent_endpoint(extension: str, port: int, phone: str = BUSY) -> str:
+    """Return an endpoint whose phone is always there; it does what the phone's name ends in."""
     return (
         f"[{extension}](agent)\naors = {extension}\n"
-        f"[{extension}]\ntype = aor\ncontact = sip:phone-01@127.0.0.1:{port}\n"
+        f"[{extension}]\ntype = aor\ncontact = sip:{phone}@127.0.0.1:{port}\n"
     )
 
 

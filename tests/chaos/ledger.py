@@ -153,12 +153,7 @@ class Chaos:
         )
 
     def _nothing_waits(self) -> bool:
-        return not any(
-            read_waiting(directory / "journal.db")
-            or Spool(directory / "calls.spool").waiting()
-            or Spool(directory / "calls.spool").rejected.exists()
-            for directory in self.spool_dirs
-        )
+        return not any(map(anything_waits, self.spool_dirs))
 
     def _all_ended(self) -> bool:
         return "0 active channels" in self.pbx.cli("core show channels count")
@@ -218,6 +213,14 @@ def compare(
         print(f"died with Asterisk: {call.contact_ref}, status {call.status}: {seen}")
     assert (lost, doubled, strange, wrong) == ([], [], [], [])
     assert len(records) >= len(placed) - len(died)
+
+
+def anything_waits(directory: Path) -> bool:
+    """Say whether anything is left in a spool directory, what was put aside included."""
+    spool = Spool(directory / "calls.spool")
+    return bool(
+        read_waiting(directory / "journal.db") or spool.waiting() or spool.rejected.exists()
+    )
 
 
 def pause(placing: Future[LoadResult], seconds: float) -> None:

@@ -14,12 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from click2dial_agi.io.journal import read_waiting
-from click2dial_agi.io.spool import Spool
 from sandbox.office import Office, Team
 from sandbox.process import until
 from sandbox.server import Server
-from tests.chaos.ledger import CALLS, PATIENCE, pause
+from tests.chaos.ledger import CALLS, PATIENCE, anything_waits, pause
 from tests.e2e.matrix.cells import CELLS, Cell, Move, Target
 from tests.e2e.matrix.play import Result, Stage
 
@@ -82,10 +80,7 @@ class ShakenOffice(Office):
 
     def _nothing_waits(self) -> bool:
         directories = {Path(server.config["spool_dir"]) for server in self.servers}
-        return not any(
-            read_waiting(directory / "journal.db") or Spool(directory / "calls.spool").waiting()
-            for directory in directories
-        )
+        return not any(map(anything_waits, directories))
 
 
 async def _together(played: list[Coroutine[Any, Any, Result]]) -> list[Result]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from redis import Redis
 
+from sandbox.phone_call import PhoneCall
 from sandbox.process import until
 from sandbox.sip import Message
 from tests.e2e.numbers.conftest import COUNTRIES, Country, World
@@ -142,6 +143,16 @@ def test_a_client_is_handed_on(world: World, country: Country) -> None:
     world.loop.run(test())
 
 
+async def handed_on(world: World, country: Country, target: str) -> PhoneCall:
+    """Return the call of a client whom the country's agent has sent on."""
+    client = await world.trunk.call(country.did)
+    agent = await world.agent(country).next_call()
+    await client.up()
+    await client.media.hear(country.agent)
+    await agent.send_to(quote(target, safe=""))
+    return client
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -155,11 +166,7 @@ def test_a_client_is_handed_on_to_a_number_as_written(world: World, target: str)
     is_number = not target.startswith("0 ")
 
     async def test() -> None:
-        client = await world.trunk.call(country.did)
-        agent = await world.agent(country).next_call()
-        await client.up()
-        await client.media.hear(country.agent)
-        await agent.send_to(quote(target, safe=""))
+        client = await handed_on(world, country, target)
         if is_number:
             await world.client(country.dialled)
         else:
@@ -198,11 +205,7 @@ def test_a_client_is_not_handed_on_to_what_is_denied(world: World, target: str) 
     country = next(one for one in COUNTRIES if one.name == "britain")
 
     async def test() -> None:
-        client = await world.trunk.call(country.did)
-        agent = await world.agent(country).next_call()
-        await client.up()
-        await client.media.hear(country.agent)
-        await agent.send_to(quote(target, safe=""))
+        client = await handed_on(world, country, target)
         again = await world.agent(country).next_call()
         await again.up()
         assert world.trunk.incoming == []
