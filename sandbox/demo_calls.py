@@ -21,6 +21,7 @@ from sandbox.trunk import Trunk
 AGENT = "1000"
 CDR_LIST = "enigma:notifications:cdr"
 CALLS = "/click2dial/calls"
+OUTBOUND_ID = "27110001234"
 STATES = {
     "ringing-agent": "the agent's phone rings",
     "ringing-callee": "the agent has answered, the callee's phone rings",
@@ -33,11 +34,11 @@ console = Console(highlight=False, soft_wrap=True)
 
 def good_call(pbx: Asterisk, trunk: Trunk, crm: redis.Redis) -> None:
     """Agent dials, callee answers, agent hangs up after a second."""
-    console.rule("[bold]A call[/]: the agent's phone dials 082 000 0100, showing 27 82 000 1234")
+    console.rule(f"[bold]A call[/]: the agent's phone dials 082 000 0100, showing {OUTBOUND_ID}")
     show_call(
         pbx,
         "0820000100",
-        [("X-Teleforge-Outbound-ID", "27110001234"), ("X-Teleforge-Contact-Ref", "client-4711")],
+        [("X-Teleforge-Outbound-ID", OUTBOUND_ID), ("X-Teleforge-Contact-Ref", "client-4711")],
     )
     invite = trunk.wait_invite("0820000100", timeout=5)
     console.print(f"  the callee's phone showed [cyan]{invite.from_user}[/]")
@@ -47,7 +48,7 @@ def good_call(pbx: Asterisk, trunk: Trunk, crm: redis.Redis) -> None:
 def bad_call(pbx: Asterisk, crm: redis.Redis) -> None:
     """Agent dials what is no number; nobody is rung."""
     console.rule("[bold]A mistake[/]: the same agent dials 08200, which is no number")
-    show_call(pbx, "08200", [("X-Teleforge-Outbound-ID", "27110001234")])
+    show_call(pbx, "08200", [("X-Teleforge-Outbound-ID", OUTBOUND_ID)])
     show_record(crm)
 
 
@@ -60,7 +61,7 @@ def created_call(url: str, phone: Phone, trunk: Trunk, crm: redis.Redis) -> None
     body = {
         "agent": AGENT,
         "callee": "0820000106",
-        "outbound_id": "27110001234",
+        "outbound_id": OUTBOUND_ID,
         "contact_ref": "client-4712",
     }
     with httpx.Client(base_url=url, trust_env=False) as api:
