@@ -55,9 +55,9 @@ class EdgeService:
         loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
         raise_file_limit(self._config)
         await self._edge.start(Listeners(self._systemd))
-        self._edge.announce()
         living = asyncio.create_task(self._systemd.live())
-        self._systemd.ready()
+        self._systemd.ready()  # first, so that who reads the log knows it as said
+        self._edge.announce()
         try:
             await stopping.wait()
             self._systemd.stopping()

@@ -109,8 +109,8 @@ class Service:
         async with AsyncExitStack() as ladder:
             await self._climb(ladder, self._started_with)
             self._listeners.close_rest()
+            self._systemd.ready()  # first, so that who reads the log knows it as said
             self._announce()
-            self._systemd.ready()
             await self._stopping.wait()
             self._systemd.stopping()
             log.info("stopping: %d AGI sessions to finish", self._agi.sessions)
