@@ -11,6 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from click2dial_agi.domain.agent_tokens import AgentToken
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.exceptions import NotificationError
@@ -235,6 +236,19 @@ class CallStore:
     def _idempotency_key(self, key: str) -> str:
         # Hashed: a client's text never becomes part of a key.
         return f"{self._base}:idempotency:{sha256(key.encode()).hexdigest()}"
+
+    async def keep_token(self, token: str, right: AgentToken, ttl: int) -> None:
+        """Keep what a token is a right to, for so many seconds."""
+        await self._do(self._redis.set(self._token_key(token), right.text(), ex=ttl))
+
+    async def token(self, token: str) -> AgentToken | None:
+        """Return what a token is a right to; None if it is none, or not any more."""
+        text = await self._do(self._redis.get(self._token_key(token)))
+        return AgentToken.parse(text) if text else None
+
+    def _token_key(self, token: str) -> str:
+        # Hashed: who reads Redis cannot call with it.
+        return f"{self._base}:token:{sha256(token.encode()).hexdigest()}"
 
     @staticmethod
     async def _do(command: Any) -> Any:

@@ -8,6 +8,9 @@ import schemathesis
 
 from click2dial_agi.domain.numbering import TELEFORGE, Number
 
+#: The one page that the integrator of the tests lets call.
+ORIGIN = "https://crm.example.com"
+
 _count = itertools.count()
 
 
@@ -15,10 +18,13 @@ _count = itertools.count()
 def before_call(context: schemathesis.HookContext, case: Any, kwargs: Any) -> None:
     """Name a campaign that there is, write integers as such, make every Idempotency-Key a new one.
 
-    Which campaigns are verified is the integrator's own affair; 1000.0 is an integer to a schema,
-    and to us a float; nobody calls himself; and with another body, a key that was used is refused.
+    Which campaigns are verified, and whose agents and pages get tokens, is the integrator's own
+    affair; 1000.0 is an integer to a schema, and to us a float; nobody calls himself; and with
+    another body, a key that was used is refused.
     """
-    if isinstance(case.body, dict):
+    if isinstance(case.body, dict) and isinstance(case.body.get("origin"), str):
+        case.body |= {"origin": ORIGIN, "agent": "1000"}
+    elif isinstance(case.body, dict):
         case.body = {name: _exact(value) for name, value in case.body.items()}
         if _same(case.body.get("agent"), case.body.get("callee")):
             case.body["callee"] = "0820000100"

@@ -15,6 +15,7 @@ from sandbox.redis import RedisServer
 from sandbox.server import Server
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import KEY
+from tests.http.schemathesis_hooks import ORIGIN
 
 # All data that the schema allows must be accepted, unless an agent has a call or the PBX says no.
 CONFIG = f"""
@@ -32,6 +33,7 @@ EVERYTHING = {
     "extensions": ["000-999", "0000-9999"],
     "default_outbound_id": "random",
     "caller_ids": {"random": ["27820001234"], "verified": {"spring": "27110001234"}},
+    "cors_origins": [ORIGIN],
     "limits": {"calls_per_minute": 1_000_000, "concurrent_calls": 100_000},
 }
 

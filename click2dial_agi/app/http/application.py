@@ -10,7 +10,7 @@ from click2dial_agi import __version__
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
-from click2dial_agi.app.http.auth import authorize
+from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
@@ -27,6 +27,7 @@ from click2dial_agi.app.http.schemas import (
     created,
     errors,
 )
+from click2dial_agi.app.http.tokens import add_tokens
 from click2dial_agi.domain.bodies import read_body
 from click2dial_agi.domain.call_refused import CallRefused
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
@@ -64,11 +65,11 @@ def create_application(
     add_error_handlers(app)
     app.router.route_class = PlainRoute
 
-    def authorized(request: Request) -> CreatedCalls:
+    async def identified(request: Request) -> tuple[CreatedCalls, Asker]:
         current = calls()
-        authorize(request, current.integrator)
+        asker = await identify(request, current.integrator, current.store.token)
         read_query(request)
-        return current
+        return current, asker
 
     @app.post(
         CALLS_PATH,
@@ -81,7 +82,7 @@ def create_application(
     )
     async def create(request: Request) -> Response:
         try:
-            answer = await _create(authorized(request), request)
+            answer = await _create(*await identified(request), request)
         except Problem as problem:
             # Handled here it costs half of what it does on its way through FastAPI.
             return answer_to(problem)
@@ -97,7 +98,9 @@ def create_application(
         summary="List live calls",
     )
     async def live(request: Request) -> Response:
-        return JSONResponse({"calls": await authorized(request).live()})
+        current, asker = await identified(request)
+        live = [call for call in await current.live() if asker.may_see(call["agent"])]
+        return JSONResponse({"calls": live})
 
     @app.get(
         _CALL_PATH,
@@ -108,9 +111,10 @@ def create_application(
         summary="Show a call",
     )
     async def show(request: Request) -> Response:
-        current, call_ref = authorized(request), request.path_params["call_ref"]
+        current, asker = await identified(request)
+        call_ref = request.path_params["call_ref"]
         found = await current.state(call_ref) if is_call_ref(call_ref) else None
-        if found is None:
+        if found is None or not asker.may_see(found["agent"]):
             raise _UNKNOWN_CALL
         return JSONResponse(found)
 
@@ -123,19 +127,27 @@ def create_application(
         summary="Hang a call up",
     )
     async def hang_up(request: Request) -> Response:
-        current, call_ref = authorized(request), request.path_params["call_ref"]
-        if not is_call_ref(call_ref) or not await current.hang_up(call_ref):
+        current, asker = await identified(request)
+        call_ref = request.path_params["call_ref"]
+        if not is_call_ref(call_ref):
+            raise _UNKNOWN_CALL
+        if asker.agent is not None:
+            found = await current.state(call_ref)
+            if found is None or not asker.may_see(found["agent"]):
+                raise _UNKNOWN_CALL
+        if not await current.hang_up(call_ref):
             raise _UNKNOWN_CALL
         return Response(status_code=204)
 
     add_recordings(app, calls)
+    add_tokens(app, calls)
     health.add_health(app, checks)
     docs.add_docs(app)
     docs.add_description(app, CALLS_PATH, lambda: calls().integrator.plan)
     return app
 
 
-async def _create(current: CreatedCalls, request: Request) -> Answer:
+async def _create(current: CreatedCalls, asker: Asker, request: Request) -> Answer:
     key = read_key(request.headers.getlist("idempotency-key"))
     body = await read_json(request, current.times.body)
 
@@ -143,6 +155,7 @@ async def _create(current: CreatedCalls, request: Request) -> Answer:
         wanted, wrong = read_body(body, call_ref)
         if wrong:
             raise Problem(422, wrong)
+        asker.check_agent(wanted.agent)
         try:
             call = (await current.create(wanted)).call
         except CallRefused as refused:

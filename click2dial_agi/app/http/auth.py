@@ -1,7 +1,8 @@
 """Who may use an integrator's API: who knows a key, or comes from a network that needs none."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -10,11 +11,12 @@ from fastapi import Request
 
 from click2dial_agi.app.http.access import access_of, check_host, mark_known
 from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.domain.agent_tokens import AgentToken, is_agent_token
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["HASHED", "authorize", "hash_key"]
+__all__ = ["HASHED", "Asker", "authorize", "hash_key", "identify"]
 
 # Marks a key that the configuration holds as its hash.
 HASHED = "sha256:"
@@ -22,6 +24,9 @@ HASHED = "sha256:"
 _UNAUTHORIZED = Problem(
     401, (FieldError("authorization", "Bearer and one of this integrator's keys"),)
 )
+_NO_TOKEN = Problem(401, (FieldError("authorization", "a token that has not run out"),))
+_OTHER_PAGE = Problem(403, (FieldError("origin", "the one that the token was given for"),))
+_OTHER_AGENT = Problem(403, (FieldError("agent", "the one that the token was given for"),))
 _CROSS_SITE = Problem(403, (FieldError("origin", "this server, for requests without a key"),))
 
 
@@ -38,6 +43,46 @@ def hash_key(key: str | bytes) -> str:
 
 # Of the configuration's keys only, which are few: what clients send would fill it.
 _hash_known = lru_cache(maxsize=1024)(hash_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the integrator, or a page for one ``agent`` alone."""
+
+    agent: str | None = None
+
+    def may_see(self, agent: str) -> bool:
+        """Tell whether calls of an agent are its affair."""
+        return self.agent in (None, agent)
+
+    def check_agent(self, agent: str) -> None:
+        """Raise :exc:`Problem` (403) unless it may call for an agent."""
+        if not self.may_see(agent):
+            raise _OTHER_AGENT
+
+
+async def identify(
+    request: Request,
+    integrator: Integrator,
+    find: Callable[[str], Awaitable[AgentToken | None]],
+) -> Asker:
+    """Return who asks, by a key, a network, or a token that ``find`` knows.
+
+    Raises :exc:`Problem` (401, 403, 421) as :func:`authorize` does.  A token is good for pages of
+    its own origin, which browsers name in each request to another server.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not is_agent_token(token.strip(" ")):
+        authorize(request, integrator)
+        return Asker()
+    right = await find(token.strip(" "))
+    if right is None or not integrator.owns(right.agent):
+        raise _NO_TOKEN
+    origins = [origin.lower() for origin in request.headers.getlist("origin")]
+    if origins != [right.origin] or right.origin not in integrator.cors_origins:
+        raise _OTHER_PAGE
+    mark_known(request)
+    return Asker(right.agent)
 
 
 def authorize(request: Request, integrator: Integrator) -> None:

@@ -10,12 +10,14 @@ from click2dial_agi.app.http.create_schema import (
     CALLEE_EXAMPLE,
     create_body,
     text,
+    token_body,
 )
 from click2dial_agi.app.http.idempotency import KEY_PATTERN
 from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
     "CREATE",
+    "CREATE_TOKEN",
     "ONE_CALL",
     "ONE_RECORDING",
     "SECURED",
@@ -24,6 +26,7 @@ __all__ = [
     "Calls",
     "Errors",
     "Health",
+    "TokenAnswer",
     "created",
     "errors",
     "recorded",
@@ -49,6 +52,9 @@ CREATE: dict[str, Any] = {
     # Of the contract's plan; docs.py says it anew for an integrator's own.
     "requestBody": create_body(),
 }
+
+
+CREATE_TOKEN: dict[str, Any] = {**SECURED, "requestBody": token_body()}
 
 
 def _one(name: str) -> dict[str, Any]:
@@ -121,6 +127,15 @@ class Calls(BaseModel):
     """The calls that have not ended."""
 
     calls: list[CallStatus]
+
+
+class TokenAnswer(BaseModel):
+    """A bearer token for one agent's browser: for that agent's calls, from pages of the origin."""
+
+    token: str
+    agent: str = Field(examples=[AGENT_EXAMPLE])
+    origin: str = Field(examples=["https://crm.example.com"])
+    expires_at: _Integer = Field(description="Unix time.", examples=[1795447638])
 
 
 class Health(BaseModel):

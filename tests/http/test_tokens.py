@@ -1,0 +1,174 @@
+"""Tokens: what a page may do that has one, and what it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from click2dial_agi.domain.agent_tokens import AgentToken, read_wanted
+from click2dial_agi.domain.config import parse_config
+from sandbox.redis import RedisServer
+from sandbox.server import ACME
+from tests.http.fake_ari import FakeARI
+from tests.http.rig import API, BODY, CALLS, KEY, errors, serve
+from tests.io.running import run
+
+TOKENS = "/click2dial/tokens"
+ORIGIN = "https://crm.example.com"
+PAGES = {"cors_origins": [ORIGIN, "https://other.example.com"]}
+
+
+async def token(api: API, agent: str = "1000", **wanted: Any) -> str:
+    """Ask for a token as the CRM's server does."""
+    response = await api.client.post(TOKENS, json={"agent": agent, "origin": ORIGIN, **wanted})
+    assert response.status_code == 201, response.text
+    assert response.headers["cache-control"] == "no-store"
+    return str(response.json()["token"])
+
+
+def page(api: API, bearer: str, origin: str | None = ORIGIN) -> httpx.AsyncClient:
+    """Return what sends the requests of a page that has a token."""
+    headers = {"Authorization": f"Bearer {bearer}"} | ({} if origin is None else {"Origin": origin})
+    return httpx.AsyncClient(base_url=api.base_url, headers=headers)
+
+
+def test_a_page_places_follows_and_ends_its_agents_calls(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            async with page(api, await token(api)) as crm:
+                placed = await crm.post(CALLS, json=BODY)
+                assert placed.status_code == 201
+                where = placed.headers["location"]
+                listed = (await crm.get(CALLS)).json()["calls"]
+                assert [call["agent"] for call in listed] == ["1000"]
+                assert (await crm.get(where)).json()["callee"] == BODY["callee"]
+                assert (await crm.delete(where)).status_code == 204
+
+    run(test())
+
+
+def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            others = (await api.post(agent="1001")).headers["location"]
+            ari.requests.clear()
+            async with page(api, await token(api)) as crm:
+                refused = await crm.post(CALLS, json={**BODY, "agent": "1001"})
+                assert refused.status_code == 403
+                assert errors(refused) == ["agent: the one that the token was given for"]
+                assert (await crm.get(CALLS)).json() == {"calls": []}
+                assert (await crm.get(others)).status_code == 404
+                assert (await crm.delete(others)).status_code == 404
+                assert (await crm.post(TOKENS, json={"agent": "1000"})).status_code == 401
+                ref = others.rpartition("/")[2]
+                assert (await crm.get(f"/click2dial/recordings/{ref}")).status_code == 401
+            assert not [one for one in ari.requests if "DELETE" in str(one)]
+            assert (await api.client.get(others)).status_code == 200
+
+    run(test())
+
+
+@pytest.mark.parametrize("origin", [None, "https://other.example.com", "null", f"{ORIGIN}.evil"])
+def test_it_is_of_use_to_its_own_page_alone(redis: RedisServer, origin: str | None) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            async with page(api, await token(api), origin) as other:
+                assert (await other.get(CALLS)).status_code == 403
+                assert (await other.post(CALLS, json=BODY)).status_code == 403
+            assert ari.asked("originate") == []
+
+    run(test())
+
+
+def test_one_that_has_run_out_or_never_was_is_none(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            good = await token(api)
+            for wrong in (good[:-1] + "#", "agent-" + 43 * "a", good.upper()):
+                async with page(api, wrong) as crm:
+                    assert (await crm.get(CALLS)).status_code == 401
+            [kept] = api.redis.keys("*:token:*")
+            assert good not in kept
+            assert 3500 < api.redis.ttl(kept) <= 3600
+            api.redis.delete(kept)
+            async with page(api, good) as crm:
+                refused = await crm.get(CALLS)
+            assert refused.status_code == 401
+            assert errors(refused) == ["authorization: a token that has not run out"]
+
+    run(test())
+
+
+def test_a_reload_that_takes_the_page_or_the_agent_away_takes_the_token(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            async with page(api, await token(api, "1199")) as crm:
+                assert (await crm.get(CALLS)).status_code == 200
+                api.reload(cors_origins=["https://other.example.com"])
+                assert (await crm.get(CALLS)).status_code == 403
+                api.reload(extensions=["1000-1100"])
+                assert (await crm.get(CALLS)).status_code == 401
+
+    run(test())
+
+
+WRONG: dict[str, Any] = {
+    "agent": ["", "2000", None, True, 1.5, ["1000"], "1000\n", "１０００"],
+    "origin": ["", None, "*", "https://evil.example.com", f"{ORIGIN}/", 7],
+    "ttl": [0, 59, 86_401, -1, 1.5, "3600", True],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in WRONG.items() for value in values]
+)
+def test_what_is_wrong_is_named(redis: RedisServer, field: str, value: object) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            body = {"agent": "1000", "origin": ORIGIN, "ttl": 60, field: value}
+            refused = await api.client.post(TOKENS, json=body)
+            assert refused.status_code == 422
+            assert [error.partition(":")[0] for error in errors(refused)] == [field]
+            assert api.redis.keys("*:token:*") == []
+
+    run(test())
+
+
+def test_without_pages_there_are_no_tokens(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            refused = await api.client.post(TOKENS, json={"agent": "1000", "origin": ORIGIN})
+            assert refused.status_code == 422
+            api.client.headers["Authorization"] = f"Bearer {KEY}x"
+            assert (await api.client.post(TOKENS, json={})).status_code == 401
+
+    run(test())
+
+
+_acme = parse_config({"integrators": [{**ACME, **PAGES}]}).integrators[0]
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+_keys = st.sampled_from(["agent", "origin", "ttl", "other"])
+
+
+@given(_json | st.dictionaries(_keys, _json | st.sampled_from(["1000", ORIGIN, 60])))
+def test_no_body_gives_a_right_that_is_not_the_integrators(body: object) -> None:
+    right, ttl, wrong = read_wanted(body, _acme)
+    if not wrong:
+        assert _acme.owns(right.agent)
+        assert right.origin in _acme.cors_origins
+        assert 60 <= ttl <= 86_400
+    else:
+        assert (right, ttl) == (AgentToken("", ""), 0)
+
+
+@given(st.text() | st.builds(AgentToken, st.text(), st.text()).map(AgentToken.text))
+def test_what_stands_in_redis_is_read_or_nothing(text: str) -> None:
+    right = AgentToken.parse(text)
+    assert right is None or AgentToken.parse(right.text()) == right
