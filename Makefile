@@ -75,7 +75,7 @@ sandbox: $(STAMP)
 
 softphone: $(SOFTPHONE)/dist/softphone.js
 
-$(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js) $(SOFTPHONE)/package-lock.json
+$(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js $(SOFTPHONE)/src/*/*.js) $(SOFTPHONE)/package-lock.json
 	@sh sandbox/apt-packages.sh npm
 	@echo "Building the softphone"
 	@cd $(SOFTPHONE) && npm ci --ignore-scripts --silent && npm run --silent build

@@ -66,6 +66,8 @@ class Office:
     crm: CRM
     http_port: int
     edge_port: int
+    #: Where a CRM's own pages may be.
+    crm_port: int
     scheme: str
 
     @property
@@ -89,7 +91,7 @@ def office(
     tls: dict[str, str] | None = None,
 ) -> Iterator[Office]:
     """Start everything on free ports; without the edge, browsers connect to Asterisk itself."""
-    http_port, edge_port = ports.free_port(), ports.free_port()
+    http_port, edge_port, crm_port = (ports.free_port() for _ in range(3))
     server = Server(redis.url)
     pbx = Asterisk(
         tree,
@@ -106,6 +108,7 @@ def office(
         "softphone": True,
         "hosts": ["pbx.example.com", "::1"],
         "dids": [DID],
+        "cors_origins": [f"http://{HOST}:{crm_port}"],
     }
     asterisk = {
         "ari_url": pbx.ari_url,
@@ -126,4 +129,5 @@ def office(
     server.config = config
     server.write(config)
     with pbx, server, CRM(redis.url) as crm:
-        yield Office(pbx, server, trunk, crm, http_port, edge_port, "https" if tls else "http")
+        scheme = "https" if tls else "http"
+        yield Office(pbx, server, trunk, crm, http_port, edge_port, crm_port, scheme)

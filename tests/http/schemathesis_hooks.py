@@ -22,10 +22,10 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: Any) -> No
     affair; 1000.0 is an integer to a schema, and to us a float; nobody calls himself; and with
     another body, a key that was used is refused.
     """
-    if isinstance(case.body, dict) and isinstance(case.body.get("origin"), str):
-        case.body |= {"origin": ORIGIN, "agent": "1000"}
-    elif isinstance(case.body, dict):
+    if isinstance(case.body, dict):
         case.body = {name: _exact(value) for name, value in case.body.items()}
+        if isinstance(case.body.get("origin"), str):
+            case.body |= {"origin": ORIGIN, "agent": "1000"}
         if _same(case.body.get("agent"), case.body.get("callee")):
             case.body["callee"] = "0820000100"
     key = (case.headers or {}).get("Idempotency-Key")

@@ -19,7 +19,7 @@ from tests.io.running import run
 
 TOKENS = "/click2dial/tokens"
 ORIGIN = "https://crm.example.com"
-PAGES = {"cors_origins": [ORIGIN, "https://other.example.com"]}
+PAGES: dict[str, Any] = {"cors_origins": [ORIGIN, "https://other.example.com"]}
 
 
 async def token(api: API, agent: str = "1000", **wanted: Any) -> str:
@@ -38,15 +38,18 @@ def page(api: API, bearer: str, origin: str | None = ORIGIN) -> httpx.AsyncClien
 
 def test_a_page_places_follows_and_ends_its_agents_calls(redis: RedisServer) -> None:
     async def test() -> None:
-        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
-            async with page(api, await token(api)) as crm:
-                placed = await crm.post(CALLS, json=BODY)
-                assert placed.status_code == 201
-                where = placed.headers["location"]
-                listed = (await crm.get(CALLS)).json()["calls"]
-                assert [call["agent"] for call in listed] == ["1000"]
-                assert (await crm.get(where)).json()["callee"] == BODY["callee"]
-                assert (await crm.delete(where)).status_code == 204
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, **PAGES) as api,
+            page(api, await token(api)) as crm,
+        ):
+            placed = await crm.post(CALLS, json=BODY)
+            assert placed.status_code == 201
+            where = placed.headers["location"]
+            listed = (await crm.get(CALLS)).json()["calls"]
+            assert [call["agent"] for call in listed] == ["1000"]
+            assert (await crm.get(where)).json()["callee"] == BODY["callee"]
+            assert (await crm.delete(where)).status_code == 204
 
     run(test())
 
@@ -105,19 +108,22 @@ def test_one_that_has_run_out_or_never_was_is_none(redis: RedisServer) -> None:
 
 def test_a_reload_that_takes_the_page_or_the_agent_away_takes_the_token(redis: RedisServer) -> None:
     async def test() -> None:
-        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
-            async with page(api, await token(api, "1199")) as crm:
-                assert (await crm.get(CALLS)).status_code == 200
-                api.reload(cors_origins=["https://other.example.com"])
-                assert (await crm.get(CALLS)).status_code == 403
-                api.reload(extensions=["1000-1100"])
-                assert (await crm.get(CALLS)).status_code == 401
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, **PAGES) as api,
+            page(api, await token(api, "1199")) as crm,
+        ):
+            assert (await crm.get(CALLS)).status_code == 200
+            api.reload(cors_origins=["https://other.example.com"])
+            assert (await crm.get(CALLS)).status_code == 403
+            api.reload(extensions=["1000-1100"])
+            assert (await crm.get(CALLS)).status_code == 401
 
     run(test())
 
 
 WRONG: dict[str, Any] = {
-    "agent": ["", "2000", None, True, 1.5, ["1000"], "1000\n", "１０００"],
+    "agent": ["", "2000", None, True, 1.5, ["1000"], "1000\n", "\uff11\uff10\uff10\uff10"],
     "origin": ["", None, "*", "https://evil.example.com", f"{ORIGIN}/", 7],
     "ttl": [0, 59, 86_401, -1, 1.5, "3600", True],
 }

@@ -12,6 +12,7 @@ from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
 from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.bodies import read_json
+from click2dial_agi.app.http.button import add_button
 from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
 from click2dial_agi.app.http.query import read_query
@@ -141,6 +142,7 @@ def create_application(
 
     add_recordings(app, calls)
     add_tokens(app, calls)
+    add_button(app, lambda: calls().integrator)
     health.add_health(app, checks)
     docs.add_docs(app)
     docs.add_description(app, CALLS_PATH, lambda: calls().integrator.plan)

@@ -8,7 +8,10 @@ from pathlib import Path
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["StaticFile"]
+__all__ = ["SOFTPHONE_FILES", "StaticFile"]
+
+#: Where what browsers load is.
+SOFTPHONE_FILES = Path(__file__).parents[2] / "softphone"
 
 # What is written at once before others have their turn.
 _SLICE = 64 * 1024

@@ -8,7 +8,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from click2dial_agi.app.http.access import check_host, host_of
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.files import StaticFile
+from click2dial_agi.app.http.files import SOFTPHONE_FILES, StaticFile
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
@@ -32,13 +31,12 @@ __all__ = ["SOFTPHONE_PATH", "Softphone", "add_softphone"]
 
 SOFTPHONE_PATH = "/softphone"
 
-_SOURCE = Path(__file__).parents[2] / "softphone"
-_PAGE = StaticFile(_SOURCE / "index.html", "text/html")
+_PAGE = StaticFile(SOFTPHONE_FILES / "index.html", "text/html")
 _FILES = {
-    "softphone.js": StaticFile(_SOURCE / "dist" / "softphone.js", "text/javascript"),
-    "softphone.css": StaticFile(_SOURCE / "softphone.css", "text/css"),
-    "icon.svg": StaticFile(_SOURCE / "icon.svg", "image/svg+xml"),
-    "icons.svg": StaticFile(_SOURCE / "icons.svg", "image/svg+xml"),
+    "softphone.js": StaticFile(SOFTPHONE_FILES / "dist" / "softphone.js", "text/javascript"),
+    "softphone.css": StaticFile(SOFTPHONE_FILES / "softphone.css", "text/css"),
+    "icon.svg": StaticFile(SOFTPHONE_FILES / "icon.svg", "image/svg+xml"),
+    "icons.svg": StaticFile(SOFTPHONE_FILES / "icons.svg", "image/svg+xml"),
 }
 
 _NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"

@@ -1,0 +1,107 @@
+/** Where the agent stands: free, in a call of this page's, or in one from elsewhere. */
+
+import { Refusal } from "./server.js";
+
+const WHILE_CALLING = 1000;
+const WHILE_FREE = 5000;
+
+// As the API tells them, and `calling` before it has answered.
+const LIVE = new Set(["calling", "queued", "ringing-agent", "ringing-callee", "up"]);
+
+const FREE = { state: "free" };
+const UNKNOWN = { state: "unknown" };
+
+export class Caller {
+  #server;
+  #agent;
+  #told;
+  #timer = 0;
+  #ref = null; // of the call that this page placed
+  #now = UNKNOWN;
+
+  /** `told` hears each new state: the call as the API shows it, and `mine`. */
+  constructor(server, agent, told) {
+    this.#server = server;
+    this.#agent = agent;
+    this.#told = told;
+  }
+
+  get now() {
+    return this.#now;
+  }
+
+  get isFree() {
+    return !LIVE.has(this.#now.state);
+  }
+
+  /** Begin to follow the agent. */
+  start() {
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look());
+    this.#look();
+  }
+
+  /** Have a number called; what became of it is told. */
+  async call(callee, values) {
+    if (!this.isFree) return;
+    const body = { agent: this.#agent, callee, ...values };
+    this.#tell({ state: "calling", callee, contact_ref: values.contact_ref ?? "", mine: true });
+    try {
+      const created = await this.#server.create(body);
+      this.#ref = created.call_ref;
+      this.#tell({ ...created, state: "ringing-agent", mine: true });
+    } catch (error) {
+      this.#tell({ ...this.#now, state: "refused", ...refusal(error) });
+    }
+    this.#lookIn(WHILE_CALLING);
+  }
+
+  async hangUp() {
+    const ref = this.#now.call_ref;
+    if (this.isFree || !ref) return;
+    await this.#server.hangUp(ref).catch(() => undefined);
+    await this.#look();
+  }
+
+  #lookIn(milliseconds) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), milliseconds);
+  }
+
+  async #look() {
+    clearTimeout(this.#timer);
+    try {
+      if (this.#ref !== null) await this.#follow(this.#ref);
+      else if (!document.hidden && this.#now.state !== "calling") await this.#find();
+    } catch (error) {
+      // Nobody knows: that is not the same as free.  A call of ours that is forgotten is over.
+      if (error instanceof Refusal && error.status === 404) this.#ref = null;
+      if (this.isFree || this.#ref === null) this.#tell({ state: "unknown", ...refusal(error) });
+    }
+    this.#lookIn(this.#ref === null ? WHILE_FREE : WHILE_CALLING);
+  }
+
+  async #follow(ref) {
+    const call = await this.#server.call(ref);
+    if (call.state === "ended") this.#ref = null;
+    this.#tell({ ...call, mine: true });
+  }
+
+  async #find() {
+    const [call] = await this.#server.live();
+    if (this.#now.state === "calling") return;
+    if (call !== undefined) this.#tell({ ...call, mine: false });
+    // What became of the last call stays to be read.
+    else if (!["ended", "refused"].includes(this.#now.state)) this.#tell(FREE);
+  }
+
+  #tell(now) {
+    const before = this.#now;
+    this.#now = now;
+    if (before.state !== now.state || before.call_ref !== now.call_ref) this.#told(now);
+  }
+}
+
+function refusal(error) {
+  if (!(error instanceof Refusal)) return { status: 0, errors: [] };
+  return { status: error.status, errors: error.errors };
+}

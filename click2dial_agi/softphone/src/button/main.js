@@ -1,0 +1,49 @@
+/** The telephone in a page of the CRM: see docs/button.md. */
+
+import { dialable, useRules } from "../numbers.js";
+import { Caller } from "./caller.js";
+import { Links } from "./links.js";
+import { Server } from "./server.js";
+import { wordsOf } from "./words.js";
+
+const script = document.currentScript;
+const { agent = "", token, tokenUrl, outboundId, contactRef, language } = script.dataset;
+const server = new Server(script.src.replace(/\/click2dial\.js([?#].*)?$/, ""), newToken);
+const words = wordsOf(language ?? document.documentElement.lang ?? "");
+const caller = new Caller(server, agent, told);
+const defaults = {
+  ...(outboundId && { outbound_id: outboundId }),
+  ...(contactRef && { contact_ref: contactRef }),
+};
+const links = new Links(caller, words, defaults);
+
+globalThis.click2dial = {
+  /** Call a number, with `outbound_id` and `contact_ref` if need be. */
+  call: (number, values = {}) => caller.call(dialable(number), { ...defaults, ...values }),
+  hangUp: () => caller.hangUp(),
+  get state() {
+    return caller.now;
+  },
+};
+
+/** The CRM's server gives one: it alone has the key. */
+async function newToken() {
+  if (!tokenUrl) return token ?? "";
+  const response = await fetch(tokenUrl, { cache: "no-store" });
+  if (!response.ok) throw new Error(`${tokenUrl}: ${response.status}`);
+  return (await response.json()).token;
+}
+
+function told(now) {
+  links.show(now);
+  document.dispatchEvent(new CustomEvent("click2dial:state", { detail: now }));
+}
+
+async function start() {
+  useRules(await server.rules().catch(() => ({ dialled: [], shown: [] })));
+  links.watch(document.body);
+  caller.start();
+}
+
+if (document.body) start();
+else document.addEventListener("DOMContentLoaded", start);

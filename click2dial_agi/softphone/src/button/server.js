@@ -1,0 +1,83 @@
+/** The server's REST API as a page of the CRM may use it: with a token, for one agent. */
+
+const LIVE = "/click2dial/calls";
+const RETRY = 1000;
+
+/** An answer that is not a success: its status, and the errors as texts. */
+export class Refusal extends Error {
+  constructor(status, errors, retryAfter = 0) {
+    super(errors.map((error) => error.message).join("; "));
+    this.status = status;
+    this.errors = errors;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export class Server {
+  #base;
+  #newToken;
+  #token = null;
+
+  /** `newToken` returns a promise of a token; it is asked again when one has run out. */
+  constructor(base, newToken) {
+    this.#base = base;
+    this.#newToken = newToken;
+  }
+
+  /** How the integrator writes numbers: public. */
+  async rules() {
+    const response = await fetch(`${this.#base}/click2dial.json`);
+    return (await response.json()).numbers;
+  }
+
+  /** Place a call; the same key on a second try, so that a lost answer rings nobody twice. */
+  async create(body) {
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": unique() };
+    const options = { method: "POST", headers, body: JSON.stringify(body) };
+    try {
+      return await this.#ask(LIVE, options);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+      return this.#ask(LIVE, options);
+    }
+  }
+
+  /** The live calls of the agent. */
+  async live() {
+    return (await this.#ask(LIVE)).calls;
+  }
+
+  async call(ref) {
+    return this.#ask(`${LIVE}/${ref}`);
+  }
+
+  async hangUp(ref) {
+    return this.#ask(`${LIVE}/${ref}`, { method: "DELETE" });
+  }
+
+  async #ask(path, options = {}) {
+    const fresh = this.#token === null;
+    let response = await this.#send(path, options);
+    if (response.status === 401 && !fresh) {
+      this.#token = null;
+      response = await this.#send(path, options);
+    }
+    if (response.status === 204) return null;
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    throw new Refusal(response.status, answer.errors ?? [], Number(response.headers.get("Retry-After")));
+  }
+
+  async #send(path, options) {
+    this.#token ??= await this.#newToken();
+    const headers = { ...options.headers, Authorization: `Bearer ${this.#token}` };
+    return fetch(this.#base + path, { ...options, headers, credentials: "omit", cache: "no-store" });
+  }
+}
+
+/** A text that nobody else makes; pages without TLS have no randomUUID. */
+function unique() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,146 @@
+"""click2dial.js in a CRM's page: numbers become buttons that tell where the call stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from redis import Redis
+
+from sandbox.redis import RedisServer
+from tests.browser.agent import Agent
+from tests.browser.crm_page import CRMServer, crm_server
+from tests.browser.office import ECHO, HOST, Office
+from tests.browser.test_softphone_page import AXE
+
+
+@pytest.fixture
+def crm(desk: Office) -> Iterator[CRMServer]:
+    with crm_server(desk) as server:
+        server.clients = [
+            (ECHO, "client-4711", "082 000 0191"),
+            ("+27%20(0)82-000-0100", "client-4712", "082 000 0100"),
+            ("082%2000", "client-4713", "Too short"),
+        ]
+        yield server
+
+
+@pytest.fixture
+def agent(other_page: Page, desk: Office) -> Agent:
+    """The agent's phone: a softphone in another window."""
+    return Agent(other_page, desk).sign_in(key="")
+
+
+def row(page: Page, number: str) -> Locator:
+    return page.get_by_role("listitem").filter(has_text=number)
+
+
+def button(page: Page, number: str) -> Locator:
+    return row(page, number).get_by_role("button")
+
+
+def says(page: Page, number: str, text: str | re.Pattern[str]) -> None:
+    expect(row(page, number).get_by_role("status")).to_have_text(text)
+
+
+def heard(page: Page) -> list[str]:
+    states: list[str] = page.evaluate("heard")
+    return states
+
+
+def test_a_number_is_called_from_the_page(
+    page: Page, agent: Agent, desk: Office, crm: CRMServer
+) -> None:
+    page.goto(crm.url)
+    button(page, "0191").click()
+    says(page, "0191", "Your phone rings")
+    expect(button(page, "0100")).to_be_disabled()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    agent.is_in_call()
+    button(page, "0191").click()  # it hangs up now
+    says(page, "0191", "Call ended")
+    expect(button(page, "0100")).to_be_enabled()
+    record = desk.crm.pop()
+    assert (record["extension"], record["number"]) == ("1200", ECHO)
+    assert (record["contact_ref"], record["dial_number"]) == ("client-4711", "27820001234")
+    assert heard(page)[-1] == "ended"
+    assert {"calling", "ringing-agent", "up"} <= set(heard(page))
+    page.evaluate("document.body.append(axe = document.createElement('i'))")
+    page.add_script_tag(path=AXE)
+    assert page.evaluate("axe.run(document).then((result) => result.violations)") == []
+
+
+def test_who_is_in_a_call_already_cannot_press(
+    page: Page, agent: Agent, desk: Office, crm: CRMServer
+) -> None:
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_be_enabled()
+    agent.call(ECHO)
+    expect(button(page, "0100")).to_be_disabled()
+    expect(button(page, "0100")).to_have_attribute("title", "You are in a call")
+    agent.button("Hang up").click()
+    expect(button(page, "0100")).to_be_enabled()
+
+
+def test_what_is_refused_is_said_in_words(page: Page, desk: Office, crm: CRMServer) -> None:
+    crm.language = "af-ZA"
+    page.goto(crm.url)
+    button(page, "0100").click()
+    says(
+        page,
+        "0100",
+        "Jou foon is nie geregistreer nie (agent: an agent whose phone is registered)",
+    )
+    button(page, "Too short").click()
+    says(page, "Too short", re.compile("^Nie .n nommer wat gebel kan word nie .callee: "))
+    expect(button(page, "0100")).to_be_enabled()
+
+
+def test_rows_that_come_and_go(page: Page, desk: Office, crm: CRMServer) -> None:
+    page.goto(crm.url)
+    expect(page.get_by_role("button")).to_have_count(3)
+    page.evaluate(
+        """clients.insertAdjacentHTML("beforeend",
+        '<li><a href="TEL:0820000105">new</a> <a href="mailto:x@example.com">x</a></li>')"""
+    )
+    expect(button(page, "new")).to_have_text("Call")
+    page.evaluate("clients.querySelector('a').remove()")
+    expect(page.get_by_role("button")).to_have_count(3)
+
+
+def test_a_token_that_runs_out_is_renewed(
+    page: Page, desk: Office, crm: CRMServer, store: RedisServer
+) -> None:
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    with Redis.from_url(store.url) as redis:
+        redis.delete(*redis.keys("*:token:*"))
+    button(page, "0100").click()
+    says(page, "0100", "Your phone is not registered (agent: an agent whose phone is registered)")
+    assert crm.tokens == 2
+
+
+def test_a_server_that_is_away_is_not_a_free_agent(
+    page: Page, desk: Office, crm: CRMServer
+) -> None:
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    desk.server.stop()
+    try:
+        button(page, "0100").click()
+        says(page, "0100", "The server cannot be reached")
+    finally:
+        desk.server.start()
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+
+
+def test_its_files_are_for_everybody(desk: Office) -> None:
+    with httpx.Client(base_url=f"http://{HOST}:{desk.http_port}") as http:
+        assert "click2dial:state" in http.get("/click2dial.js").text
+        assert "click2dial:state" in http.get("/click2dial.d.ts").text
+        assert http.get("/click2dial.json").json()["numbers"]["dialled"]
+        assert http.get("/click2dial/calls").status_code == 401
