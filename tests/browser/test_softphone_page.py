@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 from sandbox.process import require, until
 from sandbox.redis import RedisServer
 from sandbox.trunk import Trunk
+from sandbox.waiting import patience
 from tests.browser.agent import Agent
 from tests.browser.chromium import chromium, new_page
 from tests.browser.examples import MODULES
@@ -60,7 +61,7 @@ def test_the_edge_goes_away(page: Page, desk: Office) -> None:
     desk.server.start()
     expect(agent.line_state).to_have_text("Ready")
     expect(agent.trouble).to_be_hidden()
-    expect(page.locator("#feed-state")).to_have_text("Live", timeout=10_000)
+    expect(page.locator("#feed-state")).to_have_text("Live", timeout=patience(10) * 1000)
     agent.button("Hang up").click()
     expect(agent.records).to_have_count(1)
     agent.call(ECHO)
@@ -73,7 +74,7 @@ def test_asterisk_restarts(page: Page, desk: Office) -> None:
     expect(agent.button("Call")).to_be_disabled()
     desk.pbx.start()
     page.evaluate("dispatchEvent(new Event('online'))")  # spares the test the longest wait
-    expect(agent.line_state).to_have_text("Ready", timeout=20_000)
+    expect(agent.line_state).to_have_text("Ready", timeout=patience(10) * 1000)
     agent.call(ECHO)
 
 
