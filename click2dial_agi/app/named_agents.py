@@ -90,9 +90,9 @@ class NamedAgents:
 
     async def _look(self) -> None:
         written = self._written()
-        if written.asterisk is None:
+        if not written.pbxs:
             return
-        ari = ARIFacts(written.asterisk)
+        ari = ARIFacts(written.pbxs[0])
         try:
             names = sorted(await ari.endpoint_states())
             others = [name for name in names if name and written.owner_of(name) is None]

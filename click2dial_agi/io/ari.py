@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.http_client import HTTPClient, NotSent, Response
 
@@ -35,7 +35,7 @@ class ARI:
     subclass :exc:`PBXUnanswered` when it may have done what it was asked.
     """
 
-    def __init__(self, config: Asterisk, timeout: float) -> None:
+    def __init__(self, config: PBX, timeout: float) -> None:
         self._client = HTTPClient(config.ari_url, config.ari_username, config.ari_password, timeout)
 
     async def close(self) -> None:

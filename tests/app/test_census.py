@@ -12,7 +12,7 @@ import pytest
 from click2dial_agi.app import census as module
 from click2dial_agi.app.census import Census, count_forever
 from click2dial_agi.app.whereabouts import Whereabouts
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.domain import pbxs
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.exceptions import PBXUnreachable
@@ -52,7 +52,7 @@ class PBX(FakeARI):
 async def pbx() -> AsyncIterator[tuple[PBX, Counts, Census]]:
     async with PBX() as ari:
         counts = Counts()
-        client = ARI(Asterisk.model_validate({"ari_url": ari.url, "ari_password": "p-1"}), 0.3)
+        client = ARI(pbxs.PBX.model_validate({"ari_url": ari.url, "ari_password": "p-1"}), 0.3)
         yield ari, counts, Census(config(), Whereabouts(client), counts)
         await client.close()
 

@@ -18,12 +18,12 @@ _HTTP = (
 
 async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
     """Ask for the least; nothing is found if that works."""
-    if config.asterisk is None or ari is None:
+    if not config.pbxs or ari is None:
         what = "asterisk: is not configured, so the PBX was not looked at"
         cure = "asterisk.ari_password in click2dial.yaml, as etc/click2dial.yaml shows"
         return [Finding(Level.NOTE, "ari-not-configured", what, "", cure)]
     level = Level.DANGER if any(one.http for one in config.integrators) else Level.WARNING
-    url = config.asterisk.ari_url
+    url = config.pbxs[0].ari_url
     try:
         status = await ari.status()
     except OSError as error:
@@ -31,7 +31,7 @@ async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
         cure = f"systemctl status asterisk; where it runs, {_HTTP}"
         return [Finding(level, "ari-away", what, _WHY, cure)]
     if status in (401, 403):
-        user = config.asterisk.ari_username
+        user = config.pbxs[0].ari_username
         what = f"asterisk.ari_password: Asterisk does not know {user} with this password"
         cure = f"[{user}] in ari.conf with that password, then asterisk -rx 'core reload'"
         return [Finding(level, "ari-password", what, _WHY, cure)]

@@ -63,7 +63,7 @@ async def examine_machine(
 
 async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None) -> list[Finding]:
     """Return what is wrong with the PBX, as far as its REST interface tells."""
-    ari = ARIFacts(config.asterisk) if config.asterisk is not None else None
+    ari = ARIFacts(config.pbxs[0]) if config.pbxs else None
     try:
         found = await check_access(config, ari)
         if found or ari is None:

@@ -95,7 +95,7 @@ class CreateCallAPI:
 
     def build(self, config: Config, notifiers: Mapping[str, Notifier]) -> _State:
         """Return what a configuration makes of the API; nothing of it is in force."""
-        ari = ARI(config.asterisk, self._times.ari) if config.asterisk else None
+        ari = ARI(config.pbxs[0], self._times.ari) if config.pbxs else None
         where = Whereabouts(ari) if ari is not None else None
         stores = {
             one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)

@@ -129,10 +129,9 @@ class Office:
         async def reap() -> None:
             config = parse_config(self.server.config)
             [integrator] = config.integrators
-            assert config.asterisk is not None
             store = CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
             lists = RedisLists(integrator.redis, integrator.push)
-            ari = ARI(config.asterisk, 3.0)
+            ari = ARI(config.pbxs[0], 3.0)
             times = Times(lost_after=0.0)
             notifier = Notifier(integrator, lists)
             where, counts = Whereabouts(ari), Counts()
