@@ -11,13 +11,13 @@ from typing import Any, cast
 import httpx
 from redis import Redis
 
+from click2dial_agi.app import lost_calls
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.times import Times
-from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain.config import parse_config
 from click2dial_agi.domain.counts import Counts
-from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox import ports
@@ -131,14 +131,12 @@ class Office:
             [integrator] = config.integrators
             store = CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
             lists = RedisLists(integrator.redis, integrator.push)
-            ari = ARI(config.pbxs[0], 3.0)
             times = Times(lost_after=0.0)
+            pbxs = PBXs(config.pbxs, times)
             notifier = Notifier(integrator, lists)
-            where, counts = Whereabouts(ari), Counts()
-            await CreatedCalls(
-                config, integrator, ari, store, notifier, times, where, counts
-            ).reap()
-            await ari.close()
+            calls = CreatedCalls(config, integrator, pbxs, store, notifier, times, Counts())
+            await lost_calls.reap(calls)
+            await pbxs.close()
             await store.close()
             await lists.close()
 
