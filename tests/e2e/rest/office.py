@@ -123,6 +123,12 @@ class Office:
             until(lambda: self.pbx.is_registered(extension), 10, f"the registration of {extension}")
             yield phone
 
+    def forget_presence(self) -> None:
+        """Do as if no server had seen a PBX for a while."""
+        with Redis.from_url(self.redis.url) as redis:
+            for key in cast("list[bytes]", redis.keys("{enigma:notifications}:pbx:*")):
+                redis.delete(key)
+
     def reap(self) -> None:
         """Look for lost calls at once, as the server does every few seconds."""
 
