@@ -20,6 +20,7 @@
             * :exc:`QueueFull`: its queue there holds as many as it may
     * :exc:`PBXUnreachable`: Asterisk's REST interface does not answer as it should
         * :exc:`PBXUnanswered`: it was asked and gave no answer, so it may have done it
+    * :exc:`PBXThere`: the calls of a PBX that is there are not given up
     * :exc:`CallNotCreated`: the REST API, as the command line met it, has no call to follow
     * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
         * :exc:`ListenError`: an address cannot be had now; it may be later
@@ -42,6 +43,7 @@ __all__ = [
     "MalformedFacts",
     "MalformedReply",
     "NotificationError",
+    "PBXThere",
     "PBXUnanswered",
     "PBXUnreachable",
     "ProtocolError",
@@ -162,6 +164,10 @@ class PBXUnreachable(Click2DialError):
 
 class PBXUnanswered(PBXUnreachable):
     """A request was sent and no answer to it came: it may have been done all the same."""
+
+
+class PBXThere(Click2DialError):
+    """A PBX was to be forgotten that a server has seen lately; the message says so."""
 
 
 class CallNotCreated(Click2DialError):

@@ -19,6 +19,7 @@ class CallState(StrEnum):
     QUEUED = "queued"
     UP = "up"
     ENDED = "ended"
+    UNKNOWN = "unknown"  # its PBX does not answer, or is none of this server's
 
 
 def from_live(live: LiveCall, state: CallState) -> dict[str, Any]:

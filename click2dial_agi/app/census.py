@@ -8,10 +8,11 @@ request while nothing is missing.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from click2dial_agi.app.pbxs import LivePBX, PBXs
 from click2dial_agi.app.phone_calls import known_on
-from click2dial_agi.app.whereabouts import Channel, Whereabouts
+from click2dial_agi.app.whereabouts import Channel
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted, Counts
@@ -32,11 +33,11 @@ _PAUSE = 1.0
 
 
 class Census:
-    """Looks at the calls on one PBX and brings the counts in line."""
+    """Looks at the calls on all PBXs and brings the counts in line."""
 
-    def __init__(self, config: Config, where: Whereabouts, counts: Counts) -> None:
+    def __init__(self, config: Config, pbxs: PBXs, counts: Counts) -> None:
         self._config = config
-        self._where = where
+        self._pbxs = pbxs
         self._counts = counts
         self._one_at_a_time = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
@@ -52,13 +53,25 @@ class Census:
         self._looked_at = time.monotonic()
         began = self._counts.begin_look()
         # At first everybody, then those alone who may have placed a call that is not counted.
-        channels = await self._where.look(callers=self._knows, besides=self._counts.channels())
-        names = {str(channel.get("name")) for channel in channels}
+        channels = await self._ask(callers=self._knows, besides=self._counts.channels())
+        # Two PBXs may have a channel of one name: then its end is seen when both have gone.
+        names = {str(channel.get("name")) for _, channel in channels}
         missing = self._counts.missing(began, names)
         if missing:  # handed over, perhaps: then the client's channel has them
-            channels = await self._where.look()
+            channels = await self._ask()
         self._counts.settle(missing, self._found(channels))
         self._knows = True
+
+    async def _ask(
+        self, *, callers: bool = False, besides: Iterable[str] = ()
+    ) -> list[tuple[LivePBX, Channel]]:
+        """Return the channels of all PBXs that answer; one that does not has no calls."""
+        answers, missing = await self._pbxs.ask(
+            lambda one: one.where.look(callers=callers, besides=besides)
+        )
+        if missing is not None and not answers:
+            raise missing
+        return [(one, channel) for one, channels in answers.items() for channel in channels]
 
     async def refresh(self) -> None:
         """Look, for a call that is over a limit: with others, not too often, and not for long."""
@@ -79,11 +92,11 @@ class Census:
         except PBXUnreachable as error:
             log.debug("the PBX's calls are not counted: %s", error)
 
-    def _found(self, channels: list[Channel]) -> dict[str, Counted]:
+    def _found(self, channels: list[tuple[LivePBX, Channel]]) -> dict[str, Counted]:
         """Return the calls that channels carry; those from outside are nobody's own."""
         found: dict[str, Counted] = {}
-        for channel in channels:
-            known = known_on(channel, self._where, self._config)
+        for pbx, channel in channels:
+            known = known_on(channel, pbx.where, self._config)
             if known is None or known.emergency or known.call.call_dir is CallDirection.INBOUND:
                 continue
             call = known.call
@@ -91,7 +104,7 @@ class Census:
             if integrator is None:
                 continue
             # A leg that a transfer placed is the agent's who sent the client there.
-            is_his = bool(self._where.agents([channel])) or call.call_type is not None
+            is_his = bool(pbx.where.agents([channel])) or call.call_type is not None
             if is_his or call.call_ref not in found:
                 agent = integrator.agent_key(call.extension) if is_his else ""
                 name = str(channel.get("name"))

@@ -307,6 +307,27 @@ def drain(
 
 
 @app.command()
+def forget_pbx(
+    name: Annotated[str, typer.Argument(help="As the configuration called it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Give up the created calls of a PBX that does not come back; exit code 1 if there are none.
+
+    A server that runs records each as failed.
+    """
+    import asyncio
+
+    from click2dial_agi.app.forget_pbx import forget
+
+    try:
+        found = asyncio.run(forget(_load(config, load_destinations).integrators, name, print))
+    except Click2DialError as error:
+        _fail(str(error), 1)
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)

@@ -1,16 +1,52 @@
-"""Looks for created calls that were lost with the Asterisk or the server that had them."""
+"""Looks for created calls that were lost with the PBX or the server that had them.
+
+One record for each: a call is given up only where it is certain that it is over, which takes the
+PBX that had it, or that one started anew.  Of a call whose PBX is away, or none of this server's,
+nothing is known: it lets go of its agent, and waits.
+"""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 
 from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.pbxs import Found, LivePBX, PBXs
+from click2dial_agi.app.times import Times
+from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.exceptions import NotificationError, PBXUnreachable
+from click2dial_agi.io.call_store import CallStore, Mark
 
-__all__ = ["reap_forever"]
+__all__ = ["look_forever", "reap", "reap_forever"]
 
 log = logging.getLogger(__name__)
+
+# Seconds between two looks at a PBX that does not answer.
+_AWAY = 1.0
+
+
+async def look_forever(
+    pbxs: Callable[[], PBXs], stores: Callable[[], Collection[CallStore]], times: Times
+) -> None:
+    """Ask all PBXs now and again whether they are there, and tell all servers; until cancelled."""
+    while True:
+        there = pbxs()
+        try:
+            await there.look()
+            await _show_present(there, stores(), times.present)
+        except NotificationError as error:
+            log.debug("which PBXs are there is not told: %s", error)
+        except Exception:  # whatever a PBX answers
+            log.exception("looking at the PBXs")
+        all_serve = all(one.serves for one in there)
+        await asyncio.sleep(times.look_every if all_serve else min(_AWAY, times.look_every))
+
+
+async def _show_present(pbxs: PBXs, stores: Iterable[CallStore], seconds: float) -> None:
+    runs = [str(one.run) for one in pbxs if one.serves and one.run.entity_id]
+    if runs:
+        await asyncio.gather(*(store.show_present(runs, seconds) for store in stores))
 
 
 async def reap_forever(
@@ -28,7 +64,7 @@ async def reap_forever(
     while not stopping.is_set():
         for one in () if spool_waits() else calls():
             try:
-                await one.reap()
+                await reap(one)
             except (PBXUnreachable, NotificationError) as error:
                 log.debug("%s: looking for lost calls: %s", one.integrator.name, error)
             except Exception:  # one call that cannot be read must not hold all agents for ever
@@ -36,3 +72,62 @@ async def reap_forever(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(every):
                 await stopping.wait()
+
+
+async def reap(calls: CreatedCalls) -> None:
+    """Record the calls that nobody else will: their PBX or their creator died.
+
+    Also end those that ring although their creator had to say that they do not, and free the
+    agents whose clients go on without them.
+    """
+    known = await calls.store.live()
+    if not known:
+        return
+    await calls.pbxs.look()
+    await _show_present(calls.pbxs, [calls.store], calls.times.present)
+    # In this order: a channel stays until its hangup handler is through with the record.
+    found = await calls.pbxs.find_all(known)
+    for call_ref, live in known.items():
+        where = found[call_ref]
+        if where.pbx is None:
+            await _reap_absent(calls, live, where)
+        else:
+            await _reap_present(calls, live, where, where.pbx)
+
+
+async def _reap_present(calls: CreatedCalls, live: LiveCall, where: Found, pbx: LivePBX) -> None:
+    """See to a call that goes on."""
+    await calls.keep_at(live, pbx)
+    if await calls.store.take_mark(live.call_ref, Mark.ABANDONED):
+        await calls.hang_up(live.call_ref)
+    elif not pbx.where.agents(where.channels):
+        await calls.free_agent(live.call_ref)
+
+
+async def _reap_absent(calls: CreatedCalls, live: LiveCall, where: Found) -> None:
+    """See to a call that is nowhere as far as this server can tell."""
+    forgotten = await calls.store.has_mark(live.call_ref, Mark.FORGOTTEN)
+    if not forgotten and live.at > time.time() - calls.times.lost_after:
+        return
+    at_home = calls.pbxs.home(live) is not None or not live.run
+    if forgotten or (where.gone and at_home):
+        await _give_up(calls, live)
+    elif live.run and await calls.store.is_present(live.run):
+        pass  # another server's PBX, or it does not answer since just now
+    elif where.gone:
+        await _give_up(calls, live)
+    elif await calls.store.set_aside(live.call_ref):
+        log.warning(
+            "%s: PBX %s was not seen for a while; its agent is free again", live.call_ref, live.pbx
+        )
+
+
+async def _give_up(calls: CreatedCalls, live: LiveCall) -> None:
+    """See to a call that is over: just recorded, or lost."""
+    if await calls.store.record(live.call_ref) is not None:
+        await calls.release(live.call_ref)
+        return
+    if await calls.store.mark(live.call_ref, Mark.LOST):
+        log.warning("%s has neither channel nor record; recorded as failed", live.call_ref)
+    # Also if another server has marked it: it may have died since, and a list takes each once.
+    await calls.end_lost(live)

@@ -1,4 +1,4 @@
-"""Learns from the PBX which endpoints are agents of another name (C2D_EXTENSION), and goes on so.
+"""Learns from the PBXs which endpoints are agents of another name (C2D_EXTENSION), and goes on so.
 
 Calls never wait for it: until the PBX has answered, and while it does not, what was known is in
 force.
@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.named_agents import name_agents
+from click2dial_agi.domain.named_agents import Naming, name_agents
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari_facts import ARIFacts
 
@@ -48,7 +49,7 @@ class _Known:
 
 
 class NamedAgents:
-    """Asks the PBX of the configuration that ``written`` returns; ``adopt`` takes the merged one.
+    """Asks the PBXs of the configuration that ``written`` returns; ``adopt`` takes the merged one.
 
     ``adopt`` is called where something is new, and must not raise.
     """
@@ -56,14 +57,14 @@ class NamedAgents:
     def __init__(self, written: Callable[[], Config], adopt: Callable[[Config], None]) -> None:
         self._written = written
         self._adopt = adopt
-        self._known = _Known()
+        self._known: Mapping[str, _Known] = {}  # by the PBX's address
         self._asked_of: Config | None = None
         self._told: set[str] = set()
         self._now = asyncio.Event()
 
     def merge(self, written: Config) -> Config:
         """Return a configuration as it was written with the agents that are known."""
-        return name_agents(written, self._known.extensions, self._known.names).config
+        return self._name(written, self._known).config
 
     def look_soon(self) -> None:
         """Ask anew: the configuration is another."""
@@ -75,11 +76,8 @@ class NamedAgents:
             self._now.clear()
             pause = _EVERY
             try:
-                await self._look()
-            except PBXUnreachable as error:
-                pause = _RETRY
-                what = "agents whose endpoint is not called as their extension are not known"
-                self._tell({f"{what}: {error}; {_CURE}"})
+                if not await self._look():
+                    pause = _RETRY
             except Exception:  # whatever a PBX answers, calls go on
                 log.exception("the PBX's agents could not be read")
             try:
@@ -88,43 +86,74 @@ class NamedAgents:
             except TimeoutError:
                 pass
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Ask all PBXs; False if one does not answer, of which what was known stays in force."""
         written = self._written()
-        if written.asterisk is None:
-            return
-        ari = ARIFacts(written.asterisk)
-        try:
-            names = sorted(await ari.endpoint_states())
-            others = [name for name in names if name and written.owner_of(name) is None]
-            kept = self._known.answers if self._asked_of is written else {}
-            there = set(others)
-            answers = {name: kept[name] for name in kept if name in there}
-            for name in _to_ask(others[:_MAX_ENDPOINTS], kept):
-                answers.pop(name, None)
-                answers[name] = (await ari.options("endpoint", name)).get("C2D_EXTENSION", "")
-        finally:
-            await ari.close()
+        kept = self._known if self._asked_of is written else {}
+        urls = {pbx.ari_url for pbx in written.pbxs}
+        known = {url: one for url, one in self._known.items() if url in urls}
+        problems = set[str]()
+        answers = await asyncio.gather(
+            *(_ask(pbx, written, kept.get(pbx.ari_url, _Known())) for pbx in written.pbxs),
+            return_exceptions=True,
+        )
+        for pbx, answer in zip(written.pbxs, answers, strict=True):
+            if isinstance(answer, PBXUnreachable):
+                what = "agents whose endpoint is not called as their extension are not known"
+                at = f" at PBX {pbx.name}" if pbx.name else ""
+                problems.add(f"{what}{at}: {answer}; {_CURE}")
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                known[pbx.ari_url], wrong = answer
+                problems |= wrong
         if self._written() is not written:
             self._now.set()  # reloaded meanwhile: those answers may be another PBX's
-            return
-        problems = set()
-        if len(others) > _MAX_ENDPOINTS:
-            problems.add(
-                f"the PBX has {len(others)} endpoints that are no extensions; "
-                f"{_MAX_ENDPOINTS} were looked at; {_CURE}"
-            )
-        self._asked_of, known = written, _Known(answers, frozenset(names))
-        naming = name_agents(written, known.extensions, known.names)
+            return True
+        self._asked_of = written
+        naming, before = self._name(written, known), self._name(written, self._known)
         self._tell(problems | {f"{one}; {_CURE}" for one in naming.problems})
-        before, self._known = self._known, known
-        if naming.config != name_agents(written, before.extensions, before.names).config:
+        self._known = known
+        if naming.config != before.config:
             self._adopt(naming.config)
-            log.info("the PBX has %d agents whose endpoint has another name", len(known.extensions))
+            agents = {name for one in known.values() for name in one.extensions}
+            log.info("the PBX has %d agents whose endpoint has another name", len(agents))
+        return not any(isinstance(answer, PBXUnreachable) for answer in answers)
+
+    @staticmethod
+    def _name(written: Config, known: Mapping[str, _Known]) -> Naming:
+        extensions: dict[str, str] = {}
+        for one in known.values():
+            extensions |= one.extensions
+        names = {name for one in known.values() for name in one.names}
+        return name_agents(written, extensions, names)
 
     def _tell(self, problems: set[str]) -> None:
         for problem in sorted(problems - self._told):
             log.warning(problem)
         self._told = problems
+
+
+async def _ask(pbx: PBX, written: Config, kept: _Known) -> tuple[_Known, set[str]]:
+    """Return what a PBX says, and what is wrong with it; raises :exc:`PBXUnreachable`."""
+    ari = ARIFacts(pbx)
+    try:
+        names = sorted(await ari.endpoint_states())
+        others = [name for name in names if name and written.owner_of(name) is None]
+        there = set(others)
+        answers = {name: kept.answers[name] for name in kept.answers if name in there}
+        for name in _to_ask(others[:_MAX_ENDPOINTS], kept.answers):
+            answers.pop(name, None)
+            answers[name] = (await ari.options("endpoint", name)).get("C2D_EXTENSION", "")
+    finally:
+        await ari.close()
+    problems = set()
+    if len(others) > _MAX_ENDPOINTS:
+        problems.add(
+            f"the PBX has {len(others)} endpoints that are no extensions; "
+            f"{_MAX_ENDPOINTS} were looked at; {_CURE}"
+        )
+    return _Known(answers, frozenset(names)), problems
 
 
 def _to_ask(names: Sequence[str], known: Mapping[str, str]) -> list[str]:

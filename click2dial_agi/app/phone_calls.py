@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from click2dial_agi.app.call_states import CallState, from_known
+from click2dial_agi.app.pbxs import LivePBX, PBXs
 from click2dial_agi.app.whereabouts import Channel, Whereabouts
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallDirection
@@ -31,54 +32,61 @@ class PhoneCall(NamedTuple):
     """A live call, and the channels that carry it."""
 
     known: KnownCall
+    pbx: LivePBX
     channels: tuple[Channel, ...]
 
 
 class PhoneCalls:
-    """The live calls of one integrator that it did not create.
+    """The live calls of one integrator that it did not create, on all PBXs."""
 
-    Every method raises :exc:`PBXUnreachable` while ARI is away.
-    """
-
-    def __init__(self, config: Config, integrator: Integrator, where: Whereabouts) -> None:
+    def __init__(self, config: Config, integrator: Integrator, pbxs: PBXs) -> None:
         self._config = config
         self._integrator = integrator
-        self._where = where
+        self._pbxs = pbxs
 
     async def live(self) -> list[dict[str, Any]]:
-        """Return them as the API shows them."""
-        found = self._sort(await self._where.look())
-        return await asyncio.gather(*map(self._describe, found.values()))
+        """Return them as the API shows them; a PBX that is away took its own along."""
+
+        async def live(pbx: LivePBX) -> list[dict[str, Any]]:
+            found = self._sort(pbx, await pbx.where.look())
+            return await asyncio.gather(*map(self._describe, found.values()))
+
+        answers, _ = await self._pbxs.ask(live)
+        return [one for shown in answers.values() for one in shown]
 
     async def show(self, call_ref: str) -> dict[str, Any] | None:
-        """Return one as the API shows it, None if there is none."""
+        """Return one as the API shows it, None if there is none; raises as :meth:`find` does."""
         call = await self.find(call_ref)
         return await self._describe(call) if call else None
 
     async def find(self, call_ref: str) -> PhoneCall | None:
-        """Return one, None if there is none."""
-        return self._sort(await self._where.of(call_ref)).get(call_ref)
+        """Return one, None if there is none.
 
-    def _sort(self, channels: Iterable[Channel]) -> dict[str, PhoneCall]:
-        """Return the calls that channels carry, by call_ref."""
+        Raises :exc:`PBXUnreachable` if it may be on a PBX that is away.
+        """
+        found = await self._pbxs.find(call_ref)
+        return self._sort(found.pbx, found.channels).get(call_ref) if found.pbx else None
+
+    def _sort(self, pbx: LivePBX, channels: Iterable[Channel]) -> dict[str, PhoneCall]:
+        """Return the calls that channels of a PBX carry, by call_ref."""
         calls: dict[str, PhoneCall] = {}
         for channel in channels:
-            known = known_on(channel, self._where, self._config)
+            known = known_on(channel, pbx.where, self._config)
             if known is None or known.created or known.call.integrator != self._integrator.name:
                 continue
             ref = known.call.call_ref
-            first = calls.get(ref, PhoneCall(known, ()))
+            first = calls.get(ref, PhoneCall(known, pbx, ()))
             calls[ref] = first._replace(channels=(*first.channels, channel))
         return calls
 
     async def _describe(self, call: PhoneCall) -> dict[str, Any]:
-        agents = self._where.agents(call.channels)
+        agents = call.pbx.where.agents(call.channels)
         if agents:
             state = CallState.UP if _is_up(agents) else CallState.RINGING_CALLEE
             return from_known(call.known, call.known.call.extension, state)
         # The client's: it tells itself whom it talks to.
         client = call.channels[0]
-        peer = Peer("", await self._where.variable(client, _JOINED_WITH))
+        peer = Peer("", await call.pbx.where.variable(client, _JOINED_WITH))
         agent = peer.called(self._config.extensions_by_endpoint)
         if not self._integrator.owns(agent):
             agent = call.known.call.extension

@@ -75,7 +75,8 @@ class Service:
         self._written = config  # as the file has it, before the PBX's agents are added
         self._agents = NamedAgents(lambda: self._written, self._adopt)
         self._notifiers = Notifiers(config)
-        self._refusals = Refusals(config.edge.redis) if config.edge else None
+        told = config.edge is not None or config.errors_redis is not None
+        self._refusals = Refusals(config.refusals_redis) if told else None
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)

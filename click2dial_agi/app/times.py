@@ -22,5 +22,13 @@ class Times:
     # A lost call holds its agent until it is found; asking costs a request, and none without calls.
     reap_every: float = 10.0
 
+    # One that answers is asked so often whether it still does, one that does not each second; and
+    # for so long after the last answer to any server a PBX counts as there.
+    look_every: float = 5.0
+    present: float = 20.0
+
+    # For an agent's state where there are several PBXs: one that hangs does not hold up the others.
+    endpoint: float = 1.0
+
     # A body comes in one piece with its headers, or one round trip later.
     body: float = 10.0

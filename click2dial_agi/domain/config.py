@@ -4,20 +4,18 @@
 what it holds.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from click2dial_agi.domain.config_changes import AtStart
-from click2dial_agi.domain.config_problems import WrongKey
+from click2dial_agi.domain.config_problems import describe_problem
 from click2dial_agi.domain.config_rules import shared_lists, shared_webhooks
 from click2dial_agi.domain.config_types import (
-    HTTPURL,
     SAME_HOST,
     AbsolutePath,
     Address,
@@ -37,9 +35,10 @@ from click2dial_agi.domain.integrators import TLS, Integrator
 from click2dial_agi.domain.listening import agi_advice, api_advice, clash
 from click2dial_agi.domain.numbering.collisions import number_collision
 from click2dial_agi.domain.numbering.lists import overlapping
+from click2dial_agi.domain.pbxs import PBX, Asterisk, PeerDial, pbxs_problem
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["AGI", "Asterisk", "Config", "Edge", "Metrics", "parse_config"]
+__all__ = ["AGI", "Config", "Edge", "Metrics", "parse_config"]
 
 
 class AGI(Section):
@@ -51,14 +50,6 @@ class AGI(Section):
     session_timeout: Seconds = 10.0
     # The dialplan's C2D_SECRET: who does not know it can tell nothing.
     secret: Annotated[Secret, Field(min_length=16, max_length=128)] | None = None
-
-
-class Asterisk(Section):
-    """How to reach Asterisk's REST interface, which creates calls."""
-
-    ari_url: HTTPURL = "http://127.0.0.1:8087/ari"
-    ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
-    ari_password: Secret
 
 
 class Edge(Section):
@@ -105,7 +96,11 @@ class Config(Section):
 
     agi: AGI = Field(default_factory=AGI)
     asterisk: Asterisk | None = None
+    # What one PBX dials to reach an extension whose phone is registered at another.
+    peer_dial: PeerDial | None = None
     edge: Annotated[Edge | None, AtStart.PRESENCE] = None
+    # Where another's edge, Kamailio, finds the errors of refused calls; ours has edge.redis.
+    errors_redis: Annotated[RedisURL | None, AtStart.VALUE] = None
     metrics: Metrics | None = None
     spool_dir: Annotated[AbsolutePath, AtStart.VALUE] = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
@@ -134,6 +129,14 @@ class Config(Section):
     def _calls_are_created_through_asterisk(self) -> Self:
         if self.asterisk is None and any(one.http for one in self.integrators):
             raise ValueError("asterisk: required where an integrator has http")
+        return self
+
+    @model_validator(mode="after")
+    def _pbxs_are_told_apart(self) -> Self:
+        if wrong := pbxs_problem(self.pbxs, self.peer_dial):
+            raise ValueError(wrong)
+        if self.errors_redis is not None and self.edge is not None:
+            raise ValueError("errors_redis: only without an edge, which has edge.redis")
         return self
 
     @model_validator(mode="after")
@@ -202,12 +205,24 @@ class Config(Section):
         return self
 
     @property
+    def pbxs(self) -> tuple[PBX, ...]:
+        """The PBXs, in the order of the file; none where calls are not created."""
+        if self.asterisk is None:
+            return ()
+        return self.asterisk if isinstance(self.asterisk, tuple) else (self.asterisk,)
+
+    @property
     def emergency_numbers(self) -> tuple[str, ...]:
         """The numbers that go before everything, from any phone."""
         if self.emergency is not None:
             return self.emergency
         plans = [number for one in self.integrators for number in one.plan.emergency]
         return tuple(dict.fromkeys(plans))
+
+    @property
+    def refusals_redis(self) -> str | None:
+        """Through which Redis the errors of refused calls go to an edge elsewhere, if any."""
+        return self.errors_redis if self.edge is None else self.edge.redis
 
     @property
     def journal_path(self) -> Path:
@@ -340,7 +355,7 @@ def parse_config(document: object) -> Config:
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        problems = [_problem(details) for details in error.errors(include_url=False)]
+        problems = [describe_problem(details) for details in error.errors(include_url=False)]
         raised = ConfigError(*problems[0])
         for path, expected in problems[1:]:
             raised.add_note(f"{path}: {expected}")
@@ -349,36 +364,3 @@ def parse_config(document: object) -> Config:
         path, _, expected = clashing.partition(": ")
         raise ConfigError(path, expected)
     return config
-
-
-# What a mistyped key looks like, and passwords do not.
-_KEY = re.compile(r"[A-Za-z_]{1,40}")
-
-# Where pydantic would say it in Python's words.
-_MESSAGES = {
-    "dict_type": "a mapping",
-    "extra_forbidden": "unknown key",
-    "missing": "this key is required",
-    "model_type": "a mapping",
-    "path_type": "a path",
-    "tuple_type": "a list",
-}
-
-
-def _problem(details: Any) -> tuple[str, str]:
-    path = ""
-    for key in details["loc"]:
-        if key != "[key]":  # pydantic's mark for "the key itself", which the path names already
-            path += f"[{key}]" if isinstance(key, int) else f".{key}"
-    kind = details["type"]
-    if kind == "extra_forbidden" and not _KEY.fullmatch(str(details["loc"][-1])):
-        path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
-    message = _MESSAGES.get(kind, details["msg"])
-    if kind == "value_error":
-        error = details["ctx"]["error"]
-        if isinstance(error, WrongKey):
-            return f"{path}.{error.key}".removeprefix("."), error.expected
-        message = str(error)
-        if not path:  # a rule over the whole document names its key itself
-            path, _, message = message.partition(": ")
-    return path.removeprefix("."), message[:1].lower() + message[1:]

@@ -1,6 +1,12 @@
-"""What a check over several keys of the configuration raises."""
+"""What is wrong with the configuration: of which key, and what was expected."""
 
-__all__ = ["WrongKey"]
+import re
+from typing import Any
+
+__all__ = ["CHOICES", "WrongKey", "describe_problem"]
+
+# How fields that take one section or a list of them mark the two (pydantic's Tag).
+CHOICES = ("[one]", "[several]")
 
 
 class WrongKey(ValueError):
@@ -13,3 +19,40 @@ class WrongKey(ValueError):
         super().__init__(f"{key}: {expected}")
         self.key = key
         self.expected = expected
+
+
+# What a mistyped key looks like, and passwords do not.
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
+# Marks of pydantic's in a path that are none: "the key itself", which it names, and a choice.
+_NO_KEYS = ("[key]", *CHOICES)
+
+# Where pydantic would say it in Python's words.
+_MESSAGES = {
+    "dict_type": "a mapping",
+    "extra_forbidden": "unknown key",
+    "missing": "this key is required",
+    "model_type": "a mapping",
+    "path_type": "a path",
+    "tuple_type": "a list",
+}
+
+
+def describe_problem(details: Any) -> tuple[str, str]:
+    """Return the dotted path of a wrong key, and what was expected, of what pydantic found."""
+    path = ""
+    for key in details["loc"]:
+        if key not in _NO_KEYS:
+            path += f"[{key}]" if isinstance(key, int) else f".{key}"
+    kind = details["type"]
+    if kind == "extra_forbidden" and not _KEY.fullmatch(str(details["loc"][-1])):
+        path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
+    message = _MESSAGES.get(kind, details["msg"])
+    if kind == "value_error":
+        error = details["ctx"]["error"]
+        if isinstance(error, WrongKey):
+            return f"{path}.{error.key}".removeprefix("."), error.expected
+        message = str(error)
+        if not path:  # a rule over the whole document names its key itself
+            path, _, message = message.partition(": ")
+    return path.removeprefix("."), message[:1].lower() + message[1:]

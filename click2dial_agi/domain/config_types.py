@@ -49,6 +49,7 @@ __all__ = [
     "WebSocketOrigin",
     "WebSocketURL",
     "as_tuple",
+    "dial_template",
     "extension",
 ]
 
@@ -248,14 +249,20 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _dial_template(example: str, *placeholders: str) -> AfterValidator:
-    expected = f"a dial string with {' or '.join(placeholders)}, such as {example}"
+def dial_template(example: str, *placeholders: str, always: str = "") -> AfterValidator:
+    """Return a check of a text for Dial(): with one of the placeholders, and the one in ``always``.
+
+    ``example`` is what the error shows.
+    """
+    wanted = f"{always} and {' or '.join(placeholders)}" if always else " or ".join(placeholders)
+    expected = f"a dial string with {wanted}, such as {example}"
 
     def check(value: str) -> str:
-        filled = value
+        rest = value.replace(always, "0") if always else value
+        filled = rest
         for placeholder in placeholders:
             filled = filled.replace(placeholder, "0")
-        if filled == value or not _DIAL.fullmatch(filled):
+        if always not in value or filled == rest or not _DIAL.fullmatch(filled):
             raise ValueError(expected)
         return value
 
@@ -287,8 +294,8 @@ BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
-AgentDial = Annotated[str, _dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
-TrunkDial = Annotated[str, _dial_template("PJSIP/{number}@trunk", "{number}")]
+AgentDial = Annotated[str, dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
+TrunkDial = Annotated[str, dial_template("PJSIP/{number}@trunk", "{number}")]
 DialplanContext = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,79}$")]
 EmergencyNumber = Annotated[str, StringConstraints(pattern=r"^[0-9*#][0-9]{1,5}$")]
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,79}$")]

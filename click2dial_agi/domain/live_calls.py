@@ -19,6 +19,11 @@ class LiveCall:
     ``agent``, ``callee``, ``dial_number`` and ``contact_ref`` are those of the request, checked;
     ``agent_key`` is who has one call at a time, however the agent was written.  ``facts`` is what
     the record will be made of, as text (:mod:`click2dial_agi.domain.facts`).
+
+    ``run`` is which PBX has it, as that says itself (:mod:`click2dial_agi.domain.pbx_runs`), empty
+    until it was chosen and for calls of older versions; ``pbx`` is what the configuration calls it.
+    ``away`` is not written: nobody has seen that PBX for a while, so the call holds neither its
+    agent nor a place.
     """
 
     call_ref: str
@@ -29,24 +34,29 @@ class LiveCall:
     at: float = 0.0
     facts: str = ""
     agent_key: str = ""
+    pbx: str = ""
+    run: str = ""
+    away: bool = False
 
     def text(self) -> str:
         """Return it as Redis keeps it: a JSON object, with the version of its form."""
-        return json.dumps({**asdict(self), "version": _VERSION})
+        told = asdict(self)
+        del told["away"]
+        return json.dumps({**told, "version": _VERSION})
 
     @classmethod
-    def parse(cls, call_ref: str, text: str) -> "LiveCall":
+    def parse(cls, call_ref: str, text: str, *, away: bool = False) -> "LiveCall":
         """Read what any version has written, or anything else: what is wrong is empty."""
         try:
             known = json.loads(text)
         except ValueError:
             known = {}
-        return cls(call_ref, **(_known(known) if isinstance(known, Mapping) else {}))
+        return cls(call_ref, away=away, **(_known(known) if isinstance(known, Mapping) else {}))
 
 
 def _known(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         one.name: entry[one.name]
-        for one in fields(LiveCall)[1:]
+        for one in fields(LiveCall)[1:-1]
         if isinstance(entry.get(one.name), (int, float) if one.name == "at" else str)
     }

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.domain.pbx_runs import PBXRun
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.http_client import HTTPClient, NotSent, Response
 
@@ -35,7 +36,7 @@ class ARI:
     subclass :exc:`PBXUnanswered` when it may have done what it was asked.
     """
 
-    def __init__(self, config: Asterisk, timeout: float) -> None:
+    def __init__(self, config: PBX, timeout: float) -> None:
         self._client = HTTPClient(config.ari_url, config.ari_username, config.ari_password, timeout)
 
     async def close(self) -> None:
@@ -45,6 +46,15 @@ class ARI:
     async def ping(self) -> None:
         """Ask for the least that takes a right password."""
         self._expect(await self._send("GET", "/asterisk/ping"), 200)
+
+    async def run(self) -> PBXRun:
+        """Return which run of which PBX this is."""
+        response = await self._send("GET", "/asterisk/info?only=system,status")
+        told = _object(self._expect(response, 200))
+        system, status = told.get("system"), told.get("status")
+        if not isinstance(system, dict) or not isinstance(status, dict):
+            return PBXRun()
+        return PBXRun.parse(f"{system.get('entity_id')}/{status.get('startup_time')}")
 
     async def endpoint(self, technology: str, resource: str) -> Endpoint | None:
         """Return what Asterisk knows of an endpoint; None where there is none of that name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.http_client import HTTPClient
 
@@ -29,7 +29,7 @@ class EndpointFacts:
 class ARIFacts:
     """Asks an Asterisk; every method but :meth:`status` raises :exc:`PBXUnreachable`."""
 
-    def __init__(self, config: Asterisk) -> None:
+    def __init__(self, config: PBX) -> None:
         self._client = HTTPClient(
             config.ari_url, config.ari_username, config.ari_password, _TIMEOUT
         )

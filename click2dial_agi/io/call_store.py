@@ -4,7 +4,7 @@ All keys of an integrator carry its prefix in braces, so a script's keys share o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from enum import StrEnum
@@ -65,10 +65,30 @@ if agent == '' then agent = known and call['agent'] or '' end
 if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
 """
 
-# KEYS: live calls, agents in a call, marks.  ARGV: call_ref, its marks.
+# KEYS: live calls, agents in a call, marks, calls of PBXs that are away.
+# ARGV: call_ref, its marks.
 _RELEASE = f"""{_FREE}
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[4], ARGV[1])
 redis.call('HDEL', KEYS[3], unpack(ARGV, 2))
+"""
+
+# KEYS: live calls, agents in a call, calls of PBXs that are away.  ARGV: call_ref.
+_SET_ASIDE = f"""
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if not kept then return 0 end
+{_FREE}
+redis.call('HSET', KEYS[3], ARGV[1], kept)
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
+# KEYS: live calls, calls of PBXs that are away.  ARGV: call_ref, the call as JSON.
+# What was counted out meanwhile stays out.
+_PLACE = """
+local away = redis.call('HDEL', KEYS[2], ARGV[1])
+if away == 0 and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
 """
 
 # KEYS: an Idempotency-Key.  ARGV: what is to be known of it if nothing is, its lifetime.
@@ -93,6 +113,7 @@ class Mark(StrEnum):
 
     ABANDONED = "abandoned"  # its creator had to say that it does not ring
     LOST = "lost"  # it is being recorded as failed, and nobody takes it over
+    FORGOTTEN = "forgotten"  # an operator says that its PBX does not come back
 
 
 class Admission(StrEnum):
@@ -143,9 +164,12 @@ class CallStore:
         self._live = f"{self._base}:live"
         self._agents = f"{self._base}:agents"
         self._marks = f"{self._base}:marks"
+        self._away = f"{self._base}:away"
         self._cdr_list = cdr_list
         self._admit = self._redis.register_script(_ADMIT)
         self._release = self._redis.register_script(_RELEASE)
+        self._set_aside = self._redis.register_script(_SET_ASIDE)
+        self._place = self._redis.register_script(_PLACE)
         self._free = self._redis.register_script(_FREE)
         self._claim = self._redis.register_script(_CLAIM)
         self._retake = self._redis.register_script(_RETAKE)
@@ -171,7 +195,32 @@ class CallStore:
     async def release(self, call_ref: str) -> None:
         """Count a call out; one that was not in does no harm."""
         values = [call_ref, *(_field(call_ref, mark) for mark in Mark)]
-        await self._do(self._release([self._live, self._agents, self._marks], values))
+        keys = [self._live, self._agents, self._marks, self._away]
+        await self._do(self._release(keys, values))
+
+    async def place(self, call: LiveCall) -> bool:
+        """Write on which PBX a call is; False if it was counted out.  It is away no more."""
+        keys = [self._live, self._away]
+        return bool(await self._do(self._place(keys, [call.call_ref, call.text()])))
+
+    async def set_aside(self, call_ref: str) -> bool:
+        """Let a call hold neither its agent nor a place; False if it does not already."""
+        keys = [self._live, self._agents, self._away]
+        return bool(await self._do(self._set_aside(keys, [call_ref])))
+
+    async def show_present(self, runs: Iterable[str], seconds: float) -> None:
+        """Tell all servers that these runs of PBXs are there, for so long."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for run in runs:
+            pipeline.set(self._present_key(run), "1", px=max(1, int(seconds * 1000)))
+        await self._do(pipeline.execute())
+
+    async def is_present(self, run: str) -> bool:
+        """Tell whether any server has seen a run of a PBX lately."""
+        return bool(await self._do(self._redis.exists(self._present_key(run))))
+
+    def _present_key(self, run: str) -> str:
+        return f"{self._base}:pbx:{run}"
 
     async def count_shown(self, day: date, shown: Mapping[str, int]) -> dict[str, int]:
         """Add calls by caller ID to those of a day, and return all of it."""
@@ -192,19 +241,31 @@ class CallStore:
         """Set a mark; False if it was set before."""
         return bool(await self._do(self._redis.hsetnx(self._marks, _field(call_ref, mark), "1")))
 
+    async def has_mark(self, call_ref: str, mark: Mark) -> bool:
+        """Tell whether a mark is set."""
+        return bool(await self._do(self._redis.hexists(self._marks, _field(call_ref, mark))))
+
     async def take_mark(self, call_ref: str, mark: Mark) -> bool:
         """Take a mark away; False if it was not there, so that one alone acts on it."""
         return bool(await self._do(self._redis.hdel(self._marks, _field(call_ref, mark))))
 
     async def live(self) -> dict[str, LiveCall]:
         """Return the calls that were counted in, by call_ref."""
-        calls = await self._do(self._redis.hgetall(self._live))
-        return {call_ref: LiveCall.parse(call_ref, text) for call_ref, text in calls.items()}
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(self._away)
+        pipeline.hgetall(self._live)
+        away, live = await self._do(pipeline.execute())
+        known = {ref: LiveCall.parse(ref, text, away=True) for ref, text in away.items()}
+        return known | {ref: LiveCall.parse(ref, text) for ref, text in live.items()}
 
     async def live_call(self, call_ref: str) -> LiveCall | None:
         """Return one call that was counted in."""
-        text = await self._do(self._redis.hget(self._live, call_ref))
-        return LiveCall.parse(call_ref, text) if text else None
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hget(self._live, call_ref)
+        pipeline.hget(self._away, call_ref)
+        live, away = await self._do(pipeline.execute())
+        text = live or away
+        return LiveCall.parse(call_ref, text, away=not live) if text else None
 
     async def record(self, call_ref: str) -> dict[str, Any] | None:
         """Return the cdr payload of a call that ended within 24 hours."""

@@ -20,11 +20,13 @@ __all__ = ["load_config", "load_destinations"]
 _MAX_SIZE = 4 * 1024 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEYS = ("ari_password", "ami_password", "api_keys", "redis", "secret", "url")
+_SECRET_KEYS = (
+    *("ari_password", "ami_password", "api_keys", "redis", "errors_redis", "secret", "url"),
+)
 
 # What it takes to hand over notifications and nothing else: secrets of the other doors may be
 # missing on a machine that only does that.
-_DOORS = ("agi", "asterisk", "edge", "metrics")
+_DOORS = ("agi", "asterisk", "peer_dial", "edge", "errors_redis", "metrics")
 _INTEGRATORS_DOORS = ("http", "tls", "softphone", "softphone_ws", "api_keys", "allow_from")
 
 # What a mistyped key looks like, and passwords do not.

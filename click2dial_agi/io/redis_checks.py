@@ -63,11 +63,12 @@ def needs(integrator: Integrator) -> list[Command]:
                 ("GET", marker),
             ]
     base = f"{{{integrator.key_prefix}}}"
-    hashes = (f"{base}:live", f"{base}:agents")
+    hashes = (f"{base}:live", f"{base}:agents", f"{base}:away")
     commands += [(name, key, "x") for key in hashes for name in ("HGET", "HDEL", "HEXISTS")]
     commands += [(name, key) for key in hashes for name in ("HLEN", "HGETALL")]
     commands += [("HSET", key, "x", "x") for key in hashes]
     commands += [("INCR", f"{base}:minute:1"), ("EXPIRE", f"{base}:minute:1", "1")]
+    commands += [("EXISTS", f"{base}:pbx:x"), ("SET", f"{base}:pbx:x", "1", "PX", "1")]
     commands += [("GET", f"{base}:idempotency:x"), ("SET", f"{base}:idempotency:x", "x")]
     if integrator.caller_ids.calls_per_day is not None:
         shown = f"{base}:shown:x"

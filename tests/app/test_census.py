@@ -11,12 +11,12 @@ import pytest
 
 from click2dial_agi.app import census as module
 from click2dial_agi.app.census import Census, count_forever
-from click2dial_agi.app.whereabouts import Whereabouts
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.times import Times
+from click2dial_agi.domain import pbxs
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.exceptions import PBXUnreachable
-from click2dial_agi.io.ari import ARI
 from tests.app.serving import config, serving
 from tests.http.fake_ari import HANG, FakeARI
 from tests.io.running import eventually, run
@@ -52,9 +52,10 @@ class PBX(FakeARI):
 async def pbx() -> AsyncIterator[tuple[PBX, Counts, Census]]:
     async with PBX() as ari:
         counts = Counts()
-        client = ARI(Asterisk.model_validate({"ari_url": ari.url, "ari_password": "p-1"}), 0.3)
-        yield ari, counts, Census(config(), Whereabouts(client), counts)
-        await client.close()
+        asterisk = pbxs.PBX.model_validate({"ari_url": ari.url, "ari_password": "p-1"})
+        there = PBXs([asterisk], Times(ari=0.3))
+        yield ari, counts, Census(config(), there, counts)
+        await there.close()
 
 
 def place(counts: Counts, number: int, channel: str, agent: str = "1000") -> None:

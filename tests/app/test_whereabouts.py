@@ -11,7 +11,7 @@ import pytest
 from click2dial_agi.app import whereabouts as module
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.app.whereabouts import Whereabouts
-from click2dial_agi.domain.config import Asterisk
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.domain.variables import CARRIES_LISTED, DIALLED
 from click2dial_agi.io.ari import ARI
 from tests.http.fake_ari import FakeARI
@@ -25,7 +25,7 @@ OTHER = "0b4e6a3c-1f2d-4c5b-8a79-000000000001"
 async def pbx(lists_variables: bool) -> AsyncIterator[tuple[FakeARI, Whereabouts]]:
     module._tell_of_the_quick_way.cache_clear()
     async with FakeARI(lists_variables=lists_variables) as ari:
-        client = ARI(Asterisk.model_validate({"ari_url": ari.url, "ari_password": "p-1"}), 1.0)
+        client = ARI(PBX.model_validate({"ari_url": ari.url, "ari_password": "p-1"}), 1.0)
         for one, role, ref in (("1.1", "a", REF), ("1.2", "c", REF), ("1.3", "o", OTHER)):
             ari.channels[one] = "Up"
             ari.variables[one, f"C2D_{one}"] = f"{role}call_ref={ref}&call_dir=outbound"

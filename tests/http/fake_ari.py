@@ -36,6 +36,8 @@ class Request:
         match [self.method, *self.path.partition("?")[0].split("/")[2:]]:
             case ["GET", "asterisk", "ping"]:
                 return "ping"
+            case ["GET", "asterisk", "info"]:
+                return "info"
             case ["GET", "endpoints", *_]:
                 return "endpoint"
             case ["POST", "channels", _]:
@@ -66,6 +68,8 @@ class FakeARI:
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[tuple[str, str], str] = field(default_factory=dict)
     lists_variables: bool = False  # as channelvars of ari.conf makes it
+    entity_id: str = "02:fc:00:00:00:01"
+    started: str = "2026-01-02T03:04:05.678+0000"
     requests: list[Request] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     on_originate: Callable[[str], None] = lambda channel_id: None
@@ -120,7 +124,8 @@ class FakeARI:
         length = int(headers.get("content-length", "0"))
         body = json.loads(await reader.readexactly(length)) if length else None
         request = Request(method, path, body)
-        self.requests.append(request)
+        if request.operation != "info":  # the server looks by itself, now and again
+            self.requests.append(request)
         trouble = self.trouble.get(request.operation)
         if trouble in (None, DONE_THEN_HANG, DONE_THEN_CLOSE):
             status, answer = self._do(request)
@@ -149,6 +154,9 @@ class FakeARI:
         match request.operation:
             case "ping":
                 return 200, {"ping": "pong"}
+            case "info":
+                system = {"version": "22.10.1", "entity_id": self.entity_id}
+                return 200, {"system": system, "status": {"startup_time": self.started}}
             case "endpoint":
                 if self.endpoint is None:
                     return 404, {"message": "Endpoint not found"}

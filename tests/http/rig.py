@@ -15,6 +15,7 @@ from redis import Redis
 
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.health import Checks
+from click2dial_agi.app.lost_calls import reap
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.config import Config, parse_config
@@ -45,7 +46,6 @@ class API:
     """One server, and what it works with."""
 
     base_url: str
-    ari: FakeARI
     redis: Redis
     api: CreateCallAPI
     config: dict[str, Any]
@@ -68,7 +68,7 @@ class API:
         """Look for lost calls, now, among those that are older than so many seconds."""
         for calls in self.api._now.calls.values():
             usual, calls.times = calls.times, replace(calls.times, lost_after=lost_after)
-            await calls.reap()
+            await reap(calls)
             calls.times = usual
 
     def cdrs(self, prefix: str = "enigma:notifications") -> list[dict[str, Any]]:
@@ -97,19 +97,27 @@ class API:
 @contextlib.asynccontextmanager
 async def serve(
     redis: RedisServer,
-    ari: FakeARI,
+    ari: FakeARI | Mapping[str, FakeARI],
     *others: Mapping[str, Any],
     times: Times = QUICK,
     spool_dir: str = "/tmp",
     checks: Checks = MappingProxyType({}),
     **integrator: Any,
 ) -> AsyncIterator[API]:
-    """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME."""
+    """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME.
+
+    `ari` is the one PBX, or several by name.
+    """
+    login = {"ari_username": "u", "ari_password": "ari-secret"}
+    if isinstance(ari, FakeARI):
+        pbxs: Any = {"ari_url": ari.url, **login}
+    else:
+        pbxs = [{"name": name, "ari_url": one.url, **login} for name, one in ari.items()]
     port = ports.free_port()
     first = {**ACME, "http": f"127.0.0.1:{port}", "api_keys": [KEY], "redis": redis.url}
     first |= {"limits": {"calls_per_minute": 1000, "concurrent_calls": 1000}} | integrator
     document = {
-        "asterisk": {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"},
+        "asterisk": pbxs,
         "spool_dir": spool_dir,
         "recordings_dir": f"{spool_dir}/recordings",
         "integrators": [first, *({"redis": redis.url, **other} for other in others)],
@@ -125,7 +133,7 @@ async def serve(
             base_url=base_url, headers=headers, trust_env=False, timeout=patience(15)
         ) as client:
             with Redis.from_url(redis.url, decode_responses=True) as connection:
-                yield API(base_url, ari, connection, api, document, client)
+                yield API(base_url, connection, api, document, client)
     finally:
         await api.stop()
         for notifier in notifiers.values():

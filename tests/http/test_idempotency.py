@@ -130,7 +130,7 @@ async def _dies(*_: object) -> None:
     raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize("at", ["_admit", "_agent_refusal"])
+@pytest.mark.parametrize("at", ["_admit", "_agent_places"])
 def test_a_key_whose_first_request_died_before_ringing_rings(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:

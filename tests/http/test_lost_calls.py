@@ -39,7 +39,7 @@ def test_a_call_whose_asterisk_was_killed(redis: RedisServer) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("at", ["_agent_refusal", "_end"])
+@pytest.mark.parametrize("at", ["_agent_places", "_end"])
 def test_a_call_whose_server_was_killed(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:

@@ -4,10 +4,11 @@ from urllib.parse import urlsplit
 
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.io.ari_facts import ARIFacts
 from click2dial_agi.io.port_owner import owner_of_port
 
-__all__ = ["check_access"]
+__all__ = ["check_access", "check_no_access"]
 
 _WHY = "no call can be created, and doctor cannot look at the PBX"
 _HTTP = (
@@ -16,14 +17,17 @@ _HTTP = (
 )
 
 
-async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
+def check_no_access() -> list[Finding]:
+    """Say that there is no PBX to look at."""
+    what = "asterisk: is not configured, so the PBX was not looked at"
+    cure = "asterisk.ari_password in click2dial.yaml, as etc/click2dial.yaml shows"
+    return [Finding(Level.NOTE, "ari-not-configured", what, "", cure)]
+
+
+async def check_access(config: Config, pbx: PBX, ari: ARIFacts) -> list[Finding]:
     """Ask for the least; nothing is found if that works."""
-    if config.asterisk is None or ari is None:
-        what = "asterisk: is not configured, so the PBX was not looked at"
-        cure = "asterisk.ari_password in click2dial.yaml, as etc/click2dial.yaml shows"
-        return [Finding(Level.NOTE, "ari-not-configured", what, "", cure)]
     level = Level.DANGER if any(one.http for one in config.integrators) else Level.WARNING
-    url = config.asterisk.ari_url
+    url = pbx.ari_url
     try:
         status = await ari.status()
     except OSError as error:
@@ -31,7 +35,7 @@ async def check_access(config: Config, ari: ARIFacts | None) -> list[Finding]:
         cure = f"systemctl status asterisk; where it runs, {_HTTP}"
         return [Finding(level, "ari-away", what, _WHY, cure)]
     if status in (401, 403):
-        user = config.asterisk.ari_username
+        user = pbx.ari_username
         what = f"asterisk.ari_password: Asterisk does not know {user} with this password"
         cure = f"[{user}] in ari.conf with that password, then asterisk -rx 'core reload'"
         return [Finding(level, "ari-password", what, _WHY, cure)]

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from click2dial_agi.app.doctor.access import check_access
+from click2dial_agi.app.doctor.access import check_access, check_no_access
 from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
 from click2dial_agi.app.doctor.contacts import check_contacts
 from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialplan
@@ -22,6 +23,7 @@ from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari_facts import ARIFacts, EndpointFacts
 from click2dial_agi.io.asterisk_console import AsteriskConsole
@@ -62,13 +64,27 @@ async def examine_machine(
 
 
 async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None) -> list[Finding]:
-    """Return what is wrong with the PBX, as far as its REST interface tells."""
-    ari = ARIFacts(config.asterisk) if config.asterisk is not None else None
+    """Return what is wrong with the PBXs, as far as their REST interfaces tell.
+
+    ``console`` is that of the one PBX; of several, nobody knows whose it is.
+    """
+    if not config.pbxs:
+        return check_no_access()
+    if len(config.pbxs) == 1:
+        return await _examine_one(config, config.pbxs[0], console)
+    found = await asyncio.gather(*(_examine_one(config, pbx, None) for pbx in config.pbxs))
+    return [
+        replace(one, what=f"PBX {pbx.name}: {one.what}")
+        for pbx, findings in zip(config.pbxs, found, strict=True)
+        for one in findings
+    ]
+
+
+async def _examine_one(config: Config, pbx: PBX, console: AsteriskConsole | None) -> list[Finding]:
+    ari = ARIFacts(pbx)
     try:
-        found = await check_access(config, ari)
-        if found or ari is None:
-            return found
-        return await _ask(config, ari, console)
+        found = await check_access(config, pbx, ari)
+        return found or await _ask(config, ari, console)
     except PBXUnreachable as error:
         what = f"asterisk: {error}"
         why, cure = (
@@ -77,8 +93,7 @@ async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None)
         )
         return [Finding(Level.WARNING, "ari-refuses", what, why, cure)]
     finally:
-        if ari is not None:
-            await ari.close()
+        await ari.close()
 
 
 async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -> list[Finding]:

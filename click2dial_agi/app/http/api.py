@@ -16,19 +16,18 @@ from click2dial_agi.app.http.application import create_application
 from click2dial_agi.app.http.doors import Door, DoorChange, HTTPDoors
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.front import Front
-from click2dial_agi.app.http.health import Check, Checks
+from click2dial_agi.app.http.health import Check, Checks, checks_of
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
-from click2dial_agi.app.lost_calls import reap_forever
+from click2dial_agi.app.lost_calls import look_forever, reap_forever
 from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.watch import check_directory, check_redis
-from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.agi_server import AGIServer
-from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.listeners import Listeners
@@ -49,7 +48,7 @@ class _State:
     """What a configuration makes of the API; replaced whole."""
 
     config: Config
-    ari: ARI | None = None
+    pbxs: PBXs
     census: Census | None = None
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
     stores: Mapping[str, CallStore] = field(default_factory=dict)
@@ -79,6 +78,7 @@ class CreateCallAPI:
         self._state: _State | None = None
         self._access: dict[str, Access] = {}  # an integrator's that was taken out stays
         self._reaper: asyncio.Task[None] | None = None
+        self._looker: asyncio.Task[None] | None = None
         self._reaped_enough = asyncio.Event()
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
@@ -95,16 +95,15 @@ class CreateCallAPI:
 
     def build(self, config: Config, notifiers: Mapping[str, Notifier]) -> _State:
         """Return what a configuration makes of the API; nothing of it is in force."""
-        ari = ARI(config.asterisk, self._times.ari) if config.asterisk else None
-        where = Whereabouts(ari) if ari is not None else None
+        pbxs = PBXs(config.pbxs, self._times)
         stores = {
             one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)
             for one in config.integrators
         }
         return _State(
             config,
-            ari,
-            Census(config, where, self._counts) if where is not None else None,
+            pbxs,
+            Census(config, pbxs, self._counts) if pbxs else None,
             notifiers,
             stores,
             {one.name: CDRFeed(one.redis, one.cdr_list) for one in config.integrators},
@@ -112,15 +111,14 @@ class CreateCallAPI:
                 one.name: CreatedCalls(
                     config,
                     one,
-                    ari,
+                    pbxs,
                     stores[one.name],
                     notifiers[one.name],
                     self._times,
-                    where,
                     self._counts,
                 )
                 for one in config.integrators
-                if ari is not None and where is not None and one.http is not None
+                if pbxs and one.http is not None
             },
         )
 
@@ -133,7 +131,7 @@ class CreateCallAPI:
             if one.http is not None
         }
         if before is not None:
-            self._close_later(before.ari, *before.stores.values())
+            self._close_later(before.pbxs, *before.stores.values())
             for feed in before.feeds.values():
                 feed.close()  # the softphones come back, under the new keys and networks
 
@@ -154,6 +152,13 @@ class CreateCallAPI:
                 self._reaped_enough,
             )
         )
+        self._looker = self._looker or asyncio.create_task(
+            look_forever(
+                lambda: self._now.pbxs,
+                lambda: [one.store for one in self._now.calls.values()],
+                self._times,
+            )
+        )
         await self._doors.start(self._wanted(self._now.config))
 
     async def stop(self) -> None:
@@ -161,11 +166,14 @@ class CreateCallAPI:
         self._reaped_enough.set()
         if self._reaper is not None:
             await self._reaper
+        if self._looker is not None:
+            self._looker.cancel()
+            await asyncio.wait([self._looker])
         for feed in self._now.feeds.values():
             feed.close()
         await self._doors.stop()
         self._stopping.set()
-        self._close_later(self._now.ari, *self._now.stores.values())
+        self._close_later(self._now.pbxs, *self._now.stores.values())
         await asyncio.gather(*self._closing)
 
     def announce(self) -> None:
@@ -229,15 +237,15 @@ class CreateCallAPI:
         spool = partial(check_directory, state.config.spool_dir)
         shared: dict[str, Check] = {"agi": agi, "spool": spool, **self._further}
         integrator = state.config.integrator(name)
-        if name not in state.calls or state.ari is None or integrator is None:
+        if name not in state.calls or integrator is None:
             return {"redis": gone, "ari": gone, **shared}
         if integrator.record:
             shared["recordings"] = partial(check_directory, state.config.recordings_dir)
         redis = partial(check_redis, state.notifiers[name])
-        return {"redis": redis, "ari": state.ari.ping, **shared}
+        return {"redis": redis, **checks_of(state.pbxs), **shared}
 
-    def _close_later(self, *clients: ARI | CallStore | None) -> None:
-        async def close(client: ARI | CallStore) -> None:
+    def _close_later(self, *clients: PBXs | CallStore) -> None:
+        async def close(client: PBXs | CallStore) -> None:
             try:
                 async with asyncio.timeout(_GRACE):
                     await self._stopping.wait()
@@ -246,7 +254,6 @@ class CreateCallAPI:
             await client.close()
 
         for client in clients:
-            if client is not None:
-                closing = asyncio.create_task(close(client))
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
+            closing = asyncio.create_task(close(client))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.http.schemas import Health
+from click2dial_agi.app.pbxs import PBXs
 
-__all__ = ["Check", "Checks", "add_health"]
+__all__ = ["Check", "Checks", "add_health", "checks_of"]
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +21,34 @@ _TIMEOUT = 1.0
 # A check raises if its part does not work.
 Check = Callable[[], Awaitable[None]]
 
+
+@dataclass(frozen=True)
+class OneOfSeveral:
+    """A check whose part may fail: another does its work."""
+
+    check: Check
+
+    async def __call__(self) -> None:
+        await self.check()
+
+
 # By the name of the part.
 Checks = Mapping[str, Check]
+
+
+def checks_of(pbxs: PBXs) -> Checks:
+    """Return the checks of the PBXs: of several it is enough that one answers."""
+    several = [one for one in pbxs if len(pbxs) > 1]
+
+    async def any_answers() -> None:
+        answers, missing = await pbxs.ask(lambda one: one.ari.ping())
+        if missing is not None and not answers:
+            raise missing
+
+    return {
+        "ari": any_answers,
+        **{f"ari:{one.name}": OneOfSeveral(one.ari.ping) for one in several},
+    }
 
 
 def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
@@ -28,12 +56,13 @@ def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
 
     Who asks while somebody else does gets the same answer: anybody may ask, and each look writes.
     """
-    looking: asyncio.Task[Mapping[str, str]] | None = None
+    looking: asyncio.Task[tuple[Mapping[str, str], set[str]]] | None = None
 
-    async def look() -> Mapping[str, str]:
+    async def look() -> tuple[Mapping[str, str], set[str]]:
         named = checks()
         states = await asyncio.gather(*(_check(name, check) for name, check in named.items()))
-        return dict(zip(named, states, strict=True))
+        needed = {name for name, check in named.items() if not isinstance(check, OneOfSeveral)}
+        return dict(zip(named, states, strict=True)), needed
 
     @app.get(
         "/healthz", response_model=Health, operation_id="isAlive", summary="Is the process alive"
@@ -52,8 +81,8 @@ def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
         nonlocal looking
         if looking is None or looking.done():
             looking = asyncio.create_task(look())
-        parts = await asyncio.shield(looking)
-        ready = all(state == "ok" for state in parts.values())
+        parts, needed = await asyncio.shield(looking)
+        ready = all(state == "ok" for name, state in parts.items() if name in needed)
         body = {"status": "ok" if ready else "failing", "parts": parts}
         return JSONResponse(body, 200 if ready else 503)
 

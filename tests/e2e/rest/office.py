@@ -11,13 +11,13 @@ from typing import Any, cast
 import httpx
 from redis import Redis
 
+from click2dial_agi.app import lost_calls
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.times import Times
-from click2dial_agi.app.whereabouts import Whereabouts
 from click2dial_agi.domain.config import parse_config
 from click2dial_agi.domain.counts import Counts
-from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox import ports
@@ -123,23 +123,26 @@ class Office:
             until(lambda: self.pbx.is_registered(extension), 10, f"the registration of {extension}")
             yield phone
 
+    def forget_presence(self) -> None:
+        """Do as if no server had seen a PBX for a while."""
+        with Redis.from_url(self.redis.url) as redis:
+            for key in cast("list[bytes]", redis.keys("{enigma:notifications}:pbx:*")):
+                redis.delete(key)
+
     def reap(self) -> None:
         """Look for lost calls at once, as the server does every few seconds."""
 
         async def reap() -> None:
             config = parse_config(self.server.config)
             [integrator] = config.integrators
-            assert config.asterisk is not None
             store = CallStore(integrator.redis, integrator.key_prefix, integrator.cdr_list)
             lists = RedisLists(integrator.redis, integrator.push)
-            ari = ARI(config.asterisk, 3.0)
             times = Times(lost_after=0.0)
+            pbxs = PBXs(config.pbxs, times)
             notifier = Notifier(integrator, lists)
-            where, counts = Whereabouts(ari), Counts()
-            await CreatedCalls(
-                config, integrator, ari, store, notifier, times, where, counts
-            ).reap()
-            await ari.close()
+            calls = CreatedCalls(config, integrator, pbxs, store, notifier, times, Counts())
+            await lost_calls.reap(calls)
+            await pbxs.close()
             await store.close()
             await lists.close()
 

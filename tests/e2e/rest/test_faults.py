@@ -56,6 +56,7 @@ def test_asterisk_is_killed_with_the_call_up(office: Office) -> None:
         assert ended(office.crm.pop()) == ("failed", 42)
         office.pbx.start()
         assert office.get(call_ref)["state"] == "ended"
+        office.forget_presence()
         office.reap()
         cdr = office.crm.pop()
     assert (cdr["call_ref"], *ended(cdr)) == (call_ref, "failed", 42)

@@ -1,0 +1,93 @@
+"""Two PBXs and two servers with one Redis: each server beside a PBX, and each PBX asks both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from sandbox.asterisk import Asterisk
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.trunk import Trunk
+from tests.e2e.records import CRM
+from tests.e2e.rest.office import Office, connect, product
+
+DIALPLAN = Path(__file__).parents[3] / "dialplan/click2dial.conf"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Both offices: each a server, the PBX beside it, and what they share."""
+
+    east: Office
+    west: Office
+
+    @property
+    def crm(self) -> CRM:
+        return self.east.crm
+
+    @property
+    def offices(self) -> tuple[Office, Office]:
+        return self.east, self.west
+
+    def know_all(self) -> None:
+        """Give both servers both PBXs."""
+        pbxs = [
+            {
+                "name": name,
+                "ari_url": office.pbx.ari_url,
+                "ari_username": office.pbx.ari_username,
+                "ari_password": office.pbx.ari_password,
+            }
+            for name, office in (("east", self.east), ("west", self.west))
+        ]
+        self._configure(pbxs, pbxs)
+
+    def know_own(self) -> None:
+        """Give each server its own PBX alone, as one mapping."""
+        for office in self.offices:
+            connect(office.server, office.pbx)
+            office.server.reload()
+
+    def _configure(self, *asterisks: Any) -> None:
+        for office, asterisk in zip(self.offices, asterisks, strict=True):
+            office.server.config["asterisk"] = asterisk
+            office.server.write(office.server.config)
+            office.server.reload()
+
+
+@pytest.fixture(scope="session")
+def made(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[Site]:
+    servers = [product(redis), product(redis)]
+    east, west = (server.agi_url for server in servers)
+    with (
+        Asterisk(
+            tree, include=DIALPLAN, c2d_agi=f"{east} {west}", trunk_port=trunk.port
+        ) as east_pbx,
+        Asterisk(
+            tree, include=DIALPLAN, c2d_agi=f"{west} {east}", trunk_port=trunk.port
+        ) as west_pbx,
+        connect(servers[0], east_pbx),
+        connect(servers[1], west_pbx),
+        CRM(redis.url) as crm,
+    ):
+        yield Site(
+            Office(servers[0], east_pbx, trunk, crm, redis),
+            Office(servers[1], west_pbx, trunk, crm, redis),
+        )
+
+
+@pytest.fixture
+def site(made: Site) -> Iterator[Site]:
+    """All of it, known to both servers; a test must pop every record that its calls made."""
+    with Redis.from_url(made.east.redis.url) as client:
+        client.flushall()  # what a test that failed has left
+    made.know_all()
+    yield made
+    assert made.crm.waiting() == 0
+    until(lambda: made.east.held() == {}, 5, "all agents free")
