@@ -286,6 +286,11 @@ class Config(Section):
             found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
         if self.metrics and not self.metrics.listen.is_loopback:
             found.append("metrics.listen is open to other machines, without a key")
+        if self.edge and self.edge.redis is None and len(self.pbxs) > 1:
+            found.append(
+                "edge.redis is not set: a call that another server refuses reaches its phone "
+                "without the error headers"
+            )
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             found += self._host_warnings(integrator, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from click2dial_agi.domain.live_calls import LiveCall
 from tests.domain.examples import CALL_REF
 
 CALL = LiveCall(CALL_REF, "1000", "0820000100", "27820001234", "client-4711", 1.5, "call_ref=x")
+PLACED = replace(CALL, pbx="east", run="02:fc:00:00:00:01/2026-01-02T03:04:05.678+0000")
 
 #: As version 0.1.2 wrote it, in a call that its creator had given up.
 OF_0_1_2 = (
@@ -21,8 +23,10 @@ OF_0_1_2 = (
 )
 
 
-def test_what_is_written_is_read_again() -> None:
-    assert LiveCall.parse(CALL_REF, CALL.text()) == CALL
+@pytest.mark.parametrize("call", [CALL, PLACED])
+def test_what_is_written_is_read_again(call: LiveCall) -> None:
+    assert LiveCall.parse(CALL_REF, call.text()) == call
+    assert LiveCall.parse(CALL_REF, call.text(), away=True) == replace(call, away=True)
 
 
 @pytest.mark.case("K2")
@@ -32,7 +36,7 @@ def test_an_entry_of_the_previous_version() -> None:
 
 @pytest.mark.case("K2")
 def test_an_entry_of_a_later_version_with_more_in_it() -> None:
-    later = json.dumps({**json.loads(CALL.text()), "pbx": "one", "version": 2})
+    later = json.dumps({**json.loads(CALL.text()), "place": "one", "version": 2})
     assert LiveCall.parse(CALL_REF, later) == CALL
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from click2dial_agi.app.forget_pbx import forget as forget_pbx
 from click2dial_agi.app.times import Times
+from click2dial_agi.domain.config import parse_config
+from click2dial_agi.exceptions import PBXThere
 from sandbox.redis import RedisServer
+from sandbox.server import ACME
 from sandbox.waiting import patience
 from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG, FakeARI
 from tests.http.rig import API, CALLS, QUICK, errors, serve
@@ -277,3 +285,58 @@ def test_ready_as_long_as_one_pbx_is(redis: RedisServer) -> None:
             assert (await api.client.get("/readyz")).status_code == 503
 
     run(test())
+
+
+def forget(api: API, pbx: str) -> tuple[int, list[str]]:
+    """Return how many calls were given up, and what an operator is told."""
+    told: list[str] = []
+    integrators = parse_config(api.config).integrators
+    with asyncio.Runner() as runner:
+        return runner.run(forget_pbx(integrators, pbx, told.append)), told
+
+
+@pytest.mark.case("S3")
+def test_a_pbx_that_never_comes_back_is_forgotten(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with fake_ari() as west, fake_ari() as east:
+            async with serve(redis, {"east": east}, times=FLEETING) as api:
+                ref = (await api.post()).json()["call_ref"]
+                with pytest.raises(PBXThere, match="east is there"):
+                    await asyncio.to_thread(forget, api, "east")
+            async with serve(redis, {"west": west}, times=FLEETING) as api:
+                await eventually(lambda: not api.redis.keys(f"*{east.started}"))
+                await api.reap()
+                other = (await api.post()).json()["call_ref"]
+                count, told = await asyncio.to_thread(forget, api, "north")
+                assert (count, told) == (
+                    0,
+                    ["no call is at north; there are calls at: east, west"],
+                )
+                count, [line] = await asyncio.to_thread(forget, api, "east")
+                assert (count, line.partition(";")[0]) == (1, "acme: 1 calls")
+                await asyncio.gather(api.reap(), api.reap())
+                assert [cdr["call_ref"] for cdr in api.cdrs()] == [ref]
+                assert list(api.held().values()) == [other]
+                assert api.redis.hlen(AWAY) == api.redis.hlen("{enigma:notifications}:marks") == 0
+
+    run(test())
+
+
+def test_a_pbx_without_a_name_is_forgotten_by_its_run(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with fake_ari() as ari, serve(redis, ari, times=FLEETING) as api:
+            await api.post()
+            ari.trouble |= dict.fromkeys(("info", "channels", "channel"), CLOSE)
+            await eventually(lambda: not api.redis.keys(PRESENT))
+            count, _ = await asyncio.to_thread(forget, api, f"{ari.entity_id}/{ari.started}")
+            assert count == 1
+
+    run(test())
+
+
+def test_forgetting_from_the_command_line(redis: RedisServer, tmp_path: Path) -> None:
+    config = tmp_path / "click2dial.yaml"
+    config.write_text(json.dumps({"integrators": [{**ACME, "redis": redis.url}]}))
+    argv = [sys.executable, "-m", "click2dial_agi", "forget-pbx", "east", "--config", str(config)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "no call is at east; there are calls at: none\n")

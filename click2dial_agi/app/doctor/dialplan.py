@@ -9,7 +9,7 @@ from click2dial_agi import __version__
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 
-__all__ = ["GLOBALS", "check_clock", "check_dialplan"]
+__all__ = ["GLOBALS", "check_clock", "check_dialplan", "is_local"]
 
 #: What is asked of Asterisk.  The last three may be missing: older dialplans have none.
 GLOBALS = ("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS", "C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY")
@@ -22,12 +22,19 @@ _INCLUDED = (
     + _RELOAD
 )
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 # Less is the second to which EPOCH is cut, and the way there and back.
 _CLOCKS = 2.0
 
 
-def check_dialplan(config: Config, given: Mapping[str, str]) -> Iterator[Finding]:
-    """Compare Asterisk's globals with the configuration."""
+def check_dialplan(
+    config: Config, given: Mapping[str, str], *, elsewhere: bool = False
+) -> Iterator[Finding]:
+    """Compare Asterisk's globals with the configuration.
+
+    A PBX ``elsewhere``, one of several, has servers of its own, and may have one beside it.
+    """
     if not given["C2D_SPOOL"] and not given["C2D_RECORDINGS"]:
         yield Finding(
             Level.DANGER,
@@ -38,7 +45,7 @@ def check_dialplan(config: Config, given: Mapping[str, str]) -> Iterator[Finding
         )
         return
     yield from _version(given["C2D_VERSION"])
-    yield from _agi(config, given["C2D_AGI"])
+    yield from _agi(config, given["C2D_AGI"], elsewhere)
     yield from _secret(config, given["C2D_SECRET"])
     yield from _emergency(config, given["C2D_EMERGENCY"])
     yield from _path("C2D_SPOOL", given["C2D_SPOOL"], config.spool_path, "spool_dir", Level.DANGER)
@@ -77,9 +84,9 @@ def _version(version: str) -> Iterator[Finding]:
         )
 
 
-def _agi(config: Config, servers: str) -> Iterator[Finding]:
+def _agi(config: Config, servers: str, elsewhere: bool) -> Iterator[Finding]:
     ours = config.agi.listen
-    reached = False
+    reached, others = False, 0
     for server in servers.split():
         match = _AGI.fullmatch(server)
         if match is None:
@@ -92,8 +99,13 @@ def _agi(config: Config, servers: str) -> Iterator[Finding]:
             )
             continue
         host, port = match[1].strip("[]"), int(match[2] or _AGI_PORT)
-        if port == ours.port and _is_local(host):  # whether it listens is check_ports' affair
+        if (
+            port == ours.port and is_local(host) and not (elsewhere and host in _LOOPBACK)
+        ):  # whether it listens is check_ports' affair
             reached = True
+            continue
+        others += 1
+        if elsewhere and host in _LOOPBACK:
             continue
         problem = _connect(host, port)
         if problem:
@@ -104,7 +116,15 @@ def _agi(config: Config, servers: str) -> Iterator[Finding]:
                 "each call that asks it first waits",
                 f"C2D_AGI in [globals] of extensions.conf without it; {_RELOAD}",
             )
-    if not reached:
+    if others and config.edge is not None and config.edge.redis is None:
+        yield Finding(
+            Level.WARNING,
+            "edge-alone",
+            "C2D_AGI names other servers, and edge.redis is not set",
+            "a call that another one refuses reaches its phone without the error headers",
+            "edge.redis in click2dial.yaml, the same Redis for all servers",
+        )
+    if not reached and not (elsewhere and others):
         yield Finding(
             Level.DANGER,
             "agi-elsewhere",
@@ -163,7 +183,7 @@ def _connect(host: str, port: int) -> str:
     return ""
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Tell whether a host is this machine: an address of it can be bound."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         try:

@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from click2dial_agi.app.doctor.access import check_access, check_no_access
 from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
 from click2dial_agi.app.doctor.contacts import check_contacts
-from click2dial_agi.app.doctor.dialplan import GLOBALS, check_clock, check_dialplan
+from click2dial_agi.app.doctor.dialplan import (
+    GLOBALS,
+    check_clock,
+    check_dialplan,
+    is_local,
+)
 from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
 from click2dial_agi.app.doctor.files import (
     check_directories,
@@ -84,7 +90,7 @@ async def _examine_one(config: Config, pbx: PBX, console: AsteriskConsole | None
     ari = ARIFacts(pbx)
     try:
         found = await check_access(config, pbx, ari)
-        return found or await _ask(config, ari, console)
+        return found or await _ask(config, pbx, ari, console)
     except PBXUnreachable as error:
         what = f"asterisk: {error}"
         why, cure = (
@@ -96,7 +102,9 @@ async def _examine_one(config: Config, pbx: PBX, console: AsteriskConsole | None
         await ari.close()
 
 
-async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -> list[Finding]:
+async def _ask(
+    config: Config, pbx: PBX, ari: ARIFacts, console: AsteriskConsole | None
+) -> list[Finding]:
     integrators = config.integrators
     found = list(
         check_modules(
@@ -107,7 +115,9 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
         )
     )
     given = {name: await ari.variable(name) for name in GLOBALS}
-    found += await asyncio.to_thread(lambda: list(check_dialplan(config, given)))
+    found += await asyncio.to_thread(
+        lambda: list(check_dialplan(config, given, elsewhere=_is_elsewhere(config, pbx)))
+    )
     found += check_clock(await ari.clock_difference())
     states = await ari.endpoint_states()
     found += check_trunks(config, states, await ari.variable("C2D_EMERGENCY_DIAL"))
@@ -122,3 +132,9 @@ async def _ask(config: Config, ari: ARIFacts, console: AsteriskConsole | None) -
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
         found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found
+
+
+def _is_elsewhere(config: Config, pbx: PBX) -> bool:
+    """Tell whether one of several PBXs is on another machine."""
+    host = urlsplit(pbx.ari_url).hostname or ""
+    return len(config.pbxs) > 1 and host != "localhost" and not is_local(host)
