@@ -52,13 +52,14 @@ class Asterisk:
         extra_pjsip: str = "",
         queues: str = "",
         trunk_port: int | None = None,
+        sip_port: int | None = None,
         password: str = "ari-secret",
         verbose: bool = False,
         keep: bool = False,
     ) -> None:
         self.tree = tree
         self.keep = keep or bool(os.environ.get("C2D_KEEP"))
-        self.sip_port = ports.free_port()
+        self.sip_port = sip_port or ports.free_port()
         self.http_port = ports.free_port()
         self.trunk_port = trunk_port or ports.free_port()
         self.dead_port = ports.free_port()

@@ -25,6 +25,9 @@ class Environment(NamedTuple):
     channel: str
     """The channel's name, such as ``PJSIP/1000-00000001``."""
 
+    uniqueid: str = ""
+    """The channel's id on its PBX, such as ``1795444038.1``."""
+
     @classmethod
     def parse(cls, block: bytes) -> "Environment":
         """Read the lines before the empty line; bytes that are not UTF-8 become U+FFFD.
@@ -38,7 +41,8 @@ class Environment(NamedTuple):
         if block.count(b"\n") >= limits.MAX_ENVIRONMENT_LINES:
             raise LimitExceeded("lines of the AGI environment", limits.MAX_ENVIRONMENT_LINES)
         script, _, query = _first(block, b"\nagi_network_script: ").partition("?")
-        return cls(script.lstrip("/"), query, _first(block, b"\nagi_channel: "))
+        channel, uniqueid = _first(block, b"\nagi_channel: "), _first(block, b"\nagi_uniqueid: ")
+        return cls(script.lstrip("/"), query, channel, uniqueid)
 
 
 def _first(block: bytes, name: bytes) -> str:

@@ -17,6 +17,8 @@ from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.admission import admit, admit_after_look
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
+from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
@@ -105,11 +107,30 @@ class CallHandlers:
             excess = admit(current, integrator, decision, session.environment.channel)
             if excess is not None:
                 return self._over_limit(session, asked, decision, known, integrator)
+            if current.pbxs is not None and goes_to_a_peer(decision, current.config):
+                return self._way(session, decision, known, integrator, current.pbxs)
         action = set_variables(_answer(decision, known, integrator))
         if decision.errors and self.refusals is not None:
             return self._refuse(session, action, decision, asked)
         session.finish(action, partial(_log_decision, decision, session))
         return None
+
+    async def _way(
+        self,
+        session: AGISession,
+        decision: Decision,
+        known: Mapping[str, str],
+        integrator: Integrator,
+        pbxs: PBXs,
+    ) -> None:
+        """Dial a colleague at the PBX at which his phone is registered."""
+        environment = session.environment
+        config = self.current.config
+        decision = await from_channel(
+            decision, config, pbxs, environment.channel, environment.uniqueid
+        )
+        await session.execute(set_variables(_answer(decision, known, integrator)))
+        _log_decision(decision, session)
 
     async def _over_limit(
         self,

@@ -127,7 +127,7 @@ class Service:
         state = self._api.build(config, notifiers)
         self._api.use(state)
         self._handlers.current = Snapshot(
-            config, notifiers, state.stores, self._counts, state.census
+            config, notifiers, state.stores, self._counts, state.census, state.pbxs
         )
         _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
         _beside(ladder, sweep_forever(lambda: self.current.config))
@@ -200,7 +200,7 @@ class Service:
             tls_context(config.edge.tls, "edge.tls")
         notifiers = self._notifiers.build(config)
         state = self._api.build(config, notifiers)
-        snapshot = Snapshot(config, notifiers, state.stores, self._counts, state.census)
+        snapshot = Snapshot(config, notifiers, state.stores, self._counts, state.census, state.pbxs)
         api_doors = self._api.prepare(config)
         undo.callback(api_doors.undo)
         metrics_doors = self._metrics.prepare(self._metrics_door(snapshot))

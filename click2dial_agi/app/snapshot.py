@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from click2dial_agi.app.census import Census
 from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counts
 from click2dial_agi.io.call_store import CallStore
@@ -18,7 +19,7 @@ class Snapshot:
     """A reload replaces it whole; whoever holds an earlier one may go on with it.
 
     ``notifiers`` and ``stores`` are by the integrator's name.  ``counts`` outlives reloads, and
-    ``census`` makes it true; None where no PBX can be asked.
+    ``census`` makes it true; None where no PBX can be asked.  ``pbxs`` are all that there are.
     """
 
     config: Config
@@ -26,3 +27,4 @@ class Snapshot:
     stores: Mapping[str, CallStore] = field(default_factory=lambda: MappingProxyType({}))
     counts: Counts = field(default_factory=Counts)
     census: Census | None = None
+    pbxs: PBXs | None = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
 
+from sandbox import ports
 from sandbox.asterisk import Asterisk
 from sandbox.process import until
 from sandbox.redis import RedisServer
@@ -46,31 +46,57 @@ class Site:
             }
             for name, office in (("east", self.east), ("west", self.west))
         ]
-        self._configure(pbxs, pbxs)
+        for office in self.offices:
+            office.server.config["asterisk"] = pbxs
+            office.server.config["peer_dial"] = "PJSIP/{extension}@{pbx}"
+            office.server.write(office.server.config)
+            office.server.reload()
 
     def know_own(self) -> None:
         """Give each server its own PBX alone, as one mapping."""
         for office in self.offices:
+            office.server.config.pop("peer_dial", None)
             connect(office.server, office.pbx)
             office.server.reload()
 
-    def _configure(self, *asterisks: Any) -> None:
-        for office, asterisk in zip(self.offices, asterisks, strict=True):
-            office.server.config["asterisk"] = asterisk
-            office.server.write(office.server.config)
-            office.server.reload()
+
+def peer(own: str, name: str, port: int) -> str:
+    """Return the way from one PBX to another; the From user says who calls, as all do here."""
+    return f"""\
+        [{name}](common)
+        context = click2dial-peer
+        aors = {name}
+        from_user = {own}
+        send_pai = yes
+        trust_id_outbound = yes
+        trust_id_inbound = yes
+        [{name}]
+        type = aor
+        contact = sip:127.0.0.1:{port}
+        """
 
 
 @pytest.fixture(scope="session")
 def made(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[Site]:
     servers = [product(redis), product(redis)]
     east, west = (server.agi_url for server in servers)
+    sip = {"east": ports.free_port(), "west": ports.free_port()}
     with (
         Asterisk(
-            tree, include=DIALPLAN, c2d_agi=f"{east} {west}", trunk_port=trunk.port
+            tree,
+            include=DIALPLAN,
+            c2d_agi=f"{east} {west}",
+            trunk_port=trunk.port,
+            sip_port=sip["east"],
+            extra_pjsip=peer("east", "west", sip["west"]),
         ) as east_pbx,
         Asterisk(
-            tree, include=DIALPLAN, c2d_agi=f"{west} {east}", trunk_port=trunk.port
+            tree,
+            include=DIALPLAN,
+            c2d_agi=f"{west} {east}",
+            trunk_port=trunk.port,
+            sip_port=sip["west"],
+            extra_pjsip=peer("west", "east", sip["east"]),
         ) as west_pbx,
         connect(servers[0], east_pbx),
         connect(servers[1], west_pbx),

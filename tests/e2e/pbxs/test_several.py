@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from sandbox.calls import HangUp, call
 from sandbox.process import until
 from sandbox.waiting import patience
 from tests.e2e.pbxs.conftest import Site
@@ -84,3 +85,38 @@ def test_a_pbx_that_is_killed_with_a_call_up(site: Site) -> None:
         assert (cdr["call_ref"], *ended(cdr)) == (call_ref, "failed", 42)
         site.east.reap()
         site.west.reap()
+
+
+@pytest.mark.parametrize("mode", ["answer", "busy"])
+def test_a_colleague_at_another_pbx_is_called_there(site: Site, mode: str) -> None:
+    with (
+        site.east.phone(),
+        site.west.phone(mode, extension="1101") as colleague,
+    ):
+        call_ref = site.west.create("1101")
+        invite = colleague.wait_invite()
+        assert "<sip:1100@" in (invite.header("From") or "")
+        if mode == "answer":
+            site.west.wait_state(call_ref, "up")
+            assert site.west.delete(call_ref) == 204
+        cdr = site.crm.pop()
+    assert (cdr["call_ref"], cdr["extension"], cdr["number"]) == (call_ref, "1100", "1101")
+    assert cdr["call_dir"] == "internal"
+    assert ended(cdr) == (("hungup", 16) if mode == "answer" else ("busy", 17))
+
+
+def test_a_phone_calls_a_colleague_at_another_pbx(site: Site) -> None:
+    with site.west.phone(extension="1101") as colleague:
+        result = call(site.east.pbx, agent="1000", callee="1101", then=HangUp(0.5))
+        assert result.status == 200
+        assert "<sip:1000@" in (colleague.wait_invite().header("From") or "")
+        cdr = site.crm.pop()
+    assert (cdr["extension"], cdr["number"], *ended(cdr)) == ("1000", "1101", "hungup", 16)
+
+
+def test_nobody_but_an_extension_is_reached_from_a_peer(site: Site) -> None:
+    """A peer's INVITE to what is no extension, the trunk's endpoint above all."""
+    for callee in ("trunk", "0820000100", "1101%26PJSIP%2F0820000100%40trunk"):
+        result = call(site.west.pbx, agent="east", callee=callee)
+        assert result.status in (404, 484)
+        assert site.west.channels() == []

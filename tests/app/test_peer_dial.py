@@ -1,0 +1,117 @@
+"""The way to a colleague whose phone is registered at another PBX."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer
+from click2dial_agi.app.times import Times
+from click2dial_agi.domain.calls import CallRequest, Decision, decide
+from click2dial_agi.domain.config import Config, parse_config
+from sandbox.waiting import patience
+from tests.domain.examples import ACME, CALL_REF
+from tests.http.fake_ari import CLOSE, FakeARI
+from tests.io.running import run
+
+CHANNEL, ID = "PJSIP/1000-00000001", "1795444038.1"
+
+
+def made(east: FakeARI, west: FakeARI, **keys: Any) -> Config:
+    login = {"ari_password": "s3cret"}
+    asterisk = [
+        {"name": "east", "ari_url": east.url, **login},
+        {"name": "west", "ari_url": west.url, **login},
+    ]
+    return parse_config({"asterisk": asterisk, "integrators": [ACME], **keys})
+
+
+def calls(config: Config, callee: str = "1001") -> Decision:
+    request = CallRequest(CALL_REF, "1000", callee, "27820001234", "")
+    decision = decide(request, config.integrators[0], config.emergency_numbers)
+    assert not decision.errors
+    return decision
+
+
+@contextlib.asynccontextmanager
+async def two(**keys: Any) -> AsyncIterator[tuple[FakeARI, FakeARI, Config, PBXs]]:
+    """Run two PBXs; the caller's channel is at east, both phones say that they are there."""
+    async with FakeARI() as east, FakeARI() as west:
+        east.channels[ID] = "Up"
+        east.about[ID] = {"name": CHANNEL}
+        keys = {"peer_dial": "PJSIP/{extension}@{pbx}", **keys}
+        config = made(east, west, **keys)
+        pbxs = PBXs(config.pbxs, Times(ari=patience(0.3)))
+        yield east, west, config, pbxs
+        await pbxs.close()
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "dial"),
+    [
+        ("online", "online", "PJSIP/1001"),
+        ("offline", "online", "PJSIP/1001@west"),
+        (None, "online", "PJSIP/1001@west"),
+        ("unknown", "online", "PJSIP/1001"),
+        ("offline", "offline", "PJSIP/1001"),
+        ("offline", None, "PJSIP/1001"),
+        ("offline", "unknown", "PJSIP/1001"),
+    ],
+)
+def test_a_colleague_is_dialled_where_his_phone_is(
+    here: str | None, there: str | None, dial: str
+) -> None:
+    async def test() -> None:
+        async with two() as (east, west, config, pbxs):
+            east.endpoint, west.endpoint = here, there
+            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            assert found.dial == dial
+            assert (await from_pbx(calls(config), config, pbxs, next(iter(pbxs)))).dial == dial
+
+    run(test())
+
+
+def test_a_caller_whose_pbx_cannot_be_told_dials_as_if_there_were_one() -> None:
+    async def test() -> None:
+        async with two() as (east, west, config, pbxs):
+            east.endpoint = "offline"
+            for name, uniqueid in ((CHANNEL, "another"), ("PJSIP/1000-00000002", ID)):
+                found = await from_channel(calls(config), config, pbxs, name, uniqueid)
+                assert found.dial == "PJSIP/1001"
+            west.channels[ID], west.about[ID] = "Up", {"name": CHANNEL}
+            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            assert found.dial == "PJSIP/1001"
+            west.trouble |= dict.fromkeys(("channel", "endpoint"), CLOSE)
+            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            assert found.dial == "PJSIP/1001"
+
+    run(test())
+
+
+def test_a_name_that_differs_is_given_to_the_peer() -> None:
+    async def test() -> None:
+        acme = {**ACME, "endpoints": {"1001": "alice"}}
+        keys = {"peer_dial": "PJSIP/{endpoint}@to-{pbx}", "integrators": [acme]}
+        async with two(**keys) as (east, _, config, pbxs):
+            east.endpoint = "offline"
+            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            assert found.dial == "PJSIP/alice@to-west"
+
+    run(test())
+
+
+def test_who_needs_no_way_is_not_looked_for() -> None:
+    async def test() -> None:
+        async with two() as (_, _, config, _):
+            assert goes_to_a_peer(calls(config), config)
+            assert not goes_to_a_peer(calls(config, "0820000100"), config)
+            assert not goes_to_a_peer(calls(config)._replace(dial="PJSIP/1001@desk"), config)
+            assert not goes_to_a_peer(calls(config)._replace(dial="Local/1001@desk"), config)
+        async with two(peer_dial=None) as (_, _, config, _):
+            assert not goes_to_a_peer(calls(config), config)
+
+    run(test())
