@@ -57,6 +57,8 @@ class _Gauges:
             "Whether it keeps what it is given.",
             "integrator",
         )
+        self.pbx_up = gauge("pbx_up", "Whether it answered when it was asked last.", "pbx")
+        self.server = gauge("server_info", "Which server this is.", "host", "version")
         self.webhook_up = gauge("webhook_up", "Whether it took what was posted last.", "queue")
         self.list_length = gauge("list_length", "Notifications that nobody popped.", "list")
         self.waiting = gauge("journal_records", "Records in the journal.", "queue", "list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
+from click2dial_agi import __version__
 from click2dial_agi.domain import facts
 from sandbox import ports
+from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.server import UNSEALED, Server
 from tests.app.serving import ASKED, ENDED
@@ -85,3 +88,17 @@ def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
     with Server(redis.url, metrics={"listen": f"127.0.0.1:{port}"}):
         url = f"http://127.0.0.1:{port}{path}"
         assert httpx.get(url, trust_env=False).status_code == 404
+
+
+def test_each_pbx_and_the_server_are_named(redis: RedisServer, tmp_path: Path) -> None:
+    port = ports.free_port()
+    pbxs = [
+        {"name": name, "ari_url": f"http://127.0.0.1:{ports.free_port()}/ari", "ari_password": "s3"}
+        for name in ("east", "west")
+    ]
+    metrics = {"listen": f"127.0.0.1:{port}"}
+    with Server(redis.url, spool_dir=str(tmp_path), metrics=metrics, asterisk=pbxs):
+        until(lambda: fetch(port).get(("pbx_up", "west")) == 0, 5, "both to be missed")
+        samples = fetch(port)
+        assert samples["pbx_up", "east"] == 0
+        assert samples["server_info", socket.gethostname(), __version__] == 1

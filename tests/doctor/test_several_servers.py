@@ -1,4 +1,4 @@
-"""What doctor says of several servers, without any of them."""
+"""Several servers: what doctor says of them, and the errors of calls that another one refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import pytest
 
 from click2dial_agi import __version__
 from click2dial_agi.app.doctor.dialplan import check_dialplan
+from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.variables import SIP_DIALOG
+from click2dial_agi.io.refusals import ErrorHeaders, Refusals
+from sandbox.redis import RedisServer
+from sandbox.server import UNSEALED, Server
+from tests.app.serving import ASKED
 from tests.domain.examples import ACME
+from tests.io.fake_asterisk import FakeAsterisk
+from tests.io.running import run
 
 PBXS = [
     {"name": name, "ari_url": f"http://{name}.invalid/ari", "ari_password": "s3cret"}
@@ -66,3 +74,28 @@ def test_a_pbx_elsewhere_has_a_server_of_its_own() -> None:
     assert found(made(), "agi://127.0.0.1:4574", elsewhere=True) == set()
     assert found(made(), "agi://127.0.0.1:1", elsewhere=True) == set()
     assert found(made(), "", elsewhere=True) == {"agi-elsewhere"}
+
+
+@pytest.mark.case("S2")
+def test_a_server_without_an_edge_leaves_errors_for_one_elsewhere(redis: RedisServer) -> None:
+    async def refused(port: int) -> None:
+        async with FakeAsterisk(port) as asterisk:
+            await asterisk.ask("outbound", facts.encode({**ASKED, "callee": "!"}))
+            assert await asterisk.command() == f'GET FULL VARIABLE "{SIP_DIALOG}"'
+            await asterisk.reply("200 result=1 (the-dialog)")
+            assert "refuse" in await asterisk.command()
+            await asterisk.reply()
+
+    with Server(redis.url, errors_redis=redis.url, agi=UNSEALED) as server:
+        run(refused(server.port))
+    errors = Refusals(redis.url)
+
+    async def found() -> ErrorHeaders:
+        try:
+            return await errors.find("the-dialog", elsewhere=True)
+        finally:
+            await errors.close()
+
+    ((name, message),) = run(found())
+    assert name == "X-Teleforge-Error"
+    assert message.startswith("callee: ")

@@ -1,12 +1,14 @@
 """``GET /metrics``, on a listener of its own."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from click2dial_agi import __version__
 from click2dial_agi.app.http.access import Access, check_host
 from click2dial_agi.app.http.errors import add_error_handlers
 from click2dial_agi.app.http.front import Front
@@ -41,6 +43,10 @@ def create_metrics(
             GAUGES.redis_up.clear()
             GAUGES.list_length.clear()
             GAUGES.webhook_up.clear()
+            GAUGES.pbx_up.clear()
+            for pbx in current().pbxs or ():
+                GAUGES.pbx_up.labels(pbx.name).set(pbx.serves)
+            GAUGES.server.labels(socket.gethostname(), __version__).set(1)
             await asyncio.gather(*(_look_at_lists(one) for one in current().notifiers.values()))
             text = await asyncio.to_thread(_look_at_disk, current().config)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
