@@ -307,6 +307,45 @@ def drain(
 
 
 @app.command()
+def kamailio_config(
+    output: Annotated[Path, typer.Option(help="Where to write them.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    node: Annotated[str, typer.Option(help="Whose; may be left out where there is one.")] = "",
+    directory: Annotated[
+        Path | None, typer.Option(help="Where Kamailio finds them, if not where they are written.")
+    ] = None,
+) -> None:
+    """Write what a Kamailio in front of several Asterisks, and these, are to read."""
+    from click2dial_agi.app.kamailio import write_files
+
+    loaded, where = _load(config), (directory or output).absolute()
+    try:
+        for path in write_files(loaded, node, output, where):
+            print(path)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+@app.command()
+def kamailio_credentials(
+    file: Annotated[Path, typer.Argument(help="Lines extension:password; it is all of them.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Load the phones' logins for Kamailio in the place of those before."""
+    import asyncio
+
+    from click2dial_agi.app.kamailio import load_credentials
+
+    loaded = _load(config)
+    try:
+        print(f"{asyncio.run(load_credentials(loaded, file))} logins loaded")
+    except ConfigError as error:
+        _fail(str(error))
+    except Click2DialError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)
