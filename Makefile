@@ -21,7 +21,7 @@ WITHOUT_PBX = tests/domain tests/agi tests/io tests/app tests/http tests/edge te
 # What Redis itself does to the product: it stops, hangs, fills and moves there.
 WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
 
-.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser machine redis wheel deb clean help
+.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser kamailio machine redis wheel deb clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
@@ -41,7 +41,7 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
-test: sandbox redis softphone browser machine
+test: sandbox redis softphone browser kamailio machine
 	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis
@@ -87,6 +87,10 @@ redis:
 # What only the tests in a browser need.
 browser: $(LIBRARIES)
 	@sh sandbox/apt-packages.sh chromium
+
+# What only the tests of Kamailio in front need.
+kamailio:
+	@sh sandbox/apt-packages.sh kamailio
 
 # What only the tests on a whole machine need.
 machine: $(STAMP)

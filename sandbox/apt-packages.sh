@@ -1,6 +1,6 @@
 #!/bin/sh
 # Debian packages that the private Asterisk and its phones need, or, when named, those of a program
-# (npm, chromium, redis-server, gcc).  Quick when they are there.
+# (npm, chromium, redis-server, gcc, kamailio).  Quick when they are there.
 set -eu
 missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
@@ -9,6 +9,10 @@ if [ $# -gt 0 ]; then
 		case $program in
 		gcc) need gcc "gcc libc6-dev python3-dev" ;;
 		ip) need ip iproute2 ;;
+		kamailio)
+			need kamailio "kamailio kamailio-extra-modules kamailio-json-modules kamailio-redis-modules \
+kamailio-tls-modules kamailio-websocket-modules"
+			;;
 		promtool) need promtool prometheus ;;
 		systemd-analyze) need systemd-analyze systemd ;;
 		*) need "$program" "$program" ;;

@@ -6,6 +6,7 @@ configuration lives in a directory of its own, TREE/srv/c2d/<id>, and disappears
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -95,6 +96,11 @@ class Asterisk:
             queues=queues,
         )
         self._process: Process | None = None
+
+    def add_pjsip(self, text: str) -> None:
+        """Add to pjsip.conf, before the start, what was not known when this was made."""
+        more = f"{self._settings.extra_pjsip}\n{text}"
+        self._settings = dataclasses.replace(self._settings, extra_pjsip=more)
 
     def __enter__(self) -> Asterisk:
         try:

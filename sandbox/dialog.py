@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sandbox import sdp, sip_text
+from sandbox.digest import digest
 from sandbox.ladder import Ladder
 from sandbox.media import Media
 from sandbox.sdp import Direction
@@ -39,8 +40,12 @@ class Dialog:
         self.final_status = 0
         self.cancelled = False  # by us
         self.uri = self.branch = ""  # of our INVITE
+        self.invite_cseq = 1
+        self._invited: tuple[str, str, Headers] = ("", "", ())
+        self.routes: list[str] = []  # through which proxies requests go
         self.cseq = self._version = 0
         if invite is not None:
+            self.routes = sip_text.routes_of(invite)
             self.local = f"{invite.header('To')};tag={self.tag}"
             self.remote = invite.header("From") or ""
             self._learn(invite)
@@ -69,7 +74,17 @@ class Dialog:
     async def request(
         self, method: str, headers: Headers = (), *, body: str = "", timeout: float = 5.0
     ) -> Message:
-        """Send a request within the call and return the final response to it."""
+        """Send a request within the call and return the final response to it.
+
+        A phone with a password logs in if it is asked to.
+        """
+        response = await self._ask(method, headers, body, timeout)
+        login = self._login(response, self.target)
+        if login:
+            response = await self._ask(method, [*headers, *login], body, timeout)
+        return response
+
+    async def _ask(self, method: str, headers: Headers, body: str, timeout: float) -> Message:
         self.cseq += 1
         cseq = f"{self.cseq} {method}"
         branch = self.send(method, cseq, headers, body)
@@ -78,14 +93,25 @@ class Dialog:
         finally:
             self.ua.wire.stop((branch, method))
 
+    def _login(self, challenge: Message, uri: str) -> Headers:
+        """Return the header that answers a challenge; nothing where there is none to answer."""
+        if challenge.status != 401 or self.ua.password is None:
+            return []
+        value = challenge.header("WWW-Authenticate") or ""
+        name = self.ua.login or self.ua.name
+        return [
+            ("Authorization", digest(value, challenge.cseq_method, uri, name, self.ua.password))
+        ]
+
     def invite_now(self, uri: str, caller: str, display: str = "", headers: Headers = ()) -> None:
         """Send the INVITE that begins this call."""
         self.target = self.uri = uri
         self.local = f"{display}<sip:{caller}@127.0.0.1>;tag={self.tag}"
         self.remote = f"<{uri}>"
-        self.cseq = 1
+        self.cseq = self.invite_cseq = 1
+        self._invited = (uri, self.describe(), headers)
         self.began_at = time.time()
-        self.branch = self.send("INVITE", "1 INVITE", headers, self.describe())
+        self.branch = self.send("INVITE", "1 INVITE", headers, self._invited[1])
 
     def bye(self) -> str:
         """Hang up, do not wait, and return the request's CSeq; the call is over at once."""
@@ -132,11 +158,15 @@ class Dialog:
             self.ua.wire.stop((branch_of(message), method))
         if method != "INVITE" or message.status == 100:
             return
-        first = message.header("CSeq") == "1 INVITE" and self.invite is None
+        first = number_of(message) == str(self.invite_cseq) and self.invite is None
+        if first and self._logs_in(message):
+            return
         if first and tag_of(message.header("To")):
             self.remote = message.header("To") or ""
         if message.status < 300:
             self._learn(message)
+            if first:
+                self.routes = sip_text.routes_of(message)[::-1]
         if message.status < 200:
             return
         self._acknowledge(message)
@@ -147,12 +177,30 @@ class Dialog:
             else:
                 self._end()
 
+    def is_challenge(self, response: Message) -> bool:
+        """Tell whether our first INVITE goes on with a login after this response."""
+        logged_in = any(name == "Authorization" for name, _ in self._invited[2])
+        return response.status == 401 and self.ua.password is not None and not logged_in
+
+    def _logs_in(self, challenge: Message) -> bool:
+        """Answer a challenge to our first INVITE by a second one, if it is one."""
+        if not self.is_challenge(challenge):
+            return False
+        uri, body, headers = self._invited
+        login = self._login(challenge, uri)
+        self._acknowledge(challenge)
+        self.cseq += 1
+        self.invite_cseq = self.cseq
+        self._invited = (uri, body, [*headers, *login])
+        self.branch = self.send("INVITE", f"{self.cseq} INVITE", self._invited[2], body)
+        return True
+
     def _acknowledge(self, final: Message) -> None:
         cseq = f"{number_of(final)} ACK"
         if final.status < 300:
             self.send("ACK", cseq)
         else:
-            uri = self.uri if cseq == "1 ACK" else self.target
+            uri = self.uri if number_of(final) == str(self.invite_cseq) else self.target
             self.send("ACK", cseq, branch=branch_of(final), remote=final.header("To"), uri=uri)
 
     def _take_request(self, message: Message) -> None:
@@ -186,6 +234,7 @@ class Dialog:
         branch = branch or f"z9hG4bK{secrets.token_hex(8)}"
         identity = [("From", self.local), ("To", remote or self.remote)]
         identity += [("Call-ID", self.call_id), ("CSeq", cseq)]
+        headers = [*[("Route", route) for route in self.routes], *headers]
         text = sip_text.request(
             f"{method} {uri or self.target}",
             identity,

@@ -28,8 +28,17 @@ class PhoneCall(Dialog):
         )
 
     async def final(self, timeout: float = 10.0) -> Message:
-        """Return the final response to our first INVITE."""
-        return await self.answer_to("1 INVITE", timeout)
+        """Return the final response to our first INVITE, after the login if there was one."""
+        return await self.ladder.wait(
+            lambda m: (
+                not m.sent
+                and m.status >= 200
+                and m.header("CSeq") == f"{self.invite_cseq} INVITE"
+                and not self.is_challenge(m)
+            ),
+            "the answer to INVITE",
+            timeout,
+        )
 
     async def up(self, timeout: float = 10.0) -> None:
         """Return when the call is answered."""
@@ -53,7 +62,8 @@ class PhoneCall(Dialog):
     def cancel(self) -> None:
         """Give our call up before its answer."""
         self.cancelled = True
-        self.send("CANCEL", "1 CANCEL", branch=self.branch, remote=f"<{self.uri}>", uri=self.uri)
+        cseq = f"{self.invite_cseq} CANCEL"
+        self.send("CANCEL", cseq, branch=self.branch, remote=f"<{self.uri}>", uri=self.uri)
 
     async def hang_up(self) -> None:
         """Hang up, and wait for the answer."""

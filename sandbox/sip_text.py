@@ -34,6 +34,12 @@ def branch_of(message: Message) -> str:
     return found[1] if found else ""
 
 
+def routes_of(message: Message) -> list[str]:
+    """Return the proxies that want to see the requests of a call, in the header's order."""
+    values = message.header_all("Record-Route")
+    return [route.strip() for value in values for route in value.split(",")]
+
+
 def number_of(message: Message) -> str:
     """Return the number in CSeq, which a request and its ACK share."""
     return (message.header("CSeq") or "").partition(" ")[0]

@@ -75,9 +75,18 @@ class UA:
     """A phone of this name; `open` it before use, and `close` it."""
 
     def __init__(
-        self, name: str, pbx_port: int, rule: Rule | None = None, *, network: bool = False
+        self,
+        name: str,
+        pbx_port: int,
+        rule: Rule | None = None,
+        *,
+        network: bool = False,
+        password: str | None = None,
+        login: str = "",
     ) -> None:
         self.name = name
+        self.password = password
+        self.login = login  # the name that it logs in with, if that is not its own
         self.pbx_port = pbx_port
         #: The telephone network is many parties: each says the number that was dialled.
         self.network = network

@@ -307,62 +307,42 @@ def drain(
 
 
 @app.command()
-def forget_pbx(
-    name: Annotated[str, typer.Argument(help="As the configuration called it.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Give up the created calls of a PBX that does not come back; exit code 1 if there are none.
-
-    A server that runs records each as failed.
-    """
-    import asyncio
-
-    from click2dial_agi.app.forget_pbx import forget
-
-    try:
-        found = asyncio.run(forget(_load(config, load_destinations).integrators, name, print))
-    except Click2DialError as error:
-        _fail(str(error), 1)
-    if not found:
-        raise typer.Exit(1)
 
 
 @app.command()
-def version() -> None:
-    """Print the version."""
-    print(__version__)
+def kamailio_config(
+    output: Annotated[Path, typer.Option(help="Where to write them.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    node: Annotated[str, typer.Option(help="Whose; may be left out where there is one.")] = "",
+    directory: Annotated[
+        Path | None, typer.Option(help="Where Kamailio finds them, if not where they are written.")
+    ] = None,
+) -> None:
+    """Write what a Kamailio in front of several Asterisks, and these, are to read."""
+    from click2dial_agi.app.kamailio import write_files
 
-
-def main() -> None:
-    """Run the command line."""
-    app()
-
-
-def _configure_logging(level: str, form: str = "text") -> None:
-    from click2dial_agi.app.logs import FORMATS, configure_logging
-
-    # Whoever started us: what is written holds personal data, and is for our user and group alone.
-    os.umask(os.umask(0o027) | 0o027)
-    if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        _fail("--log-level: DEBUG, INFO, WARNING or ERROR")
-    if form not in FORMATS:
-        _fail(f"--log-format: {' or '.join(FORMATS)}")
-    configure_logging(level.upper(), form)
-
-
-def _load(path: Path, load: Callable[[Path], Config] = load_config) -> Config:
+    loaded, where = _load(config), (directory or output).absolute()
     try:
-        return load(path)
+        for path in write_files(loaded, node, output, where):
+            print(path)
     except ConfigError as error:
-        others = len(getattr(error, "__notes__", []))
-        more = f" (and {others} more: see click2dial-agi check-config)" if others else ""
-        _fail(f"{error}{more}")
+        _fail(str(error))
 
 
-def _fail(message: str, code: int = 2) -> NoReturn:
-    """End with one clear line and an exit code; 2 is for what is written wrong.
+@app.command()
+def kamailio_credentials(
+    file: Annotated[Path, typer.Argument(help="Lines extension:password; it is all of them.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Load the phones' logins for Kamailio in the place of those before."""
+    import asyncio
 
-    systemd does not start us again after that one.
-    """
-    print(f"click2dial-agi: {message}", file=sys.stderr)
-    raise typer.Exit(code)
+    from click2dial_agi.app.kamailio import load_credentials
+
+    loaded = _load(config)
+    try:
+        print(f"{asyncio.run(load_credentials(loaded, file))} logins loaded")
+    except ConfigError as error:
+        _fail(str(error))
+    except Click2DialError as error:
+        _fail(str(error), 1)

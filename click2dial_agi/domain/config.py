@@ -32,6 +32,7 @@ from click2dial_agi.domain.config_types import (
     as_tuple,
 )
 from click2dial_agi.domain.integrators import TLS, Integrator
+from click2dial_agi.domain.kamailio import Kamailio, redis_problem
 from click2dial_agi.domain.listening import agi_advice, api_advice, clash
 from click2dial_agi.domain.numbering.collisions import number_collision
 from click2dial_agi.domain.numbering.lists import overlapping
@@ -101,6 +102,7 @@ class Config(Section):
     edge: Annotated[Edge | None, AtStart.PRESENCE] = None
     # Where another's edge, Kamailio, finds the errors of refused calls; ours has edge.redis.
     errors_redis: Annotated[RedisURL | None, AtStart.VALUE] = None
+    kamailio: Kamailio | None = None
     metrics: Metrics | None = None
     spool_dir: Annotated[AbsolutePath, AtStart.VALUE] = Path("/var/spool/click2dial")
     # Asterisk writes it (C2D_RECORDINGS), the server reads it.
@@ -137,6 +139,12 @@ class Config(Section):
             raise ValueError(wrong)
         if self.errors_redis is not None and self.edge is not None:
             raise ValueError("errors_redis: only without an edge, which has edge.redis")
+        return self
+
+    @model_validator(mode="after")
+    def _kamailio_has_its_redis(self) -> Self:
+        if self.kamailio is not None and (wrong := redis_problem(self.errors_redis)):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")

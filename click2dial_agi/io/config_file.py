@@ -26,7 +26,7 @@ _SECRET_KEYS = (
 
 # What it takes to hand over notifications and nothing else: secrets of the other doors may be
 # missing on a machine that only does that.
-_DOORS = ("agi", "asterisk", "peer_dial", "edge", "errors_redis", "metrics")
+_DOORS = ("agi", "asterisk", "peer_dial", "edge", "errors_redis", "kamailio", "metrics")
 _INTEGRATORS_DOORS = ("http", "tls", "softphone", "softphone_ws", "api_keys", "allow_from")
 
 # What a mistyped key looks like, and passwords do not.

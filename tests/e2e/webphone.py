@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
@@ -39,18 +40,21 @@ class WebPhone:
         to_tag: str = "",
         lines: Sequence[str] = (),
         body: str = "",
+        contact: str = "",
+        uri: str = "",
     ) -> None:
         """Send one request; `lines` are whole header lines without their ends."""
+        contact = contact or f"sip:{self.agent}@phone.invalid;transport=ws"
         to = f"<sip:{callee}@pbx.invalid>" + (f";tag={to_tag}" if to_tag else "")
         head = [
-            f"{method} sip:{callee}@pbx.invalid SIP/2.0",
+            f"{method} {uri or f'sip:{callee}@pbx.invalid'} SIP/2.0",
             f"Via: SIP/2.0/WS phone.invalid;branch=z9hG4bK{secrets.token_hex(6)}",
             "Max-Forwards: 70",
             f"From: <sip:{self.agent}@pbx.invalid>;tag={self._tag}",
             f"To: {to}",
             f"Call-ID: {call_id}",
             f"CSeq: {cseq} {method}",
-            f"Contact: <sip:{self.agent}@phone.invalid;transport=ws>",
+            f"Contact: <{contact}>",
             *(["Content-Type: application/sdp"] if body else []),
             *lines,
             f"Content-Length: {len(body)}",
@@ -86,9 +90,14 @@ class WebPhone:
 
 
 @contextlib.contextmanager
-def web_phone(url: str, agent: str = "1000") -> Iterator[WebPhone]:
-    """Connect as a softphone does."""
+def web_phone(url: str, agent: str = "1000", **options: Any) -> Iterator[WebPhone]:
+    """Connect as a softphone does; options are the WebSocket's."""
     with connect(
-        url, subprotocols=[Subprotocol("sip")], compression=None, proxy=None, close_timeout=1
+        url,
+        subprotocols=[Subprotocol("sip")],
+        compression=None,
+        proxy=None,
+        close_timeout=1,
+        **options,
     ) as websocket:
         yield WebPhone(websocket, agent)

@@ -1,0 +1,27 @@
+"""A real Kamailio in front of two real Asterisks, for all tests that harm neither."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import _unable as unable
+from tests.e2e.conftest import tree
+from tests.kamailio.rig import Rig
+
+__all__ = ["tree"]
+
+
+@pytest.fixture(scope="session")
+def kamailio_installed() -> None:
+    if shutil.which("kamailio") is None:
+        unable("kamailio is not installed: make kamailio")
+
+
+@pytest.fixture(scope="module")
+def rig(tree: Path, kamailio_installed: None) -> Iterator[Rig]:
+    with Rig(tree) as rig:
+        yield rig

@@ -1,0 +1,142 @@
+"""An Asterisk that dies or freezes costs its own calls and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.phone_call import PhoneCall
+from sandbox.process import until
+from sandbox.redis import RedisServer
+from sandbox.ua import UA, answer, refuse, silent
+from tests.kamailio.fake_pbx import Front
+from tests.kamailio.rig import OUTBOUND, PHONES, Rig
+
+FIRST, SECOND = PHONES[0], PHONES[1]
+
+#: What a new call may take, whatever an Asterisk does.
+SOON = 2.5
+
+
+@pytest.fixture(scope="module")
+def rig(tree: Path, kamailio_installed: None) -> Iterator[Rig]:
+    """Two Asterisks of our own: they are killed."""
+    with Rig(tree) as rig:
+        yield rig
+
+
+async def _up(rig: Rig, phone: UA) -> tuple[float, int, PhoneCall]:
+    """Place a call; return the seconds to its answer, its Asterisk, and itself."""
+    number = rig.number()
+    call = await phone.call(number, [OUTBOUND])
+    await call.up()
+    took = time.time() - call.began_at
+    pbx, _ = await rig.at_trunk(number)
+    return took, pbx, call
+
+
+@pytest.mark.slow
+@pytest.mark.case("P8")
+def test_an_asterisk_is_killed(rig: Rig) -> None:
+    """New calls are answered in time; the calls on it end at the phones; it comes back."""
+
+    async def one(name: int) -> tuple[PhoneCall, UA]:
+        """Leave a call of a phone up on the first Asterisk."""
+        phone = UA(str(name), rig.kamailio.phones_port, password=f"of-phone-{name}")
+        await phone.open()
+        while True:
+            _, pbx, call = await _up(rig, phone)
+            if pbx == 0:
+                return call, phone
+            await call.hang_up()
+
+    async def others() -> list[float]:
+        """Place calls by turns: some would go to the one that is gone."""
+        took = []
+        async with rig.phone(SECOND) as phone:
+            for _ in range(4):
+                seconds, pbx, call = await _up(rig, phone)
+                assert pbx == 1
+                took.append(seconds)
+                await call.hang_up()
+        return took
+
+    call, phone = rig.run(one(FIRST))
+    rig.pbxs[0].kill()
+    killed = time.monotonic()
+    took = rig.run(others())
+    # One call finds it out, and no other one has to.
+    assert max(took) < SOON, took
+    assert sorted(took)[-2] < 1.0, took
+    until(lambda: rig.pbx_states(rig.kamailio) == "IA", 10, "the dead Asterisk's mark")
+    rig.pbxs[0].start()
+    until(lambda: rig.pbx_states(rig.kamailio) == "AA", 10, "its return")
+    # 30 s to the next OPTIONS, 2 s for its answer (or 481, as it is back), 10 s more.
+    try:
+        rig.run(call.over(15))
+    finally:
+        rig.run(phone.close())
+    assert time.monotonic() - killed < 50
+
+
+@pytest.mark.case("P8")
+def test_an_asterisk_freezes_and_wakes_up(rig: Rig) -> None:
+    """What it slept through it must not do afterwards."""
+
+    async def calls() -> None:
+        async with rig.phone(SECOND) as phone:
+            numbers = []
+            for _ in range(2):
+                number = rig.number()
+                numbers.append(number)
+                call = await phone.call(number, [OUTBOUND])
+                await call.up()
+                assert time.time() - call.began_at < SOON
+                pbx, _ = await rig.at_trunk(number)
+                assert pbx == 1
+                await call.hang_up()
+            rig.pbxs[0].signal(signal.SIGCONT)
+            async with asyncio.timeout(40):
+                while not await asyncio.to_thread(rig.all_serve):
+                    await asyncio.sleep(0.1)
+            late = [call for call in rig.trunks[0].incoming if call.number in numbers]
+            for call in late:
+                await call.over()
+
+    rig.pbxs[0].signal(signal.SIGSTOP)
+    try:
+        rig.run(calls())
+    finally:
+        rig.pbxs[0].signal(signal.SIGCONT)
+
+
+def test_silence_and_a_bare_503_are_an_asterisk_that_does_not_serve(
+    kamailio_installed: None, running_redis: RedisServer
+) -> None:
+    async def calls(front: Front) -> None:
+        bare = refuse(503, "Service Unavailable")
+        said = refuse(503, "Service Unavailable", [("Reason", "Q.850;cause=34")])
+        async with (
+            front.pbx(silent(), 0) as first,
+            front.pbx(silent(), 1) as second,
+            front.phone(FIRST) as phone,
+        ):
+            first.rule = second.rule = bare
+            assert (await (await phone.call("27830000000", [OUTBOUND])).final()).status == 503
+            assert (len(first.incoming), len(second.incoming)) == (1, 1)
+            first.rule = second.rule = said
+            assert (await (await phone.call("27830000001", [OUTBOUND])).final()).status == 503
+            assert len(first.incoming) + len(second.incoming) == 3
+            first.rule, second.rule = bare, answer()
+            for number in ("27830000002", "27830000003"):
+                call = await phone.call(number, [OUTBOUND])
+                assert (await call.final()).status == 200
+                await call.hang_up()
+
+    with Front.running(running_redis, pbxs=2) as front:
+        asyncio.run(calls(front))

@@ -1,0 +1,156 @@
+"""Who calls is what Kamailio has looked at: not what a phone writes, and nobody past Kamailio."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.redis import RedisServer
+from sandbox.sip import Message
+from sandbox.ua import UA, answer
+from tests.kamailio.fake_pbx import Front
+from tests.kamailio.rig import OUTBOUND, PHONES, Rig
+
+FIRST, SECOND = PHONES[0], PHONES[1]
+CALLEE = "27830000000"
+
+
+@pytest.fixture(scope="module")
+def front(kamailio_installed: None, running_redis: RedisServer) -> Iterator[Front]:
+    with Front.running(running_redis) as front:
+        yield front
+
+
+async def _invite(front: Front, phone: UA, *headers: tuple[str, str], caller: str = "") -> int:
+    call = await phone.call(CALLEE, [OUTBOUND, *headers], caller=caller)
+    final = await call.final()
+    if final.status < 300:
+        await call.hang_up()
+    return final.status
+
+
+def test_whose_password_is_wrong_does_not_come_in(front: Front) -> None:
+    async def tries() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            phone.password = "not the one"
+            assert (await phone.register()).status == 401
+            assert await _invite(front, phone) == 401
+            phone.name, phone.password = "1999", ""
+            assert (await phone.register()).status == 401
+            phone.password = None
+            assert await _invite(front, phone) == 401
+            assert pbx.incoming == []
+
+    asyncio.run(tries())
+
+
+@pytest.mark.case("P6")
+@pytest.mark.parametrize(
+    "caller", [SECOND, f"%31{str(SECOND)[1:]}", f"{SECOND};x=1", "c2d-entrance"]
+)
+def test_a_forged_from_is_refused(front: Front, caller: object) -> None:
+    async def forges() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            phone.login = phone.name
+            assert await _invite(front, phone, caller=str(caller)) in (400, 401, 403)
+            phone.name = str(SECOND)
+            assert (await phone.register()).status in (401, 403)
+            assert pbx.incoming == []
+
+    asyncio.run(forges())
+
+
+@pytest.mark.case("P6")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("P-Asserted-Identity", "p-asserted-identity", "P-Preferred-Identity", "Remote-Party-ID"),
+        *("X-C2D-Agent", "x-c2d-anything", "Diversion", "Proxy-Authorization"),
+    ],
+)
+def test_a_forged_identity_does_not_pass(front: Front, name: str) -> None:
+    async def forges() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            value = f"<sip:{SECOND}@127.0.0.1>"
+            if name == "Proxy-Authorization":
+                value = (
+                    f'Digest username="{SECOND}", realm="other", nonce="n", uri="u", response="r"'
+                )
+            assert await _invite(front, phone, (name, value), (name, value)) == 200
+            (call,) = pbx.incoming
+            assert call.invite is not None
+            assert call.invite.header_all(name) == []
+            assert call.invite.header_all("Authorization") == []
+            assert call.invite.from_user == phone.name
+            assert call.invite.header(OUTBOUND[0]) == OUTBOUND[1]
+
+    asyncio.run(forges())
+
+
+@pytest.mark.case("P6")
+def test_an_invite_straight_to_an_asterisk_is_refused(rig: Rig) -> None:
+    async def calls() -> None:
+        for pbx in rig.pbxs:
+            number = rig.number()
+            async with rig.phone(FIRST, register=False) as phone:
+                phone.dial_through(pbx.sip_port)
+                phone.password = None
+                call = await phone.call(number, [OUTBOUND])
+                assert (await call.final()).status in (401, 403)
+            assert number not in [call.number for trunk in rig.trunks for call in trunk.incoming]
+
+    rig.run(calls())
+
+
+@pytest.mark.case("P6")
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER", "KDMQ", "OPTIONS"])
+def test_inside_nobody_else_is_heard(front: Front, method: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.settimeout(0.5)
+        stranger.sendto(
+            _request(front, method), (front.kamailio.inner_host, front.kamailio.inner_port)
+        )
+        with pytest.raises(TimeoutError):
+            stranger.recv(65536)
+
+
+@pytest.mark.case("P7")
+@pytest.mark.parametrize("method", ["INVITE", "BYE", "OPTIONS", "MESSAGE"])
+def test_kamailio_hands_nothing_on_to_others(front: Front, method: str) -> None:
+    """A request that says that it is part of a call, along a way that the sender made up."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(0.5)
+        phone.settimeout(5)
+        port, third = front.kamailio.phones_port, other.getsockname()[1]
+        way = f"Route: <sip:127.0.0.1:{port};lr>\r\n"
+        for target, route in (
+            (f"sip:x@127.0.0.1:{third}", way),
+            (f"sip:x@127.0.0.1:{port}", f"{way}Route: <sip:127.0.0.1:{third};lr>\r\n"),
+        ):
+            request = _request(front, method, target, f"{route}", ";tag=made-up")
+            phone.sendto(request, ("127.0.0.1", port))
+            answer = Message(raw=phone.recv(65536), at=0, sent=False)
+            assert answer.status in (403, 404)
+            with pytest.raises(TimeoutError):
+                other.recv(65536)
+
+
+def _request(front: Front, method: str, target: str = "", lines: str = "", tag: str = "") -> bytes:
+    port = front.kamailio.phones_port
+    target = target or f"sip:{FIRST}@127.0.0.1:{port}"
+    return (
+        f"{method} {target} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK-{secrets.token_hex(8)}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{FIRST}@127.0.0.1>;tag=stranger\r\n"
+        f"To: <sip:{FIRST}@127.0.0.1>{tag}\r\nCall-ID: stranger-{method}-{len(target + lines)}\r\n"
+        f"CSeq: 1 {method}\r\nContact: <sip:{FIRST}@127.0.0.1:9>\r\n{lines}"
+        "Content-Length: 0\r\n\r\n"
+    ).encode()
