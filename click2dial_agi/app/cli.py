@@ -1,16 +1,23 @@
 """The command line: ``click2dial-agi`` and its commands."""
 
-import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from click2dial_agi import __version__
-from click2dial_agi.domain.config import Config
+from click2dial_agi.app.cli_kamailio import kamailio_config, kamailio_credentials
+from click2dial_agi.app.cli_parts import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    LogFormatOption,
+    LogLevelOption,
+    fail,
+    load,
+    set_up_logging,
+)
 from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
 from click2dial_agi.io.config_file import load_config, load_destinations
 
@@ -22,24 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ConfigOption = Annotated[
-    Path,
-    # That it cannot be read is said by who reads it: in one line, which a log can hold.
-    typer.Option(
-        "--config", "-c", envvar="C2D_CONFIG", readable=False, help="The YAML configuration file."
-    ),
-]
-LogLevelOption = Annotated[
-    str,
-    typer.Option(
-        envvar="C2D_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR; DEBUG shows the wire."
-    ),
-]
-LogFormatOption = Annotated[
-    str, typer.Option(envvar="C2D_LOG_FORMAT", help="text, or json: an object a line.")
-]
-DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
 
 
 @app.command()
@@ -63,21 +52,21 @@ def serve(
     from click2dial_agi.app.service import Service
     from click2dial_agi.io.systemd import Systemd
 
-    _configure_logging(log_level, log_format)
+    set_up_logging(log_level, log_format)
     try:
         service = Service(
-            _load(config),
+            load(config),
             lambda: load_config(config),
             with_edge=with_edge,
             systemd=Systemd(),
             examine=partial(examine_forever, config_path=config) if with_doctor else None,
         )
     except StartupError as error:
-        _fail(str(error))
+        fail(str(error))
     try:
         uvloop.run(service.run())
     except StartupError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -89,7 +78,7 @@ def supervise(
     """Run `serve` or `edge`, with its options, as systemd would: for containers."""
     from click2dial_agi.app.supervise import Supervisor
 
-    _configure_logging(log_level, log_format)
+    set_up_logging(log_level, log_format)
     raise typer.Exit(Supervisor(context.args).run())
 
 
@@ -105,15 +94,15 @@ def edge(
     from click2dial_agi.app.edge_service import EdgeService
     from click2dial_agi.io.systemd import Systemd
 
-    _configure_logging(log_level, log_format)
+    set_up_logging(log_level, log_format)
     try:
-        service = EdgeService(_load(config), lambda: load_config(config), Systemd())
+        service = EdgeService(load(config), lambda: load_config(config), Systemd())
     except StartupError as error:
-        _fail(str(error))
+        fail(str(error))
     try:
         uvloop.run(service.run())
     except StartupError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
 
 
 @app.command()
@@ -155,7 +144,7 @@ def doctor(
     """
     from click2dial_agi.app.doctor.command import run
 
-    raise typer.Exit(run(_load(config), config, asterisk.split(), asterisk_etc, as_json=as_json))
+    raise typer.Exit(run(load(config), config, asterisk.split(), asterisk_etc, as_json=as_json))
 
 
 @app.command()
@@ -171,11 +160,11 @@ def explain(
 
     from click2dial_agi.domain.explanation import explain as lines
 
-    loaded = _load(config)
+    loaded = load(config)
     chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
     if len(chosen) != 1:
         names = ", ".join(one.name for one in loaded.integrators)
-        _fail(f"--integrator: one of {names}")
+        fail(f"--integrator: one of {names}")
     told = list(lines(number, chosen[0], loaded, datetime.now(UTC).date()))
     for label, text in told:
         print(f"{label + ':':13}{text}")
@@ -196,17 +185,17 @@ def tail(
 
     from click2dial_agi.app.tail import follow
 
-    loaded = _load(config)
+    loaded = load(config)
     chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
     if not chosen:
         names = ", ".join(one.name for one in loaded.integrators)
-        _fail(f"--integrator: one of {names}")
+        fail(f"--integrator: one of {names}")
     try:
         asyncio.run(follow(chosen, as_json=json))
     except KeyboardInterrupt:
         pass
     except Click2DialError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -235,7 +224,7 @@ def call(
     try:
         record = place(url, key, {name: value for name, value in given.items() if value})
     except CallNotCreated as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         print("not followed any longer; the call goes on", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -268,15 +257,15 @@ def spool(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config, load_destinations)
-    _configure_logging("WARNING")
+    loaded = load(config, load_destinations)
+    set_up_logging("WARNING")
     spool_commands.become_owner(loaded.spool_dir)
     try:
         if flush:
             print(f"{asyncio.run(spool_commands.flush(loaded))} records pushed")
         spool_commands.show(loaded)
     except Click2DialError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
 
 
 @app.command()
@@ -296,53 +285,47 @@ def drain(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = _load(config, load_destinations)
-    _configure_logging(log_level, log_format)
+    loaded = load(config, load_destinations)
+    set_up_logging(log_level, log_format)
     path = loaded.spool_path if directory is None else directory.absolute() / loaded.spool_path.name
     spool_commands.become_owner(path.parent)
     try:
         print(f"{asyncio.run(spool_commands.flush(loaded, path))} records pushed")
     except Click2DialError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
 
 
 @app.command()
-
-
-@app.command()
-def kamailio_config(
-    output: Annotated[Path, typer.Option(help="Where to write them.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    node: Annotated[str, typer.Option(help="Whose; may be left out where there is one.")] = "",
-    directory: Annotated[
-        Path | None, typer.Option(help="Where Kamailio finds them, if not where they are written.")
-    ] = None,
-) -> None:
-    """Write what a Kamailio in front of several Asterisks, and these, are to read."""
-    from click2dial_agi.app.kamailio import write_files
-
-    loaded, where = _load(config), (directory or output).absolute()
-    try:
-        for path in write_files(loaded, node, output, where):
-            print(path)
-    except ConfigError as error:
-        _fail(str(error))
-
-
-@app.command()
-def kamailio_credentials(
-    file: Annotated[Path, typer.Argument(help="Lines extension:password; it is all of them.")],
+def forget_pbx(
+    name: Annotated[str, typer.Argument(help="As the configuration called it.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Load the phones' logins for Kamailio in the place of those before."""
+    """Give up the created calls of a PBX that does not come back; exit code 1 if there are none.
+
+    A server that runs records each as failed.
+    """
     import asyncio
 
-    from click2dial_agi.app.kamailio import load_credentials
+    from click2dial_agi.app.forget_pbx import forget
 
-    loaded = _load(config)
     try:
-        print(f"{asyncio.run(load_credentials(loaded, file))} logins loaded")
-    except ConfigError as error:
-        _fail(str(error))
+        found = asyncio.run(forget(load(config, load_destinations).integrators, name, print))
     except Click2DialError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
+    if not found:
+        raise typer.Exit(1)
+
+
+app.command()(kamailio_config)
+app.command()(kamailio_credentials)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
