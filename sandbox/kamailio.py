@@ -63,7 +63,7 @@ class Kamailio:
                 *(require("unshare", "util-linux"), "--pid", "--fork", "--kill-child=KILL", "--"),
                 *(require("kamailio", "kamailio"), "-f", str(self.directory / "kamailio.cfg")),
                 *("-DD", "-E", "-m", "64", "-M", "8", "-w", str(self.directory)),
-                *("-Y", str(self.directory), "-P", str(self.directory / "pid")),
+                *("-Y", str(self.directory)),
             ],
             output=self.log_path,
         )
@@ -79,6 +79,8 @@ class Kamailio:
         if self._process is not None:
             self._process.kill()
             self._process = None
+            # The kernel ends the others a moment later.
+            until(lambda: ports.is_free(self.phones_port), 5, f"{self.name}'s end")
 
     def rpc(self, *arguments: str) -> str:
         """Run kamcmd."""

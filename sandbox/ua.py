@@ -130,7 +130,9 @@ class UA:
         """Return the address of a user at the PBX."""
         return f"sip:{user}@127.0.0.1:{self.pbx_port}"
 
-    async def register(self, contact: str | None = None, expires: int = 3600) -> Message:
+    async def register(
+        self, contact: str | None = None, expires: int = 3600, headers: Headers = ()
+    ) -> Message:
         """Register this contact, or our own, and return the answer, whatever it is."""
         self._registrations += 1
         dialog = PhoneCall(self, f"register-{self._token}-{self._registrations}")
@@ -140,7 +142,8 @@ class UA:
         dialog.local = f"{dialog.remote};tag={dialog.tag}"
         where = contact or f"<{self.contact}>"
         try:
-            return await dialog.request("REGISTER", [("Contact", where), ("Expires", str(expires))])
+            lines = [("Contact", where), ("Expires", str(expires)), *headers]
+            return await dialog.request("REGISTER", lines)
         finally:
             del self._dialogs[dialog.call_id]
 

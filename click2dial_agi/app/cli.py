@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 from click2dial_agi import __version__
-from click2dial_agi.app.cli_options import (
+from click2dial_agi.app.cli_kamailio import kamailio_config, kamailio_credentials
+from click2dial_agi.app.cli_parts import (
     DEFAULT_CONFIG,
     ConfigOption,
     LogFormatOption,
     LogLevelOption,
-    configure_logs,
     fail,
-    load_or_fail,
+    load,
+    set_up_logging,
 )
 from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
 from click2dial_agi.io.config_file import load_config, load_destinations
@@ -51,10 +52,10 @@ def serve(
     from click2dial_agi.app.service import Service
     from click2dial_agi.io.systemd import Systemd
 
-    configure_logs(log_level, log_format)
+    set_up_logging(log_level, log_format)
     try:
         service = Service(
-            load_or_fail(config),
+            load(config),
             lambda: load_config(config),
             with_edge=with_edge,
             systemd=Systemd(),
@@ -77,7 +78,7 @@ def supervise(
     """Run `serve` or `edge`, with its options, as systemd would: for containers."""
     from click2dial_agi.app.supervise import Supervisor
 
-    configure_logs(log_level, log_format)
+    set_up_logging(log_level, log_format)
     raise typer.Exit(Supervisor(context.args).run())
 
 
@@ -93,9 +94,9 @@ def edge(
     from click2dial_agi.app.edge_service import EdgeService
     from click2dial_agi.io.systemd import Systemd
 
-    configure_logs(log_level, log_format)
+    set_up_logging(log_level, log_format)
     try:
-        service = EdgeService(load_or_fail(config), lambda: load_config(config), Systemd())
+        service = EdgeService(load(config), lambda: load_config(config), Systemd())
     except StartupError as error:
         fail(str(error))
     try:
@@ -143,8 +144,7 @@ def doctor(
     """
     from click2dial_agi.app.doctor.command import run
 
-    loaded = load_or_fail(config)
-    raise typer.Exit(run(loaded, config, asterisk.split(), asterisk_etc, as_json=as_json))
+    raise typer.Exit(run(load(config), config, asterisk.split(), asterisk_etc, as_json=as_json))
 
 
 @app.command()
@@ -160,7 +160,7 @@ def explain(
 
     from click2dial_agi.domain.explanation import explain as lines
 
-    loaded = load_or_fail(config)
+    loaded = load(config)
     chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
     if len(chosen) != 1:
         names = ", ".join(one.name for one in loaded.integrators)
@@ -185,7 +185,7 @@ def tail(
 
     from click2dial_agi.app.tail import follow
 
-    loaded = load_or_fail(config)
+    loaded = load(config)
     chosen = [one for one in loaded.integrators if integrator in ("", one.name)]
     if not chosen:
         names = ", ".join(one.name for one in loaded.integrators)
@@ -257,8 +257,8 @@ def spool(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = load_or_fail(config, load_destinations)
-    configure_logs("WARNING")
+    loaded = load(config, load_destinations)
+    set_up_logging("WARNING")
     spool_commands.become_owner(loaded.spool_dir)
     try:
         if flush:
@@ -285,8 +285,8 @@ def drain(
 
     from click2dial_agi.app import spool_commands
 
-    loaded = load_or_fail(config, load_destinations)
-    configure_logs(log_level, log_format)
+    loaded = load(config, load_destinations)
+    set_up_logging(log_level, log_format)
     path = loaded.spool_path if directory is None else directory.absolute() / loaded.spool_path.name
     spool_commands.become_owner(path.parent)
     try:
@@ -308,52 +308,16 @@ def forget_pbx(
 
     from click2dial_agi.app.forget_pbx import forget
 
-    integrators = load_or_fail(config, load_destinations).integrators
     try:
-        found = asyncio.run(forget(integrators, name, print))
+        found = asyncio.run(forget(load(config, load_destinations).integrators, name, print))
     except Click2DialError as error:
         fail(str(error), 1)
     if not found:
         raise typer.Exit(1)
 
 
-@app.command()
-def kamailio_config(
-    output: Annotated[Path, typer.Option(help="Where to write them.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    node: Annotated[str, typer.Option(help="Whose; may be left out where there is one.")] = "",
-    directory: Annotated[
-        Path | None, typer.Option(help="Where Kamailio finds them, if not where they are written.")
-    ] = None,
-) -> None:
-    """Write what a Kamailio in front of several Asterisks, and these, are to read."""
-    from click2dial_agi.app.kamailio import write_files
-
-    loaded, where = load_or_fail(config), (directory or output).absolute()
-    try:
-        for path in write_files(loaded, node, output, where):
-            print(path)
-    except ConfigError as error:
-        fail(str(error))
-
-
-@app.command()
-def kamailio_credentials(
-    file: Annotated[Path, typer.Argument(help="Lines extension:password; it is all of them.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Load the phones' logins for Kamailio in the place of those before."""
-    import asyncio
-
-    from click2dial_agi.app.kamailio import load_credentials
-
-    loaded = load_or_fail(config)
-    try:
-        print(f"{asyncio.run(load_credentials(loaded, file))} logins loaded")
-    except ConfigError as error:
-        fail(str(error))
-    except Click2DialError as error:
-        fail(str(error), 1)
+app.command()(kamailio_config)
+app.command()(kamailio_credentials)
 
 
 @app.command()

@@ -21,7 +21,7 @@ def kamailio_installed() -> None:
         unable("kamailio is not installed: make kamailio")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rig(tree: Path, kamailio_installed: None) -> Iterator[Rig]:
     with Rig(tree) as rig:
         yield rig

@@ -1,4 +1,4 @@
-"""A Kamailio whose Asterisk is the test: what passes Kamailio is seen byte by byte."""
+"""Kamailios whose Asterisks are the test: what passes them is seen byte by byte."""
 
 from __future__ import annotations
 
@@ -19,49 +19,60 @@ NAME = "pbx"
 
 
 class Front:
-    """A Kamailio, and the ports on which its Asterisks would listen."""
+    """Kamailios, and the ports on which their Asterisks would listen."""
 
-    def __init__(self, kamailio: Kamailio, pbx_ports: list[int]) -> None:
-        self.kamailio = kamailio
+    def __init__(self, kamailios: list[Kamailio], pbx_ports: list[int]) -> None:
+        self.kamailios = kamailios
         self.pbx_ports = pbx_ports
+
+    @property
+    def kamailio(self) -> Kamailio:
+        return self.kamailios[0]
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, redis: RedisServer, pbxs: int = 1, **keys: Any) -> Iterator[Front]:
-        """Run one; `keys` are those of the section."""
-        kamailio, pbx_ports = Kamailio(), [ports.free_port() for _ in range(pbxs)]
+    def running(
+        cls, redis: RedisServer, pbxs: int = 1, nodes: int = 1, **keys: Any
+    ) -> Iterator[Front]:
+        """Run them; `keys` are those of the section."""
+        kamailios = [Kamailio(number) for number in range(1, nodes + 1)]
+        pbx_ports = [ports.free_port() for _ in range(pbxs)]
         config = {
             "errors_redis": redis.url,
             "integrators": [{"name": "acme", "extensions": [f"{PHONES.start}-{PHONES.stop - 1}"]}],
             "kamailio": {
-                "nodes": [kamailio.node],
+                "nodes": [kamailio.node for kamailio in kamailios],
                 "asterisks": [f"127.0.0.1:{port}" for port in pbx_ports],
                 "secret": "what-all-kamailios-have-in-common",
                 **keys,
             },
         }
-        path = kamailio.directory / "click2dial.yaml"
+        path = kamailios[0].directory / "click2dial.yaml"
         path.write_text(yaml.safe_dump(config))
-        kamailio.configure(path)
-        load(kamailio.directory, path)
-        with kamailio:
-            yield cls(kamailio, pbx_ports)
+        load(kamailios[0].directory, path)
+        with contextlib.ExitStack() as stack:
+            for kamailio in kamailios:
+                kamailio.configure(path)
+                stack.enter_context(kamailio)
+            yield cls(kamailios, pbx_ports)
 
     @contextlib.asynccontextmanager
-    async def pbx(self, rule: Rule, number: int = 0) -> AsyncIterator[UA]:
-        """Play an Asterisk."""
+    async def pbx(self, rule: Rule, number: int = 0, node: int = 0) -> AsyncIterator[UA]:
+        """Play an Asterisk that sends to a node."""
         pbx = UA(NAME, 0, rule)
         await pbx.open(self.pbx_ports[number])
-        pbx.wire.target = (self.kamailio.inner_host, self.kamailio.inner_port)
+        entrance = self.kamailios[node]
+        pbx.wire.target = (entrance.inner_host, entrance.inner_port)
         try:
             yield pbx
         finally:
             await pbx.close()
 
     @contextlib.asynccontextmanager
-    async def phone(self, name: object, **options: Any) -> AsyncIterator[UA]:
-        """Lend a phone, not registered."""
-        phone = UA(str(name), self.kamailio.phones_port, password=password(name), **options)
+    async def phone(self, name: object, node: int = 0, **options: Any) -> AsyncIterator[UA]:
+        """Lend a phone of a node, not registered."""
+        port = self.kamailios[node].phones_port
+        phone = UA(str(name), port, password=password(name), **options)
         await phone.open()
         try:
             yield phone

@@ -165,3 +165,18 @@ def test_a_client_is_handed_over(rig: Rig, attended: bool) -> None:
 
     rig.run(hands_over(0))
     rig.run(hands_over(1))
+
+
+@pytest.mark.case("P6")
+def test_an_invite_straight_to_an_asterisk_is_refused(rig: Rig) -> None:
+    async def calls() -> None:
+        for pbx in rig.pbxs:
+            number = rig.number()
+            async with rig.phone(FIRST, register=False) as phone:
+                phone.dial_through(pbx.sip_port)
+                phone.password = None
+                call = await phone.call(number, [OUTBOUND])
+                assert (await call.final()).status in (401, 403)
+            assert number not in [call.number for trunk in rig.trunks for call in trunk.incoming]
+
+    rig.run(calls())

@@ -1,4 +1,4 @@
-"""What the commands of the command line have in common."""
+"""What the commands share: their options, the configuration, the log, and how they fail."""
 
 import os
 import sys
@@ -17,9 +17,9 @@ __all__ = [
     "ConfigOption",
     "LogFormatOption",
     "LogLevelOption",
-    "configure_logs",
     "fail",
-    "load_or_fail",
+    "load",
+    "set_up_logging",
 ]
 
 ConfigOption = Annotated[
@@ -41,8 +41,7 @@ LogFormatOption = Annotated[
 DEFAULT_CONFIG = Path("/etc/click2dial/click2dial.yaml")
 
 
-def configure_logs(level: str, form: str = "text") -> None:
-    """Log as the options say."""
+def set_up_logging(level: str, form: str = "text") -> None:
     from click2dial_agi.app.logs import FORMATS, configure_logging
 
     # Whoever started us: what is written holds personal data, and is for our user and group alone.
@@ -54,10 +53,9 @@ def configure_logs(level: str, form: str = "text") -> None:
     configure_logging(level.upper(), form)
 
 
-def load_or_fail(path: Path, load: Callable[[Path], Config] = load_config) -> Config:
-    """Return the configuration, or end with what is wrong with it."""
+def load(path: Path, read: Callable[[Path], Config] = load_config) -> Config:
     try:
-        return load(path)
+        return read(path)
     except ConfigError as error:
         others = len(getattr(error, "__notes__", []))
         more = f" (and {others} more: see click2dial-agi check-config)" if others else ""
