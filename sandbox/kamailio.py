@@ -80,7 +80,7 @@ class Kamailio:
             self._process.kill()
             self._process = None
             # The kernel ends the others a moment later.
-            until(lambda: ports.is_free(self.phones_port), 5, f"{self.name}'s end")
+            until(self._is_gone, 5, f"{self.name}'s end")
 
     def rpc(self, *arguments: str) -> str:
         """Run kamcmd."""
@@ -107,6 +107,14 @@ class Kamailio:
         self.kill()
         if not os.environ.get("C2D_KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _is_gone(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((HOST, self.phones_port))
+            except OSError:
+                return False
+        return True
 
     def _answers(self) -> bool:
         assert self._process is not None

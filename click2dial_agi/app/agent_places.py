@@ -58,6 +58,8 @@ async def places_of(
     known, missing = await pbxs.ask(endpoint, patience=patience)
     if not behind and not waiting and any(one and one.channel_ids for one in known.values()):
         raise CallRefused(Why.BUSY, (_TALKS,), RETRY_SOON)
+    if pbxs.doors is not None and not behind and await pbxs.doors.has_phone(name) is False:
+        raise CallRefused(Why.NOT_THERE, (_NOT_REGISTERED,))
     # Behind a way to another PBX nothing is known of the phone.
     there = [one for one in in_turn if _may_ring(known.get(one), behind=bool(behind))]
     if there:

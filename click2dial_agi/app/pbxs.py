@@ -12,11 +12,13 @@ from typing import NamedTuple, TypeVar
 
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Channel, Whereabouts
+from click2dial_agi.domain.kamailio import Kamailio
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.pbx_runs import PBXRun
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari import ARI
+from click2dial_agi.io.kamailio_door import KamailioDoors
 
 __all__ = ["Found", "LivePBX", "PBXs"]
 
@@ -69,8 +71,12 @@ class Found(NamedTuple):
 class PBXs:
     """All of a configuration's.  Those that are away are asked nothing while others serve."""
 
-    def __init__(self, configs: Iterable[PBX], times: Times) -> None:
+    def __init__(
+        self, configs: Iterable[PBX], times: Times, kamailio: Kamailio | None = None
+    ) -> None:
         self._all = tuple(LivePBX(one, times.ari) for one in configs)
+        #: Who knows of the agents' phones where the PBXs do not.
+        self.doors = KamailioDoors(kamailio) if kamailio is not None else None
         self._turn = 0
 
     def __iter__(self) -> Iterator[LivePBX]:
@@ -82,6 +88,8 @@ class PBXs:
     async def close(self) -> None:
         """Close the connections."""
         await asyncio.gather(*(one.ari.close() for one in self._all))
+        if self.doors is not None:
+            await self.doors.close()
 
     def in_turn(self) -> list[LivePBX]:
         """Return those that serve, another one first each time; all where none does."""

@@ -22,7 +22,10 @@ from click2dial_agi.domain.config_types import (
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 
-__all__ = ["Kamailio", "KamailioNode", "redis_problem"]
+__all__ = ["DOOR_NAME", "Kamailio", "KamailioNode", "redis_problem"]
+
+#: With which name, and the key below, one asks a node whether an agent has a phone.
+DOOR_NAME = "click2dial"
 
 # Neither ends Kamailio's parameter or its string, nor begins a comment.
 _PASSWORD = re.compile(r"[A-Za-z0-9_.:/@=+!%^*~-]*")

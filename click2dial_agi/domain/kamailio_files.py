@@ -5,13 +5,14 @@ values in as mean nothing to either program; :func:`_quoted` holds them to it on
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from itertools import islice
 
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
-from click2dial_agi.domain.kamailio import Kamailio, KamailioNode
+from click2dial_agi.domain.kamailio import DOOR_NAME, Kamailio, KamailioNode
 from click2dial_agi.domain.redis_url import RedisKind, RedisPlace, parse_redis_url
 from click2dial_agi.exceptions import ConfigError
 
@@ -139,7 +140,8 @@ def _texts(config: Config, kamailio: Kamailio, node: KamailioNode) -> Iterator[t
     yield "C2D_PROBE", f"sip:{ENTRANCE}@{node.inner}"
     yield "C2D_REALM", kamailio.realm
     yield "C2D_NONCES", kamailio.derived("nonces")
-    yield "C2D_DOOR", f"Bearer {kamailio.door_key}"
+    login = b64encode(f"{DOOR_NAME}:{kamailio.door_key}".encode()).decode()
+    yield "C2D_DOOR", f"Basic {login}"
     yield "C2D_REDIS", _redis_server(parse_redis_url(config.errors_redis or ""))
     if kamailio.origins:
         yield "C2D_ORIGINS", f"^({'|'.join(map(_pattern, kamailio.origins))})$"

@@ -88,7 +88,7 @@ class Rig:
             self.loop.run(self._open())
             stack.callback(lambda: self.loop.run(self._close()))
             stack.callback(self.loop.cancel)
-            until(self.all_serve, 10, "both Asterisks behind Kamailio")
+            self.until_all_serve()
             self._stack = stack.pop_all()
         return self
 
@@ -109,6 +109,9 @@ class Rig:
     def number(self) -> str:
         """Return a number outside that no other test dials."""
         return f"2783{next(self._numbers):07d}"
+
+    def until_all_serve(self) -> None:
+        until(self.all_serve, 10, "both Asterisks behind Kamailio")
 
     def all_serve(self) -> bool:
         """Tell whether each Kamailio takes both Asterisks for alive."""
@@ -195,6 +198,7 @@ class Rig:
             "allow_from": ["127.0.0.0/8"],
             "extensions": [f"{PHONES.start}-{BROWSERS.stop}"],
             "dids": ["2721*"],
+            "ring_timeout": 5,
         }
         first = self.pbxs[0]
         kamailio = {

@@ -95,7 +95,7 @@ class CreateCallAPI:
 
     def build(self, config: Config, notifiers: Mapping[str, Notifier]) -> _State:
         """Return what a configuration makes of the API; nothing of it is in force."""
-        pbxs = PBXs(config.pbxs, self._times)
+        pbxs = PBXs(config.pbxs, self._times, config.kamailio)
         stores = {
             one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)
             for one in config.integrators
