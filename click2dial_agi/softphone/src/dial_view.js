@@ -2,6 +2,7 @@
 
 import { $, make } from "./dom.js";
 import { dialable, grouped } from "./numbers.js";
+import { allowRedial } from "./records_view.js";
 
 const REMEMBERED = "click2dial.outbound-id";
 
@@ -25,6 +26,13 @@ export function startDial(dial) {
   }
 }
 
+/** Fill the form in and send it; the caller ID is the one that stands there. */
+export function redial(number, contactRef) {
+  $("callee").value = grouped(number);
+  $("contact-ref").value = contactRef;
+  $("dial").requestSubmit();
+}
+
 /** The caller ID that the agent's calls show. */
 export function outboundId() {
   return $("outbound-id").value.trim();
@@ -32,10 +40,16 @@ export function outboundId() {
 
 export function showDial(shown) {
   $("dial").hidden = !shown;
+  allowRedial(canDial());
 }
 
 export function allowDial(allowed) {
   $("call").disabled = !allowed;
+  allowRedial(canDial());
+}
+
+function canDial() {
+  return !$("dial").hidden && !$("call").disabled;
 }
 
 /** Show how a call ended; an error's field is marked, and described by the error. */

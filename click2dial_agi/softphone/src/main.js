@@ -1,12 +1,12 @@
 /** The softphone page: puts line, call, records and what is seen of them together. */
 
-import { allowDial, showDial, showOutcome, startDial } from "./dial_view.js";
+import { allowDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { Line, LineState } from "./line.js";
 import { askForMicrophone } from "./microphone.js";
 import { useRules } from "./numbers.js";
 import { RecordFeed } from "./records.js";
-import { addRecord, clearRecords, showFeedState } from "./records_view.js";
+import { addRecord, clearRecords, showFeedState, startRecords } from "./records_view.js";
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
 import { Switchboard } from "./switchboard.js";
 
@@ -31,6 +31,7 @@ startDial((callee, values) => {
   showOutcome(null);
   switchboard.take(line, line.dial(callee, values)).start();
 });
+startRecords(redial);
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("beforeunload", (event) => {
   if (line?.calls.length) event.preventDefault(); // the browser asks whether to leave

@@ -1,6 +1,10 @@
 /** What the page says. */
 
 export const words = {
+  records: {
+    again: "Call again",
+    callAgain: (number) => `Call again: ${number}`,
+  },
   transfer: {
     sent: (number) => `The call was sent to ${number}.`,
     connected: (number) => `The call was connected with ${number}.`,
