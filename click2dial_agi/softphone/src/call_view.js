@@ -1,6 +1,7 @@
 /** The panel of the call that is ringing or up. */
 
 import { CallState } from "./call.js";
+import { showContact } from "./contact_pop.js";
 import { $, make } from "./dom.js";
 import { Meter } from "./meter.js";
 import { duration, readable } from "./numbers.js";
@@ -56,7 +57,7 @@ export class CallView {
     const { signal } = this.#seen;
     $("tones").value = "";
     $("call-title").textContent = readable(call.peer) || "Unknown number";
-    $("call-contact").textContent = call.contactRef;
+    showContact(call.contactRef);
     $("call-note").textContent = call.returnedBy && words.transfer.back(readable(call.returnedBy));
     $("timer").textContent = "";
     this.#showKeypad(false);

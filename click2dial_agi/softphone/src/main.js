@@ -1,5 +1,6 @@
 /** The softphone page: puts line, call, records and what is seen of them together. */
 
+import { usePopURL } from "./contact_pop.js";
 import { allowDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { Line, LineState } from "./line.js";
@@ -49,6 +50,7 @@ async function signIn({ extension, password, key }) {
     useRules(config.numbers);
   } catch {
     showSignIn(NO_SERVER);
+    usePopURL(config.pop_url ?? "");
     return;
   }
   const opening = (line = new Line({ ...config, extension, password }));

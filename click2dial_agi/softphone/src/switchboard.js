@@ -2,6 +2,7 @@
 
 import { CallState } from "./call.js";
 import { CallView } from "./call_view.js";
+import { popContact } from "./contact_pop.js";
 import { showDial, showOutcome } from "./dial_view.js";
 import { readable } from "./numbers.js";
 import { TransferView } from "./transfer_view.js";
@@ -35,9 +36,13 @@ export class Switchboard {
   }
 
   #show(call) {
+    // A consultation is about a contact whose page is there already.
+    let popped = line.calls[0] !== call || popContact(call.contactRef);
     this.#shown = call;
     if (call === null) this.#callView.hide();
     else this.#callView.show(call);
+      // A browser that lets no page open windows by itself does it after a click: on "Answer".
+      if (call.state === CallState.UP && !popped) popped = popContact(call.contactRef);
     this.#transferView.update(this.#line, call);
   }
 
