@@ -39,6 +39,7 @@ __all__ = [
     "HostName",
     "Listen",
     "Networks",
+    "PopURL",
     "PublicURL",
     "RedisURL",
     "Seconds",
@@ -73,6 +74,12 @@ _BROWSER_WEBSOCKET = re.compile(
 
 _PUBLIC_URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)/?"
+)
+
+# Where a contact's page is in the CRM: the reference stands in its path, query or fragment.
+_POP_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?"
+    r"/([A-Za-z0-9._~%!$&'()*+,;=:@/?#-]|\{contact_ref\})*"
 )
 
 _PLACEHOLDERS = ("change-me", "changeme")
@@ -249,6 +256,13 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _pop_url(value: str) -> str:
+    known = "{contact_ref}" in value and _POP_URL.fullmatch(value) is not None
+    if not known or not _is_url(value, "http", "https"):
+        raise ValueError("https://HOST[:PORT]/PATH with {contact_ref} behind the host")
+    return value
+
+
 def dial_template(example: str, *placeholders: str, always: str = "") -> AfterValidator:
     """Return a check of a text for Dial(): with one of the placeholders, and the one in ``always``.
 
@@ -287,6 +301,7 @@ ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 APIKey = Annotated[str, BeforeValidator(_api_key)]
 HostName = Annotated[str, BeforeValidator(_host_name)]
+PopURL = Annotated[str, AfterValidator(_pop_url)]
 PublicURL = Annotated[str, AfterValidator(_public_url)]
 HTTPURL = Annotated[str, AfterValidator(_http_url)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]

@@ -21,6 +21,7 @@ from click2dial_agi.domain.config_types import (
     HostName,
     Listen,
     Networks,
+    PopURL,
     PublicURL,
     RedisURL,
     Secret,
@@ -115,6 +116,8 @@ class Integrator(Section):
     tls: TLS | None = None
     softphone: bool = False
     softphone_ws: BrowserWebSocketURL | None = None
+    # The CRM's page of a contact, which the softphone opens.
+    pop_url: PopURL | None = None
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
     allow_from: Networks = ()
     # By which names it is reached, beside its own addresses and the machine's name.

@@ -56,11 +56,19 @@ def chromium_path() -> str | None:
 
 
 @contextlib.contextmanager
-def chromium(playwright: Playwright, *, microphone: str = "") -> Iterator[Browser]:
-    """Start it with a fake microphone that beeps; `microphone` "deny" is the user's "no"."""
+def chromium(
+    playwright: Playwright, *, microphone: str = "", popups: bool = True
+) -> Iterator[Browser]:
+    """Start it with a fake microphone that beeps; `microphone` "deny" is the user's "no".
+
+    Without `popups` it opens windows as it does at home: only soon after a click.
+    """
     ask = "--use-fake-ui-for-media-stream" + (f"={microphone}" if microphone else "")
     browser = playwright.chromium.launch(
-        executable_path=chromium_path(), args=[*_ARGUMENTS, ask], timeout=60_000
+        executable_path=chromium_path(),
+        args=[*_ARGUMENTS, ask],
+        timeout=60_000,
+        ignore_default_args=None if popups else ["--disable-popup-blocking"],
     )
     try:
         yield browser

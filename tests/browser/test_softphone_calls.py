@@ -66,6 +66,43 @@ def test_nobody_to_talk_to(
     assert desk.crm.pop()["end_reason"] == reason
 
 
+def test_calling_again(agent: Agent, desk: Office) -> None:
+    """By a record's button, with the keyboard; a number that was none has no button."""
+    agent.dial("12345")
+    agent.sees_end("one value is not valid")
+    expect(agent.records).to_have_count(1)
+    expect(agent.records.get_by_role("button")).to_have_count(0)
+    agent.call(ECHO, contact_ref="client-4711")
+    agent.button("Hang up").click()
+    again = agent.button("Call again: 082 000 0191")
+    agent.page.get_by_label("Reference").fill("another")
+    again.focus()
+    agent.page.keyboard.press("Enter")
+    agent.is_in_call()
+    expect(again).to_be_disabled()
+    agent.button("Hang up").click()
+    expect(again.first).to_be_enabled()
+    agent.picture("records")
+    _, *calls = desk.crm.pop_many(3)
+    for record in calls:
+        assert (record["number"], record["contact_ref"]) == (ECHO, "client-4711")
+
+
+def test_calling_back(agent: Agent, other_page: Page, desk: Office) -> None:
+    """Who called is called, not the one who was."""
+    colleague = Agent(other_page, desk, "1201").sign_in()
+    colleague.dial("1200")
+    agent.button("Reject").click()
+    agent.button("Call again: 1201").click()
+    expect(colleague.page.locator("#call-title")).to_have_text("1200")
+    colleague.button("Answer").click()
+    agent.is_in_call()
+    agent.button("Hang up").click()
+    first, second = desk.crm.pop_many(2)
+    assert (first["extension"], first["number"]) == ("1201", "1200")
+    assert (second["extension"], second["number"]) == ("1200", "1201")
+
+
 def test_given_up_while_it_rings(agent: Agent, desk: Office) -> None:
     number = desk.trunk.number("ring")
     agent.dial(number)

@@ -158,6 +158,15 @@ def test_accessibility(browser: Browser, desk: Office, scheme: str) -> None:
         agent.call(ECHO)
         agent.button("Keypad").click()
         check_accessibility(page)
+        agent.button("Transfer").click()
+        page.get_by_label("Transfer to").fill("reception")
+        agent.button("Transfer now").click()
+        expect(page.locator("#transfer-trouble")).to_be_visible()
+        check_accessibility(page)
+        page.get_by_label("Transfer to").fill(ECHO)
+        agent.button("Ask first").click()
+        agent.is_in_call()
+        check_accessibility(page)
 
 
 def check_accessibility(page: Page) -> None:

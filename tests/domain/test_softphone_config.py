@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.exceptions import ConfigError
@@ -54,6 +57,53 @@ def test_a_softphone_must_know_where_to_connect() -> None:
         config(edge={}, http=None)
     assert config(edge={}).integrators[0].softphone
     assert config(softphone_ws="ws://pbx:8087/ws").edge is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://crm.example.com/contacts",
+        "https://{contact_ref}.example.com/",
+        "https://crm.example.com:{contact_ref}/",
+        "https://user@{contact_ref}/",
+        "https://user:secret@crm.example.com/{contact_ref}",
+        "javascript:alert('{contact_ref}')",
+        "//crm.example.com/{contact_ref}",
+        "https://crm.example.com/{contact_ref}/{number}",
+        'https://crm.example.com/{contact_ref}"onclick="',
+        "https://crm.example.com/{contact_ref}\n",
+        "https:/{contact_ref}",
+    ],
+)
+def test_a_contacts_page_that_is_none(address: str) -> None:
+    expected = r"pop_url: https://HOST\[:PORT\]/PATH with \{contact_ref\} behind the host"
+    with pytest.raises(ConfigError, match=expected):
+        config(edge={}, pop_url=address)
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_a_contacts_page_is_on_the_host_that_was_written(before: str, after: str) -> None:
+    """Whatever stands around the reference, and whatever the reference is."""
+    url = f"https://crm.example.com/{before}{{contact_ref}}{after}"
+    try:
+        config(edge={}, pop_url=url)
+    except ConfigError:
+        return
+    for reference in ("client-4711", "..", "%2F%2Fevil.example%2F"):
+        parts = urlsplit(url.replace("{contact_ref}", reference))
+        assert (parts.scheme, parts.netloc) == ("https", "crm.example.com")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://crm.example.com/{contact_ref}",
+        "http://10.0.0.5:8080/app/#/contacts/{contact_ref}?tab=calls&again={contact_ref}",
+        "https://[::1]/search?q={contact_ref}",
+    ],
+)
+def test_a_contacts_page(address: str) -> None:
+    assert config(edge={}, pop_url=address).integrators[0].pop_url == address
 
 
 def test_warnings_of_what_browsers_refuse() -> None:

@@ -24,6 +24,7 @@ EXAMPLES |= {
     "cert",
     "key",
     "softphone_ws",
+    "pop_url",
     "public_url",
     "dids",
     "webhooks",

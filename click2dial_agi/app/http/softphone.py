@@ -103,9 +103,8 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
         domain = f"[{name}]" if ":" in name else name
         plan = softphone.integrator.plan
         numbers = {"dialled": rewritings(plan), "shown": groupings(plan)}
-        return JSONResponse(
-            {"ws": websocket, "domain": domain, "numbers": numbers}, headers=_SECURITY
-        )
+        told = {"ws": websocket, "domain": domain, "numbers": numbers}
+        return JSONResponse(told | {"pop_url": softphone.integrator.pop_url}, headers=_SECURITY)
 
     @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)
     async def events(request: Request) -> Response:

@@ -3,7 +3,10 @@
 import { SessionState } from "sip.js";
 
 import { microphoneTrouble } from "./microphone.js";
+import { readable } from "./numbers.js";
 import { reasonOf } from "./reasons.js";
+import { refer } from "./refer.js";
+import { words } from "./words.js";
 
 /** Where a call stands; a "state" event tells of each change. */
 export const CallState = Object.freeze({
@@ -18,6 +21,11 @@ export const CallState = Object.freeze({
 const TONE = 120;
 const TONE_GAP = 80;
 
+// So long the PBX may take to say how a transfer went.  Of a call that was sent it says nothing until
+// somebody answers, and the phone must be free before that: what is not taken comes back.
+const NEWS_OF_SENT = 500;
+const NEWS_OF_CONNECTED = 5000;
+
 const CONSTRAINTS = { constraints: { audio: true, video: false } };
 
 /**
@@ -31,15 +39,18 @@ export class Call extends EventTarget {
   answeredAt = 0;
   end = null;
 
-  constructor(session, { incoming, peer, contactRef = "" }) {
+  leaving = ""; // what will have become of it, while the PBX connects the other side with somebody
+
+  constructor(session, { incoming, peer, contactRef = "", returnedBy = "" }) {
     super();
     this.session = session;
     this.incoming = incoming;
     this.peer = peer;
     this.contactRef = contactRef; // of an incoming call, where the PBX knows it
+    this.returnedBy = returnedBy; // who did not take this call when it was sent there
     this.state = incoming ? CallState.INCOMING : CallState.CALLING;
     session.delegate = {
-      onBye: () => this.#finish({ text: "The other side hung up.", good: true }),
+      onBye: () => this.#finish({ text: this.leaving || "The other side hung up.", good: true }),
       onCancel: () => this.#finish({ text: "Missed: the caller gave up.", good: false }),
     };
     session.stateChange.addListener((state) => {
@@ -102,24 +113,49 @@ export class Call extends EventTarget {
     this.#sendMicrophone();
   }
 
-  /** Put the other side on hold, or take it back; "hold" tells when Asterisk has agreed. */
+  /** Put the other side on hold, or take it back; return whether it is, when Asterisk has said so. */
   async hold(held) {
-    if (this.state !== CallState.UP || this.holding || held === this.held) return;
+    if (this.state !== CallState.UP || this.holding || held === this.held) return this.held === held;
     this.holding = true;
-    const agreed = (yes) => {
-      this.holding = false;
-      if (yes) this.held = held;
-      this.#sendMicrophone();
-      this.dispatchEvent(new Event("hold"));
-    };
-    try {
-      this.session.sessionDescriptionHandlerOptionsReInvite = { ...CONSTRAINTS, hold: held };
-      await this.session.invite({
-        requestDelegate: { onAccept: () => agreed(true), onReject: () => agreed(false) },
-      });
-    } catch {
-      agreed(false);
+    const agreed = await this.#reinvite({ ...CONSTRAINTS, hold: held });
+    this.holding = false;
+    if (agreed) this.held = held;
+    this.#sendMicrophone();
+    this.dispatchEvent(new Event("hold"));
+    return agreed;
+  }
+
+  #reinvite(sessionDescriptionHandlerOptions) {
+    return new Promise((resolve) => {
+      const requestDelegate = { onAccept: () => resolve(true), onReject: () => resolve(false) };
+      this.session.sessionDescriptionHandlerOptionsReInvite = sessionDescriptionHandlerOptions;
+      this.session.invite({ requestDelegate }).catch(() => resolve(false));
+    });
+  }
+
+  /** Send the other side to a URI without asking there; return why not, in words, or null. */
+  async sendTo(address, callee) {
+    this.leaving = words.transfer.sent(readable(callee));
+    const trouble = await refer(this.session, address, NEWS_OF_SENT);
+    this.#left(trouble === null);
+    return trouble;
+  }
+
+  /** Connect the other side with that of another call; return why not, in words, or null. */
+  async connectWith(other) {
+    this.leaving = other.leaving = words.transfer.connected(readable(other.peer));
+    const trouble = await refer(this.session, other.session, NEWS_OF_CONNECTED);
+    for (const call of [this, other]) call.#left(trouble === null);
+    return trouble;
+  }
+
+  /** The PBX has answered: it has the other side now, or it is still here. */
+  #left(gone) {
+    if (gone && this.state !== CallState.ENDED) {
+      this.#finish({ text: this.leaving, good: true });
+      if (this.session.state === SessionState.Established) this.session.bye().catch(() => {});
     }
+    this.leaving = "";
   }
 
   /** Send one DTMF tone as RTP event (RFC 4733); false if the call cannot carry it. */

@@ -1,10 +1,12 @@
 /** The panel of the call that is ringing or up. */
 
 import { CallState } from "./call.js";
+import { showContact } from "./contact_pop.js";
 import { $, make } from "./dom.js";
 import { Meter } from "./meter.js";
 import { duration, readable } from "./numbers.js";
 import { Tones } from "./tones.js";
+import { words } from "./words.js";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
@@ -19,6 +21,7 @@ const TITLES = {
 
 export class CallView {
   #call = null;
+  #seen = null; // ends the listening to the call that is shown
   #clock = 0;
   #meters = { local: new Meter($("level-local")), remote: new Meter($("level-remote")) };
   #sound = new AudioContext();
@@ -34,6 +37,7 @@ export class CallView {
     $("keys").append(...KEYS.map((key) => this.#keyButton(key)));
     // Only while the focus is in the panel, so that no key pressed elsewhere becomes a tone.
     $("call-panel").addEventListener("keydown", (event) => {
+      if (event.target.matches("input")) return;
       if (KEYS.includes(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) {
         this.#send(event.key);
       }
@@ -45,21 +49,39 @@ export class CallView {
     this.#sound.resume();
   }
 
-  /** Show a call until it has ended. */
+  /** Show a call until another one is shown, or none. */
   show(call) {
+    this.hide();
     this.#call = call;
+    this.#seen = new AbortController();
+    const { signal } = this.#seen;
     $("tones").value = "";
     $("call-title").textContent = readable(call.peer) || "Unknown number";
-    $("call-contact").textContent = call.contactRef;
+    showContact(call.contactRef);
+    $("call-note").textContent = call.returnedBy && words.transfer.back(readable(call.returnedBy));
     $("timer").textContent = "";
     this.#showKeypad(false);
     $("call-panel").hidden = false;
-    call.addEventListener("state", () => this.#update());
-    call.addEventListener("hold", () => this.#update());
+    call.addEventListener("state", () => this.#update(), { signal });
+    call.addEventListener("hold", () => this.#update(), { signal });
     this.#update();
     // The focus follows the call, unless somebody is typing just now.
-    if (!call.incoming) $("call-panel").focus();
+    if (call.state !== CallState.INCOMING) $("call-panel").focus();
     else if (!document.activeElement?.matches("input")) $("answer").focus();
+  }
+
+  /** Show no call. */
+  hide() {
+    this.#seen?.abort();
+    this.#seen = this.#call = null;
+    clearInterval(this.#clock);
+    this.#clock = 0;
+    this.#tones.stop();
+    for (const meter of Object.values(this.#meters)) meter.stop();
+    $("remote-audio").srcObject = null;
+    $("call-panel").hidden = true;
+    document.title = this.#title;
+    this.#announce("");
   }
 
   #update() {
@@ -80,7 +102,6 @@ export class CallView {
     else if (state === CallState.RINGING) this.#tones.ringBack();
     else this.#tones.stop();
     if (up) this.#begin(incoming);
-    if (state === CallState.ENDED) this.#end();
   }
 
   #begin(incoming) {
@@ -95,16 +116,6 @@ export class CallView {
     tick();
     this.#clock = setInterval(tick, 250);
     if (incoming) $("call-panel").focus();
-  }
-
-  #end() {
-    clearInterval(this.#clock);
-    this.#clock = 0;
-    for (const meter of Object.values(this.#meters)) meter.stop();
-    $("remote-audio").srcObject = null;
-    $("call-panel").hidden = true;
-    this.#announce("");
-    this.#call = null;
   }
 
   #mute() {

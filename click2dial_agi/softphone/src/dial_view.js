@@ -1,28 +1,22 @@
 /** The form that places a call, and what came of the last one. */
 
 import { $, make } from "./dom.js";
-import { dialable, grouped, isNumber } from "./numbers.js";
+import { dialable, grouped } from "./numbers.js";
+import { allowRedial } from "./records_view.js";
 
 const REMEMBERED = "click2dial.outbound-id";
 
 /** Which input an error of the server is about. */
 const INPUTS = { callee: "callee", outbound_id: "outbound-id", contact_ref: "contact-ref" };
 
-/** Call `dial(callee, extraHeaders)` when the form is sent. */
+/** Call `dial(callee, {outboundId, contactRef})` when the form is sent. */
 export function startDial(dial) {
   $("outbound-id").value = localStorage.getItem(REMEMBERED) ?? "";
   $("dial").addEventListener("submit", (event) => {
     event.preventDefault();
-    const outboundId = $("outbound-id").value.trim();
     const contactRef = $("contact-ref").value.trim();
-    localStorage.setItem(REMEMBERED, outboundId);
-    const headers = [];
-    // random and tvc_<campaign> are names; all else is a number as somebody may write it.
-    if (outboundId) {
-      headers.push(header("Outbound-ID", isNumber(outboundId) ? dialable(outboundId) : outboundId));
-    }
-    if (contactRef) headers.push(header("Contact-Ref", contactRef));
-    dial(dialable($("callee").value), headers);
+    localStorage.setItem(REMEMBERED, outboundId());
+    dial(dialable($("callee").value), { outboundId: outboundId(), contactRef });
   });
   for (const id of Object.values(INPUTS)) {
     $(id).addEventListener("input", () => mark(id, false));
@@ -32,12 +26,30 @@ export function startDial(dial) {
   }
 }
 
+/** Fill the form in and send it; the caller ID is the one that stands there. */
+export function redial(number, contactRef) {
+  $("callee").value = grouped(number);
+  $("contact-ref").value = contactRef;
+  $("dial").requestSubmit();
+}
+
+/** The caller ID that the agent's calls show. */
+export function outboundId() {
+  return $("outbound-id").value.trim();
+}
+
 export function showDial(shown) {
   $("dial").hidden = !shown;
+  allowRedial(canDial());
 }
 
 export function allowDial(allowed) {
   $("call").disabled = !allowed;
+  allowRedial(canDial());
+}
+
+function canDial() {
+  return !$("dial").hidden && !$("call").disabled;
 }
 
 /** Show how a call ended; an error's field is marked, and described by the error. */
@@ -71,11 +83,6 @@ function mark(id, wrong) {
 }
 
 /** Group a number while it is typed at its end; a cursor in its middle would jump. */
-function group(input) {
+export function group(input) {
   if (input.selectionStart === input.value.length) input.value = grouped(input.value);
-}
-
-/** A header line: one line, whatever was typed. */
-function header(name, value) {
-  return `X-Teleforge-${name}: ${value.replace(/[\r\n]+/g, " ")}`;
 }

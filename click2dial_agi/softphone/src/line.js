@@ -4,6 +4,7 @@ import { Inviter, UserAgent } from "sip.js";
 
 import { Backoff } from "./backoff.js";
 import { Call, CallState } from "./call.js";
+import { headersOf } from "./headers.js";
 import { Registration } from "./registration.js";
 
 /** Where the line stands; sent as the detail of a "state" event. */
@@ -22,6 +23,11 @@ const EXPIRES = 120;
 // So long a line that is closed waits for its last messages to be answered.
 const UNREGISTER = 500;
 
+// A call that was sent on and not taken comes back within the ringing time (docs/transfers.md), with
+// the number as the PBX writes it: 082 000 0100 was dialled, 27 82 000 0100 comes back.
+const RECALL = 120_000;
+const SAME_DIGITS = 9;
+
 const USER_AGENT = "Click2Dial softphone";
 
 /**
@@ -29,7 +35,8 @@ const USER_AGENT = "Click2Dial softphone";
  */
 export class Line extends EventTarget {
   state = LineState.CONNECTING;
-  call = null;
+  calls = []; // the one that is talked in; behind it the consultation about it
+  #sent = null; // the last call that was sent on without asking
   #agent;
   #registration;
   #domain;
@@ -76,13 +83,21 @@ export class Line extends EventTarget {
   }
 
   /** Call a number.  Throws if there is a call already, or no line. */
-  dial(callee, extraHeaders) {
-    if (this.call !== null || this.state !== LineState.REGISTERED) {
-      throw new Error("the line is not free");
-    }
-    const target = UserAgent.makeURI(`sip:${encodeURIComponent(callee)}@${this.#domain}`);
-    const inviter = new Inviter(this.#agent, target, { extraHeaders, earlyMedia: false });
-    return this.#take(new Call(inviter, { incoming: false, peer: callee }));
+  dial(callee, values) {
+    if (this.calls.length > 0) throw new Error("the line is not free");
+    return this.#place(callee, values);
+  }
+
+  /** Call somebody about the call that there is.  Throws if there is none, or two, or no line. */
+  consult(callee, values) {
+    if (this.calls.length !== 1) throw new Error("there is not one call to ask about");
+    return this.#place(callee, values);
+  }
+
+  /** Send a call on to a number without asking there; return why not, in words, or null. */
+  async send(call, callee) {
+    this.#sent = { peer: call.peer, callee, at: Date.now() };
+    return call.sendTo(this.#address(callee), callee);
   }
 
   /** End the call, unregister and disconnect. */
@@ -90,7 +105,7 @@ export class Line extends EventTarget {
     removeEventListener("online", this.#wakeUp);
     this.#backoff.stop();
     this.#become(LineState.CLOSED);
-    this.call?.hangUp();
+    for (const call of [...this.calls]) call.hangUp();
     if (this.#agent.isConnected()) {
       this.#registration.send(0);
       await new Promise((resolve) => setTimeout(resolve, UNREGISTER));
@@ -135,25 +150,43 @@ export class Line extends EventTarget {
   }
 
   #incoming(invitation) {
-    if (this.call !== null) {
+    // A call that is just being sent on may be back before the PBX has said how it went.
+    if (this.calls.some((call) => !call.leaving)) {
       invitation.reject({ statusCode: 486 }).catch(() => {});
       return;
     }
     const identity = invitation.remoteIdentity;
     const contactRef = invitation.request.getHeader("X-Teleforge-Contact-Ref") ?? "";
-    const call = new Call(invitation, {
-      incoming: true,
-      peer: identity.uri.user ?? "",
-      contactRef,
-    });
+    const peer = identity.uri.user ?? "";
+    const returnedBy = this.#returnedBy(peer);
+    const call = new Call(invitation, { incoming: true, peer, contactRef, returnedBy });
     this.#take(call);
     this.dispatchEvent(new CustomEvent("incoming", { detail: { call } }));
   }
 
+  /** Who did not take a call that was sent there, if this caller is the one who was sent. */
+  #returnedBy(peer) {
+    const { peer: sent, callee, at } = this.#sent ?? {};
+    this.#sent = null;
+    const same = peer.slice(-SAME_DIGITS) === sent?.slice(-SAME_DIGITS);
+    return same && Date.now() - at < RECALL ? callee : "";
+  }
+
+  #place(callee, values) {
+    if (this.state !== LineState.REGISTERED) throw new Error("there is no line");
+    const options = { extraHeaders: headersOf(values), earlyMedia: false };
+    const inviter = new Inviter(this.#agent, this.#address(callee), options);
+    return this.#take(new Call(inviter, { incoming: false, peer: callee, ...values }));
+  }
+
+  #address(callee) {
+    return UserAgent.makeURI(`sip:${encodeURIComponent(callee)}@${this.#domain}`);
+  }
+
   #take(call) {
-    this.call = call;
+    this.calls.push(call);
     call.addEventListener("state", () => {
-      if (call.state === CallState.ENDED) this.call = null;
+      if (call.state === CallState.ENDED) this.calls = this.calls.filter((one) => one !== call);
     });
     return call;
   }

@@ -1,15 +1,15 @@
 /** The softphone page: puts line, call, records and what is seen of them together. */
 
-import { CallState } from "./call.js";
-import { CallView } from "./call_view.js";
-import { allowDial, showDial, showOutcome, startDial } from "./dial_view.js";
+import { usePopURL } from "./contact_pop.js";
+import { allowDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { Line, LineState } from "./line.js";
 import { askForMicrophone } from "./microphone.js";
 import { useRules } from "./numbers.js";
 import { RecordFeed } from "./records.js";
-import { addRecord, clearRecords, showFeedState } from "./records_view.js";
+import { addRecord, clearRecords, showFeedState, startRecords } from "./records_view.js";
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
+import { Switchboard } from "./switchboard.js";
 
 const STATES = {
   [LineState.CONNECTING]: "Connecting",
@@ -24,22 +24,23 @@ const CHANGED = "The server no longer accepts this extension and password. Sign 
 
 let line = null;
 let feed = null;
-const callView = new CallView();
+const switchboard = new Switchboard();
 
 startSignIn(signIn);
-startDial((callee, headers) => {
-  callView.unlockSound();
+startDial((callee, values) => {
+  switchboard.unlockSound();
   showOutcome(null);
-  take(line.dial(callee, headers)).start();
+  switchboard.take(line, line.dial(callee, values)).start();
 });
+startRecords(redial);
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("beforeunload", (event) => {
-  if (line?.call) event.preventDefault(); // the browser asks whether to leave
+  if (line?.calls.length) event.preventDefault(); // the browser asks whether to leave
 });
 addEventListener("pagehide", () => line?.close());
 
 async function signIn({ extension, password, key }) {
-  callView.unlockSound();
+  switchboard.unlockSound();
   setBusy(true);
   let config;
   try {
@@ -49,6 +50,7 @@ async function signIn({ extension, password, key }) {
     useRules(config.numbers);
   } catch {
     showSignIn(NO_SERVER);
+    usePopURL(config.pop_url ?? "");
     return;
   }
   const opening = (line = new Line({ ...config, extension, password }));
@@ -66,7 +68,7 @@ async function signIn({ extension, password, key }) {
     }
     showLine(state);
   });
-  opening.addEventListener("incoming", ({ detail }) => take(detail.call));
+  opening.addEventListener("incoming", ({ detail }) => switchboard.take(opening, detail.call));
   opening.open();
 }
 
@@ -101,16 +103,4 @@ function showLine(state) {
     // While it is being tried the text stays, so that nothing flickers.
     if (state !== LineState.CONNECTING) showText($("trouble"), away ? UNREACHABLE : "");
   }
-}
-
-function take(call) {
-  showOutcome(null);
-  showDial(false);
-  call.addEventListener("state", () => {
-    if (call.state !== CallState.ENDED) return;
-    showDial(true);
-    showOutcome(call.end);
-  });
-  callView.show(call);
-  return call;
 }

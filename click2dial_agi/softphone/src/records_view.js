@@ -1,8 +1,9 @@
-/** The list of cdr records, newest first. */
+/** The list of cdr records, newest first, and the buttons that call again. */
 
 import { $, make, showPill } from "./dom.js";
 import { duration, readable } from "./numbers.js";
 import { FeedState } from "./records.js";
+import { words } from "./words.js";
 
 const MOST = 50; // more than a shift's calls would make the page slow to read, not more useful
 
@@ -25,6 +26,20 @@ const END_REASONS = {
   reject: ["Rejected", "warn"],
   timeout: ["No answer", "warn"],
 };
+
+let redial;
+let allowed = false;
+
+/** Call `again(number, contactRef)` when a record's button is used. */
+export function startRecords(again) {
+  redial = again;
+}
+
+/** Whether the records' buttons can be used now. */
+export function allowRedial(now) {
+  allowed = now;
+  for (const button of $("records").querySelectorAll("button")) button.disabled = !allowed;
+}
 
 export function showFeedState(state) {
   showPill($("feed-state"), state, STATES[state]);
@@ -58,12 +73,23 @@ function recordItem(record, extension) {
   pill.dataset.state = state;
   const when = make("time", "when", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   when.dateTime = at.toISOString();
+  // A reference that the server made up says nothing that the call_ref does not.
+  const contactRef = record.contact_ref === record.call_ref ? "" : record.contact_ref;
   const details = [
     duration(record.call_time),
     record.dial_number && `as ${readable(record.dial_number)}`,
-    // A reference that the server made up says nothing that the call_ref does not.
-    record.contact_ref !== record.call_ref && record.contact_ref,
+    contactRef,
   ];
   item.append(number, pill, make("span", "more", details.filter(Boolean).join(" · ")), when);
+  if (other) item.append(redialButton(other, contactRef));
   return item;
+}
+
+function redialButton(number, contactRef) {
+  const button = make("button", "quiet", words.records.again);
+  button.type = "button";
+  button.disabled = !allowed;
+  button.setAttribute("aria-label", words.records.callAgain(readable(number)));
+  button.addEventListener("click", () => redial(number, contactRef));
+  return button;
 }

@@ -1,0 +1,23 @@
+/** What the page says. */
+
+export const words = {
+  records: {
+    again: "Call again",
+    callAgain: (number) => `Call again: ${number}`,
+  },
+  transfer: {
+    sent: (number) => `The call was sent to ${number}.`,
+    connected: (number) => `The call was connected with ${number}.`,
+    back: (number) => `${number} did not take this call. It comes back to you.`,
+    waiting: (number) => `On hold: ${number}`,
+    notHeld: "The call could not be put on hold, so nobody else was called.",
+    notNow: "That is not possible now. The call is still yours.",
+    refused: {
+      403: "The transfer is not allowed. The call is still yours.",
+      404: "Calls cannot be sent to this number. The call is still yours.",
+      408: "The server did not answer. The call is still yours.",
+      other: (status) => `The transfer failed (SIP status ${status}). The call is still yours.`,
+    },
+    consultation: (number, end) => `${number}: ${end}`,
+  },
+};
