@@ -88,6 +88,7 @@ class CreatedCalls:
         self.integrator = integrator
         self.store = store
         self.pbxs = pbxs
+        self._asked: dict[str, LivePBX] = {}  # for calls that are about to be created anew
         self._phones = PhoneCalls(config, integrator, pbxs)
         self._counts = counts
         self._notifier = notifier
@@ -173,8 +174,15 @@ class CreatedCalls:
         """Return a call as ``state`` does if it has reached Asterisk, and let it go on."""
         if await self.store.record(call_ref) is None:
             live = await self.store.live_call(call_ref)
-            if not (await self.pbxs.find(call_ref, live)).channels:
-                return None
+            found = await self.pbxs.find(call_ref, live)
+            if not found.channels:
+                if found.gone:
+                    # A PBX that was asked before rings once for a call_ref; another does not know.
+                    asked = self.pbxs.home(live) if live is not None else None
+                    if asked is not None:
+                        self._asked[call_ref] = asked
+                    return None
+                raise PBXUnreachable(f"{call_ref} may ring at a PBX that cannot be asked")
             await self.store.take_mark(call_ref, Mark.ABANDONED)
         return await self.state(call_ref)
 
@@ -270,7 +278,10 @@ class CreatedCalls:
 
         Raises :exc:`CallRefused` and :exc:`PBXUnreachable`.
         """
+        asked = self._asked.pop(live.call_ref, None)
         places = await self._agent_places(decision)
+        if asked in places:
+            places = [asked]
         for number, pbx in enumerate(places, 1):
             try:
                 if not pbx.run.entity_id:

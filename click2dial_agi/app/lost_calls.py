@@ -83,8 +83,8 @@ async def reap(calls: CreatedCalls) -> None:
     known = await calls.store.live()
     if not known:
         return
-    await calls.pbxs.look()
-    await _show_present(calls.pbxs, [calls.store], calls.times.present)
+    if not all(one.run.entity_id for one in calls.pbxs):
+        await calls.pbxs.look()
     # In this order: a channel stays until its hangup handler is through with the record.
     found = await calls.pbxs.find_all(known)
     for call_ref, live in known.items():

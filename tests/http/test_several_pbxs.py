@@ -54,6 +54,11 @@ async def two(
         yield east, west, api
 
 
+async def seen(api: API) -> None:
+    """Wait until a server has told all that it sees its PBX."""
+    await eventually(lambda: bool(api.redis.keys(PRESENT)))
+
+
 def test_posts_go_to_the_pbxs_in_turn_and_their_calls_are_found(redis: RedisServer) -> None:
     async def test() -> None:
         async with two(redis) as (east, west, api):
@@ -148,6 +153,7 @@ def test_two_servers_with_a_pbx_each_and_one_redis(redis: RedisServer) -> None:
             serve(redis, other, times=FLEETING) as there,
         ):
             ref = (await here.post()).json()["call_ref"]
+            await eventually(lambda: len(here.redis.keys(PRESENT)) == 2)
             await there.reap()
             assert there.cdrs() == []
             assert list(here.held()) == ["1000"]
@@ -196,6 +202,7 @@ def test_agents_of_a_pbx_that_is_away_are_free_and_its_calls_wait_for_it(
             serve(redis, ari, times=FLEETING, limits={"concurrent_calls": 1}) as api,
         ):
             ref = (await api.post()).json()["call_ref"]
+            await seen(api)
             trouble = dict.fromkeys(("info", "channels", "channel", "endpoint"), CLOSE)
             ari.trouble |= trouble
             await api.reap()
@@ -222,6 +229,7 @@ def test_a_pbx_that_was_started_anew_has_lost_its_calls(redis: RedisServer, name
     async def test() -> None:
         async with fake_ari() as ari, serve(redis, {"east": ari} if named else ari) as api:
             await api.post()
+            await seen(api)
             ari.channels.clear()
             ari.started = LATER
             async with serve(redis, {"east": ari} if named else ari, times=FLEETING) as again:
@@ -287,6 +295,30 @@ def test_ready_as_long_as_one_pbx_is(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.parametrize("_", range(3))  # whosever turn it is
+def test_a_post_that_is_taken_over_rings_at_the_pbx_that_was_asked(
+    redis: RedisServer, _: int
+) -> None:
+    """Which may do late what it was asked; and while it cannot tell, nobody is rung at all."""
+
+    async def test() -> None:
+        async with two(redis) as (east, west, api):
+            east.trouble["originate"] = west.trouble["originate"] = HANG
+            assert (await api.post(key="k-1")).status_code == 503
+            asked, other = (east, west) if east.asked("originate") else (west, east)
+            east.trouble.clear()
+            west.trouble.clear()
+            asked.trouble |= dict.fromkeys(("channel", "channels", "endpoint"), CLOSE)
+            assert (await api.post(key="k-1")).status_code == 503
+            assert not other.asked("originate")
+            asked.trouble.clear()
+            await api.api._now.pbxs.look()
+            assert (await api.post(key="k-1")).status_code == 201
+            assert (len(asked.channels), len(other.channels)) == (1, 0)
+
+    run(test())
+
+
 def forget(api: API, pbx: str) -> tuple[int, list[str]]:
     """Return how many calls were given up, and what an operator is told."""
     told: list[str] = []
@@ -301,6 +333,7 @@ def test_a_pbx_that_never_comes_back_is_forgotten(redis: RedisServer) -> None:
         async with fake_ari() as west, fake_ari() as east:
             async with serve(redis, {"east": east}, times=FLEETING) as api:
                 ref = (await api.post()).json()["call_ref"]
+                await seen(api)
                 with pytest.raises(PBXThere, match="east is there"):
                     await asyncio.to_thread(forget, api, "east")
             async with serve(redis, {"west": west}, times=FLEETING) as api:
@@ -326,6 +359,7 @@ def test_a_pbx_without_a_name_is_forgotten_by_its_run(redis: RedisServer) -> Non
     async def test() -> None:
         async with fake_ari() as ari, serve(redis, ari, times=FLEETING) as api:
             await api.post()
+            await seen(api)
             ari.trouble |= dict.fromkeys(("info", "channels", "channel"), CLOSE)
             await eventually(lambda: not api.redis.keys(PRESENT))
             count, _ = await asyncio.to_thread(forget, api, f"{ari.entity_id}/{ari.started}")

@@ -72,13 +72,16 @@ async def examine_machine(
 async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None) -> list[Finding]:
     """Return what is wrong with the PBXs, as far as their REST interfaces tell.
 
-    ``console`` is that of the one PBX; of several, nobody knows whose it is.
+    ``console`` is that of the PBX on this machine.
     """
     if not config.pbxs:
         return check_no_access()
     if len(config.pbxs) == 1:
         return await _examine_one(config, config.pbxs[0], console)
-    found = await asyncio.gather(*(_examine_one(config, pbx, None) for pbx in config.pbxs))
+    here = [pbx for pbx in config.pbxs if not _is_elsewhere(config, pbx)]
+    found = await asyncio.gather(
+        *(_examine_one(config, pbx, console if here == [pbx] else None) for pbx in config.pbxs)
+    )
     return [
         replace(one, what=f"PBX {pbx.name}: {one.what}")
         for pbx, findings in zip(config.pbxs, found, strict=True)
