@@ -1,6 +1,7 @@
 /** The softphone page: puts line, call, records and what is seen of them together. */
 
 import { usePopURL } from "./contact_pop.js";
+import { startDevices } from "./devices_view.js";
 import { allowDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { Line, LineState } from "./line.js";
@@ -48,9 +49,9 @@ async function signIn({ extension, password, key }) {
     if (!response.ok) throw new Error(response.status);
     config = await response.json();
     useRules(config.numbers);
+    usePopURL(config.pop_url ?? "");
   } catch {
     showSignIn(NO_SERVER);
-    usePopURL(config.pop_url ?? "");
     return;
   }
   const opening = (line = new Line({ ...config, extension, password }));
@@ -83,6 +84,7 @@ async function enter(extension, key) {
   feed.addEventListener("record", ({ detail }) => addRecord(detail.record, extension));
   feed.open();
   showText($("trouble"), await askForMicrophone());
+  await startDevices();
 }
 
 function signOut(trouble = "") {

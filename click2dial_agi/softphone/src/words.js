@@ -5,6 +5,14 @@ export const words = {
     again: "Call again",
     callAgain: (number) => `Call again: ${number}`,
   },
+  devices: {
+    any: "As the browser chooses",
+    gone: {
+      microphone: (label) => `The microphone “${label}” is gone. Until it is back, the browser chooses another.`,
+      speaker: (label) => `The speaker “${label}” is gone. Until it is back, the browser chooses another.`,
+      ringer: (label) => `The ringer “${label}” is gone. Until it is back, the browser chooses another.`,
+    },
+  },
   transfer: {
     sent: (number) => `The call was sent to ${number}.`,
     connected: (number) => `The call was connected with ${number}.`,
