@@ -199,6 +199,16 @@ export class Call extends EventTarget {
     return { constraints: this.#constraints };
   }
 
+  /** How many packets of sound have come so far. */
+  async packetsReceived() {
+    const reports = (await this.#media?.peerConnection?.getStats()) ?? new Map();
+    let packets = 0;
+    for (const { type, packetsReceived } of reports.values()) {
+      if (type === "inbound-rtp") packets += packetsReceived;
+    }
+    return packets;
+  }
+
   get #media() {
     return this.session.sessionDescriptionHandler;
   }

@@ -3,9 +3,10 @@
 import { CallState } from "./call.js";
 import { showContact } from "./contact_pop.js";
 import { devices } from "./devices.js";
-import { $, make } from "./dom.js";
+import { $, make, showText } from "./dom.js";
 import { Meter } from "./meter.js";
 import { duration, readable } from "./numbers.js";
+import { SilenceWatch } from "./silence.js";
 import { Tones } from "./tones.js";
 import { words } from "./words.js";
 
@@ -28,6 +29,7 @@ export class CallView {
   #sound = new AudioContext();
   #ringer = new AudioContext(); // one of its own: it may be heard elsewhere than calls
   #tones = new Tones({ ringer: this.#ringer, speaker: this.#sound });
+  #silence = new SilenceWatch((silent) => this.#showSilence(silent));
   #title = document.title;
 
   constructor() {
@@ -82,6 +84,8 @@ export class CallView {
     clearInterval(this.#clock);
     this.#clock = 0;
     this.#tones.stop();
+    this.#silence.stop();
+    showText($("silence"), "");
     for (const meter of Object.values(this.#meters)) meter.stop();
     $("remote-audio").srcObject = null;
     $("call-panel").hidden = true;
@@ -114,6 +118,7 @@ export class CallView {
     $("remote-audio").srcObject = this.#call.streams.remote;
     this.#meter("local");
     this.#meter("remote");
+    this.#silence.start(this.#call);
     const tick = () => {
       $("timer").textContent = duration((Date.now() - this.#call.answeredAt) / 1000);
     };
@@ -132,6 +137,11 @@ export class CallView {
     const outputs = { speaker: [$("remote-audio"), this.#sound], ringer: [this.#ringer] };
     // What vanishes at this very moment is told of by the next "change".
     for (const output of outputs[kind] ?? []) output.setSinkId?.(id).catch(() => {});
+  }
+
+  #showSilence(silent) {
+    $("silence").classList.toggle("good", !silent);
+    showText($("silence"), silent ? words.silence.none : words.silence.back);
   }
 
   #mute() {

@@ -13,6 +13,12 @@ export const words = {
       ringer: (label) => `The ringer “${label}” is gone. Until it is back, the browser chooses another.`,
     },
   },
+  silence: {
+    none:
+      "No sound comes from the other side. If this stays so, the network between this computer and " +
+      "the telephone system may be cut: they may not hear you either.",
+    back: "The sound is back.",
+  },
   transfer: {
     sent: (number) => `The call was sent to ${number}.`,
     connected: (number) => `The call was connected with ${number}.`,
