@@ -5,6 +5,7 @@ import { CallView } from "./call_view.js";
 import { popContact } from "./contact_pop.js";
 import { devices } from "./devices.js";
 import { showDial, showOutcome } from "./dial_view.js";
+import { keepCall } from "./left_call.js";
 import { readable } from "./numbers.js";
 import { TransferView } from "./transfer_view.js";
 import { words } from "./words.js";
@@ -38,6 +39,7 @@ export class Switchboard {
     // A consultation is about a contact whose page is there already.
     let popped = line.calls[0] !== call || popContact(call.contactRef);
     call.addEventListener("state", () => {
+      this.#keep();
       if (call.state === CallState.ENDED) this.#ended(call);
       else this.#transferView.update(line, this.#shown);
       // A browser that lets no page open windows by itself does it after a click: on "Answer".
@@ -45,6 +47,11 @@ export class Switchboard {
     });
     this.#show(call);
     return call;
+  }
+
+  #keep() {
+    const [call] = this.#line.calls;
+    keepCall(call?.state === CallState.UP ? call : null);
   }
 
   #show(call) {
