@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 #: the trunk, where SIPp sends no audio.
 ECHO = "0820000191"  # says back what it hears
 HANGS_UP = "0820000192"  # answers and hangs up a moment later
+PAUSES = "0820000194"  # speaks, is silent for 12 s, without a packet, and speaks again
 TONES = "0820000193"  # takes four DTMF tones; `tones` returns them
 
 WORLD = f"""
@@ -35,6 +36,13 @@ WORLD = f"""
     exten => {HANGS_UP},1,Answer()
      same => n,Wait(0.5)
      same => n,Hangup()
+    exten => {PAUSES},1,Answer()
+     same => n,PlayTones(440)
+     same => n,Wait(2)
+     same => n,StopPlayTones()
+     same => n,Wait(12)
+     same => n,PlayTones(440)
+     same => n,Wait(60)
     exten => {TONES},1,Answer()
      same => n,Read(HEARD,,4,,,20)
      same => n,Set(GLOBAL(TONES)=${{HEARD}})

@@ -52,6 +52,7 @@ def test_the_page_lets_nothing_in(http: httpx.Client, desk: Office) -> None:
     page = http.get("/softphone")
     assert page.headers["content-security-policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "manifest-src 'self'; "
         f"connect-src 'self' ws://{HOST}:{desk.edge_port}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

@@ -47,7 +47,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_carries_all_that_an_operator_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
-    assert "click2dial_agi/softphone/dist/softphone.js" in names
+    for name in ("dist/softphone.js", "manifest.webmanifest"):
+        assert f"click2dial_agi/softphone/{name}" in names
     shared = f"click2dial_agi-{__version__}.data/data/share/click2dial"
     for directory in ("dialplan", "etc", "etc/asterisk", "etc/grafana", "etc/prometheus"):
         ours = {path for path in (ROOT / directory).iterdir() if path.is_file()}

@@ -35,6 +35,9 @@ _PAGE = StaticFile(SOFTPHONE_FILES / "index.html", "text/html")
 _FILES = {
     "softphone.js": StaticFile(SOFTPHONE_FILES / "dist" / "softphone.js", "text/javascript"),
     "softphone.css": StaticFile(SOFTPHONE_FILES / "softphone.css", "text/css"),
+    "manifest.webmanifest": StaticFile(
+        SOFTPHONE_FILES / "manifest.webmanifest", "application/manifest+json"
+    ),
     "icon.svg": StaticFile(SOFTPHONE_FILES / "icon.svg", "image/svg+xml"),
     "icons.svg": StaticFile(SOFTPHONE_FILES / "icons.svg", "image/svg+xml"),
 }
@@ -176,6 +179,7 @@ def _policy(websocket: str) -> str:
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
+            "manifest-src 'self'",
             f"connect-src 'self' {url.scheme}://{url.netloc}",
             "base-uri 'none'",
             "form-action 'none'",

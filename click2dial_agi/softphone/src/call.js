@@ -2,6 +2,7 @@
 
 import { SessionState } from "sip.js";
 
+import { devices } from "./devices.js";
 import { microphoneTrouble } from "./microphone.js";
 import { readable } from "./numbers.js";
 import { reasonOf } from "./reasons.js";
@@ -26,10 +27,8 @@ const TONE_GAP = 80;
 const NEWS_OF_SENT = 500;
 const NEWS_OF_CONNECTED = 5000;
 
-const CONSTRAINTS = { constraints: { audio: true, video: false } };
-
 /**
- * Emits "state" and "hold".  After the end, `end` holds {text, errors, good}.
+ * Emits "state", "hold", and "microphone" when it is another one.  After the end, `end` holds {text, errors, good}.
  */
 export class Call extends EventTarget {
   state;
@@ -40,6 +39,8 @@ export class Call extends EventTarget {
   end = null;
 
   leaving = ""; // what will have become of it, while the PBX connects the other side with somebody
+
+  #constraints = {};
 
   constructor(session, { incoming, peer, contactRef = "", returnedBy = "" }) {
     super();
@@ -68,7 +69,7 @@ export class Call extends EventTarget {
   async start() {
     try {
       await this.session.invite({
-        sessionDescriptionHandlerOptions: CONSTRAINTS,
+        sessionDescriptionHandlerOptions: this.#options(),
         requestDelegate: {
           onProgress: ({ message }) => {
             if (message.statusCode !== 100) this.#become(CallState.RINGING);
@@ -84,7 +85,7 @@ export class Call extends EventTarget {
   /** Take an incoming call. */
   async answer() {
     try {
-      await this.session.accept({ sessionDescriptionHandlerOptions: CONSTRAINTS });
+      await this.session.accept({ sessionDescriptionHandlerOptions: this.#options() });
     } catch (error) {
       this.session.reject({ statusCode: 480 }).catch(() => {});
       this.#failed(error);
@@ -117,7 +118,7 @@ export class Call extends EventTarget {
   async hold(held) {
     if (this.state !== CallState.UP || this.holding || held === this.held) return this.held === held;
     this.holding = true;
-    const agreed = await this.#reinvite({ ...CONSTRAINTS, hold: held });
+    const agreed = await this.#reinvite({ constraints: this.#constraints, hold: held });
     this.holding = false;
     if (agreed) this.held = held;
     this.#sendMicrophone();
@@ -158,6 +159,26 @@ export class Call extends EventTarget {
     this.leaving = "";
   }
 
+  /** Send what the microphone hears that is to be used now; the one before stays if it cannot be had. */
+  async useMicrophone() {
+    const sender = this.#media?.peerConnection?.getSenders().find(({ track }) => track);
+    if (this.state !== CallState.UP || !sender) return;
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: devices.audio });
+    const [track] = stream.getAudioTracks();
+    if (this.state !== CallState.UP) {
+      track.stop();
+      return;
+    }
+    const before = sender.track;
+    await sender.replaceTrack(track);
+    const { local } = this.streams;
+    local.removeTrack(before);
+    local.addTrack(track);
+    before.stop();
+    this.#sendMicrophone();
+    this.dispatchEvent(new Event("microphone"));
+  }
+
   /** Send one DTMF tone as RTP event (RFC 4733); false if the call cannot carry it. */
   sendTone(tone) {
     const dtmf = this.#media?.peerConnection?.getSenders()[0]?.dtmf;
@@ -170,6 +191,22 @@ export class Call extends EventTarget {
   /** What the microphone sends and what the other side says, as streams. */
   get streams() {
     return { local: this.#media.localMediaStream, remote: this.#media.remoteMediaStream };
+  }
+
+  /** What SIP.js shall set the media up with; hold gives the same, or it would open another microphone. */
+  #options() {
+    this.#constraints = { audio: devices.audio, video: false };
+    return { constraints: this.#constraints };
+  }
+
+  /** How many packets of sound have come so far. */
+  async packetsReceived() {
+    const reports = (await this.#media?.peerConnection?.getStats()) ?? new Map();
+    let packets = 0;
+    for (const { type, packetsReceived } of reports.values()) {
+      if (type === "inbound-rtp") packets += packetsReceived;
+    }
+    return packets;
   }
 
   get #media() {

@@ -2,9 +2,11 @@
 
 import { CallState } from "./call.js";
 import { showContact } from "./contact_pop.js";
-import { $, make } from "./dom.js";
+import { devices } from "./devices.js";
+import { $, make, showText } from "./dom.js";
 import { Meter } from "./meter.js";
 import { duration, readable } from "./numbers.js";
+import { SilenceWatch } from "./silence.js";
 import { Tones } from "./tones.js";
 import { words } from "./words.js";
 
@@ -25,10 +27,13 @@ export class CallView {
   #clock = 0;
   #meters = { local: new Meter($("level-local")), remote: new Meter($("level-remote")) };
   #sound = new AudioContext();
-  #tones = new Tones(this.#sound);
+  #ringer = new AudioContext(); // one of its own: it may be heard elsewhere than calls
+  #tones = new Tones({ ringer: this.#ringer, speaker: this.#sound });
+  #silence = new SilenceWatch((silent) => this.#showSilence(silent));
   #title = document.title;
 
   constructor() {
+    devices.addEventListener("change", ({ detail }) => this.#route(detail));
     $("mute").addEventListener("click", () => this.#mute());
     $("hold").addEventListener("click", () => this.#call?.hold(!this.#call.held));
     $("answer").addEventListener("click", () => this.#call?.answer());
@@ -47,6 +52,7 @@ export class CallView {
   /** Browsers let a page make sound only after somebody clicked: call this from a click. */
   unlockSound() {
     this.#sound.resume();
+    this.#ringer.resume();
   }
 
   /** Show a call until another one is shown, or none. */
@@ -64,6 +70,7 @@ export class CallView {
     $("call-panel").hidden = false;
     call.addEventListener("state", () => this.#update(), { signal });
     call.addEventListener("hold", () => this.#update(), { signal });
+    call.addEventListener("microphone", () => this.#meter("local"), { signal });
     this.#update();
     // The focus follows the call, unless somebody is typing just now.
     if (call.state !== CallState.INCOMING) $("call-panel").focus();
@@ -77,6 +84,8 @@ export class CallView {
     clearInterval(this.#clock);
     this.#clock = 0;
     this.#tones.stop();
+    this.#silence.stop();
+    showText($("silence"), "");
     for (const meter of Object.values(this.#meters)) meter.stop();
     $("remote-audio").srcObject = null;
     $("call-panel").hidden = true;
@@ -106,16 +115,33 @@ export class CallView {
 
   #begin(incoming) {
     if (this.#clock !== 0) return;
-    const { local, remote } = this.#call.streams;
-    $("remote-audio").srcObject = remote;
-    this.#meters.local.start(this.#sound, local);
-    this.#meters.remote.start(this.#sound, remote);
+    $("remote-audio").srcObject = this.#call.streams.remote;
+    this.#meter("local");
+    this.#meter("remote");
+    this.#silence.start(this.#call);
     const tick = () => {
       $("timer").textContent = duration((Date.now() - this.#call.answeredAt) / 1000);
     };
     tick();
     this.#clock = setInterval(tick, 250);
     if (incoming) $("call-panel").focus();
+  }
+
+  #meter(whose) {
+    this.#meters[whose].start(this.#sound, this.#call.streams[whose]);
+  }
+
+  /** Let calls and the ringer be heard where the agent wants them. */
+  #route({ kind }) {
+    const id = devices.idOf(kind);
+    const outputs = { speaker: [$("remote-audio"), this.#sound], ringer: [this.#ringer] };
+    // What vanishes at this very moment is told of by the next "change".
+    for (const output of outputs[kind] ?? []) output.setSinkId?.(id).catch(() => {});
+  }
+
+  #showSilence(silent) {
+    $("silence").classList.toggle("good", !silent);
+    showText($("silence"), silent ? words.silence.none : words.silence.back);
   }
 
   #mute() {

@@ -26,10 +26,15 @@ export function startDial(dial) {
   }
 }
 
-/** Fill the form in and send it; the caller ID is the one that stands there. */
-export function redial(number, contactRef) {
-  $("callee").value = grouped(number);
+/** Fill the form in; the caller ID is the one that stands there. */
+export function fillDial({ peer, contactRef }) {
+  $("callee").value = grouped(dialable(peer));
   $("contact-ref").value = contactRef;
+}
+
+/** Fill the form in and send it. */
+export function redial(peer, contactRef) {
+  fillDial({ peer, contactRef });
   $("dial").requestSubmit();
 }
 

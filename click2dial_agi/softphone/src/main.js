@@ -1,8 +1,11 @@
 /** The softphone page: puts line, call, records and what is seen of them together. */
 
+import { CallState } from "./call.js";
 import { usePopURL } from "./contact_pop.js";
-import { allowDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
+import { startDevices } from "./devices_view.js";
+import { allowDial, fillDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
+import { keepHungUp, takeLeftCall } from "./left_call.js";
 import { Line, LineState } from "./line.js";
 import { askForMicrophone } from "./microphone.js";
 import { useRules } from "./numbers.js";
@@ -10,6 +13,8 @@ import { RecordFeed } from "./records.js";
 import { addRecord, clearRecords, showFeedState, startRecords } from "./records_view.js";
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
 import { Switchboard } from "./switchboard.js";
+import { canHandleLinks, handleLinks, handOver, linkedNumber, takeNumbers } from "./tel_links.js";
+import { words } from "./words.js";
 
 const STATES = {
   [LineState.CONNECTING]: "Connecting",
@@ -24,6 +29,7 @@ const CHANGED = "The server no longer accepts this extension and password. Sign 
 
 let line = null;
 let feed = null;
+let wanted = null; // {peer, contactRef} to be called when somebody has signed in
 const switchboard = new Switchboard();
 
 startSignIn(signIn);
@@ -33,11 +39,34 @@ startDial((callee, values) => {
   switchboard.take(line, line.dial(callee, values)).start();
 });
 startRecords(redial);
+takeNumbers((number) => {
+  if (line === null) return false;
+  fillDial({ peer: number, contactRef: "" });
+  return true;
+});
+$("handle-links").hidden = !canHandleLinks();
+$("handle-links").addEventListener("click", handleLinks);
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("beforeunload", (event) => {
   if (line?.calls.length) event.preventDefault(); // the browser asks whether to leave
 });
-addEventListener("pagehide", () => line?.close());
+addEventListener("pagehide", () => {
+  const up = line?.calls.find(({ state }) => state === CallState.UP);
+  line?.close();
+  if (up) keepHungUp(up);
+});
+begin();
+
+/** Say what became of a call that the page before had, and take the number it was opened for. */
+async function begin() {
+  const left = takeLeftCall();
+  wanted = left;
+  if (left !== null) showSignIn(words.left[left.hungUp ? "hungUp" : "stopped"](left.shown));
+  const number = linkedNumber();
+  if (!number) return;
+  if (await handOver(number)) showSignIn(words.links.elsewhere);
+  else wanted = { peer: number, contactRef: "" };
+}
 
 async function signIn({ extension, password, key }) {
   switchboard.unlockSound();
@@ -48,9 +77,9 @@ async function signIn({ extension, password, key }) {
     if (!response.ok) throw new Error(response.status);
     config = await response.json();
     useRules(config.numbers);
+    usePopURL(config.pop_url ?? "");
   } catch {
     showSignIn(NO_SERVER);
-    usePopURL(config.pop_url ?? "");
     return;
   }
   const opening = (line = new Line({ ...config, extension, password }));
@@ -76,6 +105,8 @@ async function enter(extension, key) {
   hideSignIn(extension);
   showOutcome(null);
   showDial(true);
+  if (wanted !== null) fillDial(wanted);
+  wanted = null;
   $("callee").focus();
   clearRecords();
   feed = new RecordFeed({ extension, key });
@@ -83,6 +114,7 @@ async function enter(extension, key) {
   feed.addEventListener("record", ({ detail }) => addRecord(detail.record, extension));
   feed.open();
   showText($("trouble"), await askForMicrophone());
+  await startDevices();
 }
 
 function signOut(trouble = "") {

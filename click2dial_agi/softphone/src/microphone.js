@@ -4,6 +4,7 @@ const TROUBLES = {
   NotAllowedError:
     "The microphone is blocked. Allow it for this page in the browser's address bar, then try again.",
   NotFoundError: "No microphone was found. Connect one, then try again.",
+  OverconstrainedError: "The chosen microphone was not found. Connect it, or choose another.",
   NotReadableError: "The microphone is in use by another program, or the system blocks it.",
 };
 

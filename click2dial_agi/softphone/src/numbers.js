@@ -26,9 +26,9 @@ export function dialable(text) {
   return rewrite(number.replace(PUNCTUATION, ""), dialled);
 }
 
-/** Take a tel: URI apart (RFC 3966). */
+/** Take a tel: URI apart (RFC 3966), or a callto:, which is the same without a standard. */
 function withoutURI(text) {
-  const [, number, parameters] = /^tel:([^;]*)(.*)$/i.exec(text) ?? [];
+  const [, number, parameters] = /^(?:tel|callto):([^;]*)(.*)$/i.exec(text) ?? [];
   if (number === undefined) return text;
   const [, context] = /;phone-context=(\+[\d.()-]+)/i.exec(parameters) ?? [];
   return context && !number.startsWith("+") ? context + number : number;

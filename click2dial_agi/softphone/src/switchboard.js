@@ -3,7 +3,9 @@
 import { CallState } from "./call.js";
 import { CallView } from "./call_view.js";
 import { popContact } from "./contact_pop.js";
+import { devices } from "./devices.js";
 import { showDial, showOutcome } from "./dial_view.js";
+import { keepCall } from "./left_call.js";
 import { readable } from "./numbers.js";
 import { TransferView } from "./transfer_view.js";
 import { words } from "./words.js";
@@ -17,6 +19,13 @@ export class Switchboard {
     show: (call) => this.#show(call),
   });
 
+  constructor() {
+    devices.addEventListener("change", ({ detail: { kind } }) => {
+      if (kind !== "microphone") return;
+      for (const call of this.#line?.calls ?? []) call.useMicrophone().catch(() => {});
+    });
+  }
+
   /** Browsers let a page make sound only after somebody clicked: call this from a click. */
   unlockSound() {
     this.#callView.unlockSound();
@@ -27,22 +36,28 @@ export class Switchboard {
     this.#line = line;
     showOutcome(null);
     showDial(false);
+    // A consultation is about a contact whose page is there already.
+    let popped = line.calls[0] !== call || popContact(call.contactRef);
     call.addEventListener("state", () => {
+      this.#keep();
       if (call.state === CallState.ENDED) this.#ended(call);
       else this.#transferView.update(line, this.#shown);
+      // A browser that lets no page open windows by itself does it after a click: on "Answer".
+      if (call.state === CallState.UP && !popped) popped = popContact(call.contactRef);
     });
     this.#show(call);
     return call;
   }
 
+  #keep() {
+    const [call] = this.#line.calls;
+    keepCall(call?.state === CallState.UP ? call : null);
+  }
+
   #show(call) {
-    // A consultation is about a contact whose page is there already.
-    let popped = line.calls[0] !== call || popContact(call.contactRef);
     this.#shown = call;
     if (call === null) this.#callView.hide();
     else this.#callView.show(call);
-      // A browser that lets no page open windows by itself does it after a click: on "Answer".
-      if (call.state === CallState.UP && !popped) popped = popContact(call.contactRef);
     this.#transferView.update(this.#line, call);
   }
 

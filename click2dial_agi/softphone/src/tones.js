@@ -6,20 +6,23 @@ const RINGBACK = [[400, 450], 0.4, 2.6]; // South African ringing tone, near eno
 const VOLUME = 0.06;
 
 export class Tones {
-  #context;
+  #ringer;
+  #speaker;
   #timer = 0;
   #playing = [];
 
-  constructor(context) {
-    this.#context = context;
+  /** Two audio contexts: where it rings, and where calls are heard. */
+  constructor({ ringer, speaker }) {
+    this.#ringer = ringer;
+    this.#speaker = speaker;
   }
 
   ringIncoming() {
-    this.#repeat(INCOMING);
+    this.#repeat(this.#ringer, INCOMING);
   }
 
   ringBack() {
-    this.#repeat(RINGBACK);
+    this.#repeat(this.#speaker, RINGBACK);
   }
 
   stop() {
@@ -28,28 +31,28 @@ export class Tones {
     this.#playing = [];
   }
 
-  #repeat([frequencies, on, off]) {
+  #repeat(context, [frequencies, on, off]) {
     this.stop();
     const play = () => {
-      this.#playing = frequencies.map((frequency) => this.#beep(frequency, on));
+      this.#playing = frequencies.map((frequency) => beep(context, frequency, on));
     };
     play();
     this.#timer = setInterval(play, (on + off) * 1000);
   }
+}
 
-  #beep(frequency, seconds) {
-    const { currentTime, destination } = this.#context;
-    const oscillator = this.#context.createOscillator();
-    const gain = this.#context.createGain();
-    oscillator.frequency.value = frequency;
-    // A ramp at both ends: a tone that is cut off clicks.
-    gain.gain.setValueAtTime(0, currentTime);
-    gain.gain.linearRampToValueAtTime(VOLUME, currentTime + 0.02);
-    gain.gain.setValueAtTime(VOLUME, currentTime + seconds - 0.02);
-    gain.gain.linearRampToValueAtTime(0, currentTime + seconds);
-    oscillator.connect(gain).connect(destination);
-    oscillator.start();
-    oscillator.stop(currentTime + seconds);
-    return oscillator;
-  }
+function beep(context, frequency, seconds) {
+  const { currentTime, destination } = context;
+  const oscillator = context.createOscillator();
+  const gain = context.createGain();
+  oscillator.frequency.value = frequency;
+  // A ramp at both ends: a tone that is cut off clicks.
+  gain.gain.setValueAtTime(0, currentTime);
+  gain.gain.linearRampToValueAtTime(VOLUME, currentTime + 0.02);
+  gain.gain.setValueAtTime(VOLUME, currentTime + seconds - 0.02);
+  gain.gain.linearRampToValueAtTime(0, currentTime + seconds);
+  oscillator.connect(gain).connect(destination);
+  oscillator.start();
+  oscillator.stop(currentTime + seconds);
+  return oscillator;
 }

@@ -5,6 +5,30 @@ export const words = {
     again: "Call again",
     callAgain: (number) => `Call again: ${number}`,
   },
+  devices: {
+    any: "As the browser chooses",
+    gone: {
+      microphone: (label) => `The microphone “${label}” is gone. Until it is back, the browser chooses another.`,
+      speaker: (label) => `The speaker “${label}” is gone. Until it is back, the browser chooses another.`,
+      ringer: (label) => `The ringer “${label}” is gone. Until it is back, the browser chooses another.`,
+    },
+  },
+  left: {
+    hungUp: (number) =>
+      `The call with ${number} was hung up when this page was loaded anew. Sign in to call again.`,
+    stopped: (number) =>
+      `This page stopped during the call with ${number}. The telephone system ends such a call when ` +
+      "it hears nothing any more. Sign in to call again.",
+  },
+  links: {
+    elsewhere: "The number is in the window that is signed in. This one can be closed.",
+  },
+  silence: {
+    none:
+      "No sound comes from the other side. If this stays so, the network between this computer and " +
+      "the telephone system may be cut: they may not hear you either.",
+    back: "The sound is back.",
+  },
   transfer: {
     sent: (number) => `The call was sent to ${number}.`,
     connected: (number) => `The call was connected with ${number}.`,
