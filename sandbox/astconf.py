@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import dedent
 
 from click2dial_agi.domain.variables import CARRIES_LISTED, DIALLED
@@ -12,6 +14,7 @@ OPEN_AGENTS = range(1000, 1020)
 DIGEST_AGENTS = range(1100, 1110)
 WEBRTC_AGENTS = range(1200, 1205)
 ARI_USERNAME = "click2dial"
+MANAGER_SAMPLE = Path(__file__).parents[1] / "etc/asterisk/manager.conf"
 SPOOL_FILE = "click2dial/calls.spool"
 #: What the dialplan seals with, and the sandbox's servers expect.
 SECRET = "sandbox-secret-of-the-dialplan"
@@ -40,6 +43,7 @@ class Settings:
     inside: str
     sip_port: int
     http_port: int
+    ami_port: int
     trunk_port: int
     dead_port: int
     rtp_first: int
@@ -112,8 +116,7 @@ def files(settings: Settings) -> dict[str, str]:
             password = {s.password}
             """,
         "rtp.conf": f"[general]\nrtpstart = {s.rtp_first}\nrtpend = {s.rtp_last}\n",
-        # Debian's listens on AMI's well-known port.
-        "manager.conf": "[general]\nenabled = no\n",
+        "manager.conf": _manager(s),
         "musiconhold.conf": """\
             [default]
             mode = files
@@ -135,6 +138,13 @@ def _extensions(s: Settings) -> str:
         f"C2D_RECORDINGS = {s.inside}/click2dial/recordings\n\n"
         f"{include}\n{dedent(s.extra_extensions)}\n"
     )
+
+
+def _manager(s: Settings) -> str:
+    """Return the sample's manager.conf, on a port and with a password of this sandbox."""
+    text = MANAGER_SAMPLE.read_text("utf-8")
+    text = re.sub(r"(?m)^port = .*", f"port = {s.ami_port}", text)
+    return re.sub(r"(?m)^secret = .*", f"secret = {s.password}", text)
 
 
 def _agent(name: str, more: str) -> str:

@@ -62,11 +62,13 @@ class Asterisk:
         self.keep = keep or bool(os.environ.get("C2D_KEEP"))
         self.sip_port = sip_port or ports.free_port()
         self.http_port = ports.free_port()
+        self.ami_port = ports.free_port()
         self.trunk_port = trunk_port or ports.free_port()
         self.dead_port = ports.free_port()
         self.ari_username = astconf.ARI_USERNAME
         self.ari_password = password
         self.ari_url = f"http://127.0.0.1:{self.http_port}/ari"
+        self.ami = f"127.0.0.1:{self.ami_port}"
         self.ws_url = f"ws://127.0.0.1:{self.http_port}/ws"
         self._run = RunDirectory(tree)
         self.inside, self.directory = self._run.inside, self._run.path
@@ -83,6 +85,7 @@ class Asterisk:
             inside=self.inside,
             sip_port=self.sip_port,
             http_port=self.http_port,
+            ami_port=self.ami_port,
             trunk_port=self.trunk_port,
             dead_port=self.dead_port,
             rtp_first=first,
@@ -123,6 +126,15 @@ class Asterisk:
             self.stop()
         finally:
             self._run.remove(keep=self.keep)
+
+    @property
+    def manager(self) -> dict[str, str]:
+        """The keys of `asterisk` that tell how its manager is reached."""
+        return {
+            "ami": self.ami,
+            "ami_username": self.ari_username,
+            "ami_password": self.ari_password,
+        }
 
     @property
     def log_path(self) -> Path:
