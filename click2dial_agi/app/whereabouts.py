@@ -9,26 +9,19 @@ nothing takes away from it.
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.domain import variables
-from click2dial_agi.domain.facts import Fact
-from click2dial_agi.domain.numbers import CALL_REF_PATTERN
+from click2dial_agi.domain.carried import Carried, read_carried
 from click2dial_agi.io.ari import ARI
 
 log = logging.getLogger(__name__)
 
 __all__ = ["Carried", "Channel", "Whereabouts"]
-
-_CARRIED = re.compile(f"([a-z])(call_ref=({CALL_REF_PATTERN}).*)", re.S)
-
-# What facts hold once the call is decided; before, they will change.
-_DECIDED = re.compile(rf"&(?:{Fact.CALL_DIR}|{Fact.EMERGENCY})=")
 
 # How many channels are asked at a time which call they carry.
 _AT_ONCE = 16
@@ -43,24 +36,6 @@ _LONGEST_PAUSE = 5.0
 _CALLED = ("AppDial", "AppQueue")
 
 Channel = dict[str, Any]
-
-
-class Carried(NamedTuple):
-    """What a channel tells of a call: its role in it, the call_ref, and the facts as text."""
-
-    role: str
-    call_ref: str
-    facts: str
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether the facts stay as they are."""
-        return _DECIDED.search(self.facts) is not None
-
-    @property
-    def is_agents(self) -> bool:
-        """Whether the channel is an agent's, or rings him."""
-        return self.role in variables.ROLES_OF_AGENTS
 
 
 class Whereabouts:
@@ -142,9 +117,9 @@ class Whereabouts:
 
     def _take(self, channel_id: str, told: str) -> bool:
         """Note what a channel tells that it carries; False if that is nothing."""
-        if (carried := _CARRIED.match(told)) is None:
+        if (carried := read_carried(told)) is None:
             return False
-        self._carried[channel_id] = Carried(carried[1], carried[3], carried[2])
+        self._carried[channel_id] = carried
         return True
 
     def carried_by(self, channel: Channel) -> Carried | None:

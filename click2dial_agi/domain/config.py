@@ -220,6 +220,11 @@ class Config(Section):
         return self.asterisk if isinstance(self.asterisk, tuple) else (self.asterisk,)
 
     @property
+    def is_live(self) -> bool:
+        """Whether of any PBX it is followed what happens."""
+        return any(pbx.ami is not None for pbx in self.pbxs)
+
+    @property
     def emergency_numbers(self) -> tuple[str, ...]:
         """The numbers that go before everything, from any phone."""
         if self.emergency is not None:

@@ -138,6 +138,8 @@ class Integrator(Section):
     # From how many notifications on a list that nobody pops the log warns.
     list_alarm: Annotated[int, Field(ge=1)] = 10_000
     payload_version: Literal[2, 3, 4] = 3
+    # For how long records are kept for GET /click2dial/history, where a PBX has ami.
+    history_days: Annotated[int, Field(ge=1, le=366)] = 7
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
     # Had a meaning before 0.2; whatever it says, clients are followed through transfers.

@@ -1,0 +1,384 @@
+"""One PBX at a glance: what the events of its manager make of agents and calls.
+
+It is told what is there after each login (:meth:`Board.place`), then what happens
+(:meth:`Board.apply`).  Which call a channel carries no event says: :meth:`Board.questions` says
+which variables to ask for, :meth:`Board.learn` takes the answers.  What has changed is in
+:meth:`Board.changes`.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from click2dial_agi.domain import facts, variables
+from click2dial_agi.domain.carried import read_carried
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.live.calls import BoardCall, view_call
+from click2dial_agi.domain.live.channels import Channel, Channels
+from click2dial_agi.domain.live.owners import Owners
+from click2dial_agi.domain.live.states import AgentState, most_telling, of_device
+from click2dial_agi.domain.live.views import AgentView, CallView, Device
+from click2dial_agi.domain.told import read_known
+from click2dial_agi.exceptions import MalformedFacts
+
+__all__ = ["Before", "Board", "Change", "Question"]
+
+log = logging.getLogger(__name__)
+
+# How often a channel is asked which call it carries, if it carries none: once at each step of a
+# call of the operator's own.
+_QUESTIONS = 6
+
+# ast_channel_state in channelstate.h.
+_UP, _RINGING = "6", "5"
+
+
+class Change(NamedTuple):
+    """An agent, or a call, as it is now; a call that has ended comes once more as such."""
+
+    integrator: str
+    key: str
+    view: AgentView | CallView
+
+
+class Question(NamedTuple):
+    """Which variable of which channel is wanted."""
+
+    uniqueid: str
+    channel: str
+    variable: str
+
+
+class Before(NamedTuple):
+    """What was shown before a login, for how long it is so already."""
+
+    agents: Mapping[str, AgentView] = {}
+    calls: Mapping[str, CallView] = {}
+
+
+class Board:
+    """The agents and calls of all integrators on the PBX that is called ``pbx``."""
+
+    def __init__(self, config: Config, pbx: str, before: Before = Before()) -> None:  # noqa: B008
+        self._config = config
+        self._pbx = pbx
+        self._before = before
+        self._channels = Channels()
+        self._devices: dict[str, str] = {}
+        self._phones: defaultdict[str, set[str]] = defaultdict(set)  # devices by extension
+        self._owners = Owners(config)
+        self._paused: defaultdict[str, set[str]] = defaultdict(set)  # queues by extension
+        self._agents: dict[str, AgentView] = {}
+        self._calls: dict[str, BoardCall] = {}
+        self._unasked: dict[str, None] = {}
+        self._changes: list[Change] = []
+        self._touched_calls: dict[str, None] = {}
+        self._touched_agents: dict[str, None] = {}
+        self._is_seated = False
+        self._taking = {
+            "DialBegin": self._dial_begin,
+            "DialEnd": self._dial_end,
+            "BridgeEnter": self._bridge_enter,
+            "BridgeLeave": self._bridge_leave,
+            "Hold": self._hold,
+            "Unhold": self._hold,
+            "Hangup": self._hangup,
+            "QueueCallerJoin": self._queue_caller_join,
+            "DeviceStateChange": self._device_state_change,
+            "QueueMemberPause": self._queue_member_pause,
+            # One of the answers to QueueStatus.
+            "QueueMember": self._queue_member_pause,
+        }
+
+    def agents_of(self, integrator: str) -> dict[str, AgentView]:
+        """Return the agents of an integrator, by extension."""
+        return {
+            extension: view
+            for extension, view in self._agents.items()
+            if (owner := self._config.owner_of(extension)) is not None and owner.name == integrator
+        }
+
+    def calls_of(self, integrator: str) -> dict[str, CallView]:
+        """Return the calls of an integrator, by call_ref."""
+        return {
+            call_ref: call.view
+            for call_ref, call in self._calls.items()
+            if call.view is not None and call.view.integrator == integrator
+        }
+
+    def changes(self) -> list[Change]:
+        """Return what has changed since it was asked last, in its order."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def questions(self) -> list[Question]:
+        """Return what is to be asked of channels; each is returned once."""
+        asked, self._unasked = self._unasked, {}
+        return [
+            Question(channel.uniqueid, channel.name, variables.CARRIES.format(uniqueid=uniqueid))
+            for uniqueid in asked
+            if (channel := self._channels.get(uniqueid)) is not None
+        ]
+
+    def place(self, status: Mapping[str, str]) -> None:
+        """Take a channel that is there already, from the manager's Status."""
+        channel = self._channel(status)
+        if channel is None:
+            return
+        channel.ringing = status.get("ChannelState") == _RINGING
+        self._channels.bridge(channel, status.get("BridgeID", ""))
+        self._ask(channel)
+
+    def hold(self, uniqueid: str) -> None:
+        """Take note that a channel's phone has put the other on hold."""
+        channel = self._channels.get(uniqueid)
+        if channel is not None:
+            channel.held = True
+
+    def seat(self, endpoints: Mapping[str, str], now: int) -> None:
+        """Take the PJSIP endpoints, by name with ARI's state, after all else that is there.
+
+        Before this nothing is shown: half of what is there would be another picture.
+        """
+        for endpoint, state in endpoints.items():
+            device = f"PJSIP/{endpoint}"
+            self._device(device, self._word(device, state))
+        self._channels.guess_diallers()
+        for channel in self._channels:
+            self._touch(channel)
+        self._is_seated = True
+        self._refresh(now)
+
+    def learn(self, uniqueid: str, told: str, now: int) -> None:
+        """Take the answer to a question."""
+        channel = self._channels.get(uniqueid)
+        carried = read_carried(told)
+        if channel is None or carried is None:
+            return
+        self._touch(channel)
+        self._channels.carries(channel, carried)
+        self._touch(channel)
+        self._refresh(now)
+
+    def apply(self, name: str, fields: Mapping[str, str], now: int) -> None:
+        """Take an event; those that say nothing here are none."""
+        take = self._taking.get(name)
+        if take is not None:
+            take(fields)
+            self._refresh(now)
+
+    def _dial_begin(self, event: Mapping[str, str]) -> None:
+        caller, called = self._channel(event), self._channel(event, "Dest")
+        if called is None:
+            return
+        if caller is not None:
+            self._ask(caller)
+            self._channels.dialled_by(called, caller.uniqueid)
+        called.ringing = not called.up
+        self._ask(called)
+        self._touch(called)
+
+    def _dial_end(self, event: Mapping[str, str]) -> None:
+        called = self._channel(event, "Dest")
+        if called is not None and event.get("DialStatus") == "ANSWER":
+            called.up = True
+            called.ringing = False
+            self._touch(called)
+
+    def _bridge_enter(self, event: Mapping[str, str]) -> None:
+        channel = self._channel(event)
+        if channel is not None:
+            channel.up = True
+            channel.ringing = False
+            self._channels.bridge(channel, event.get("BridgeUniqueid", ""))
+            self._ask(channel)
+            self._touch(channel)
+
+    def _bridge_leave(self, event: Mapping[str, str]) -> None:
+        channel = self._channel(event)
+        # It may have entered another one meanwhile.
+        if channel is not None and channel.bridge == event.get("BridgeUniqueid"):
+            self._channels.bridge(channel, "")
+            self._touch(channel)
+
+    def _hold(self, event: Mapping[str, str]) -> None:
+        channel = self._channel(event)
+        if channel is not None:
+            channel.held = event.get("Event") == "Hold"
+            self._touch(channel)
+
+    def _hangup(self, event: Mapping[str, str]) -> None:
+        channel = self._channels.get(event.get("Uniqueid", ""))
+        if channel is not None:
+            self._touch(channel)
+            self._channels.remove(channel)
+
+    def _queue_caller_join(self, event: Mapping[str, str]) -> None:
+        channel = self._channel(event)
+        if channel is not None:
+            self._ask(channel)
+
+    def _device_state_change(self, event: Mapping[str, str]) -> None:
+        self._device(event.get("Device", ""), event.get("State", ""))
+
+    def _queue_member_pause(self, event: Mapping[str, str]) -> None:
+        interface = event.get("StateInterface") or event.get("Interface") or event.get("Location")
+        extension = self._owners.of_member(interface or "").extension
+        queue = event.get("Queue", "")
+        if not queue or not extension:
+            return
+        (set.add if event.get("Paused") == "1" else set.discard)(self._paused[extension], queue)
+        self._touched_agents[extension] = None
+
+    def _channel(self, event: Mapping[str, str], which: str = "") -> Channel | None:
+        uniqueid, name = event.get(f"{which}Uniqueid"), event.get(f"{which}Channel")
+        if not uniqueid or not name:
+            return None
+        known = self._channels.get(uniqueid)
+        if known is not None:
+            self._touch(known)
+        channel = self._channels.add(uniqueid, name, event.get(f"{which}Linkedid", ""))
+        if event.get(f"{which}ChannelState") == _UP:
+            channel.up = True
+        return channel
+
+    def _ask(self, channel: Channel) -> None:
+        known = channel.carries is not None and channel.carries.is_decided
+        if not known and channel.asked < _QUESTIONS:
+            channel.asked += 1
+            self._unasked[channel.uniqueid] = None
+
+    def _word(self, device: str, state: str) -> str:
+        """Return a device's state in the words of DeviceStateChange."""
+        channels = self._channels.of_device(device)
+        if any(not channel.ringing for channel in channels):
+            return "INUSE"
+        if channels:
+            return "RINGING"
+        return {"online": "NOT_INUSE", "offline": "UNAVAILABLE"}.get(state, "UNKNOWN")
+
+    def _device(self, device: str, word: str) -> None:
+        extension = self._owners.of(device).extension
+        if extension:
+            self._devices[device] = word
+            self._phones[extension].add(device)
+            self._touched_agents[extension] = None
+
+    def _touch(self, channel: Channel) -> None:
+        """Have all looked at again that a channel is connected with."""
+        for one in self._channels.around(channel):
+            if one.carries is not None:
+                self._touched_calls[one.carries.call_ref] = None
+            extension = self._owners.of(one.device).extension
+            if extension:
+                self._touched_agents[extension] = None
+
+    def _refresh(self, now: int) -> None:
+        if not self._is_seated:
+            return
+        calls, self._touched_calls = self._touched_calls, {}
+        for call_ref in calls:
+            self._refresh_call(call_ref, now)
+        agents, self._touched_agents = self._touched_agents, {}
+        for extension in agents:
+            self._refresh_agent(extension, now)
+
+    def _refresh_call(self, call_ref: str, now: int) -> None:
+        carriers = self._channels.of_call(call_ref)
+        if not carriers:
+            call = self._calls.pop(call_ref, None)
+            if call is not None and call.view is not None:
+                view = call.view.ended(now)
+                self._changes.append(Change(view.integrator, call_ref, view))
+            return
+        call = self._known_call(call_ref, carriers)
+        if call is None:
+            return
+        before, integrator = call.view, call.known.call.integrator
+
+        def agent_of(device: str) -> str:
+            owner = self._owners.of(device)
+            return owner.extension if owner.integrator == integrator else ""
+
+        call.view = view_call(call, carriers, self._channels, agent_of, now)
+        if call.view != before:
+            self._changes.append(Change(integrator, call_ref, call.view))
+
+    def _known_call(self, call_ref: str, carriers: list[Channel]) -> BoardCall | None:
+        """Return a call as its channels tell of it now; None for one that is not to be shown."""
+        told = next(
+            (
+                one.carries.facts
+                for one in sorted(carriers, key=_agents_first)
+                if one.carries is not None and one.carries.is_decided
+            ),
+            "",
+        )
+        call = self._calls.get(call_ref)
+        if not told or (call is not None and call.facts == told):
+            return call
+        try:
+            known = read_known(facts.decode(told), self._config)
+        except MalformedFacts as error:  # of an older configuration, or dialplan
+            log.debug("%s on the PBX: %s", call_ref, error)
+            return call
+        if known.refused or not known.call.integrator or not known.decided:
+            return call
+        if call is not None:
+            call.known, call.facts = known, told
+            return call
+        before = self._before.calls.get(call_ref)
+        ours = before if before is not None and before.integrator == known.call.integrator else None
+        call = BoardCall(known, told, ours.answered_at if ours is not None else 0, ours)
+        self._calls[call_ref] = call
+        return call
+
+    def _refresh_agent(self, extension: str, now: int) -> None:
+        owner = self._config.owner_of(extension)
+        phones = sorted(self._phones.get(extension, ()))
+        if owner is None or not phones:
+            return
+        state = most_telling(map(self._state_of, phones))
+        if state is AgentState.IDLE and self._paused.get(extension):
+            state = AgentState.PAUSED
+        before = self._agents.get(extension)
+        known = before if before is not None else self._before.agents.get(extension)
+        view = AgentView(
+            extension,
+            state,
+            known.since if known is not None and known.state is state else now,
+            self._call_of(phones, owner.name),
+            tuple(Device(phone, self._pbx, self._devices[phone]) for phone in phones),
+        )
+        if view != before:
+            self._agents[extension] = view
+            self._changes.append(Change(owner.name, extension, view))
+
+    def _state_of(self, device: str) -> AgentState:
+        state = of_device(self._devices[device])
+        if state in (AgentState.IDLE, AgentState.OFFLINE):
+            # Its calls may be known of before its state.
+            own = self._channels.of_device(device)
+            if own:
+                ringing = all(one.ringing for one in own)
+                state = AgentState.RINGING if ringing else AgentState.TALKING
+        if state is AgentState.TALKING:
+            talking = [one for one in self._channels.of_device(device) if one.up]
+            if talking and all(one.held for one in talking):
+                return AgentState.HOLD
+        return state
+
+    def _call_of(self, devices: Iterable[str], integrator: str) -> str:
+        """Return the call that somebody has on his phones: the one that he talks on first."""
+        channels = [one for device in devices for one in self._channels.of_device(device)]
+        for channel in sorted(channels, key=lambda one: (not one.up, one.held)):
+            for one in self._channels.around(channel):
+                call = self._calls.get(one.carries.call_ref) if one.carries is not None else None
+                if call is not None and call.known.call.integrator == integrator:
+                    return call.known.call.call_ref
+        return ""
+
+
+def _agents_first(channel: Channel) -> bool:
+    return channel.carries is None or not channel.carries.is_agents

@@ -1,0 +1,194 @@
+"""The channels of a PBX as its manager's events tell of them, and which are connected."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from click2dial_agi.domain.carried import Carried
+from click2dial_agi.domain.peers import endpoint_of
+
+__all__ = ["Channel", "Channels"]
+
+# How far a phone is looked for behind bridges and Local channels.
+_FAR = 12
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel; ``up`` once it was answered, ``held`` while its phone has put the other on hold.
+
+    ``dialler`` is the uniqueid of the channel that called it, if one did.
+    """
+
+    uniqueid: str
+    name: str
+    linkedid: str = ""
+    up: bool = False
+    ringing: bool = False
+    held: bool = False
+    bridge: str = ""
+    dialler: str = ""
+    carries: Carried | None = None
+    asked: int = 0
+
+    @property
+    def device(self) -> str:
+        """The device that it belongs to, such as ``PJSIP/1000``; empty if that is no phone's."""
+        return f"PJSIP/{endpoint_of(self.name)}" if self.name.startswith("PJSIP/") else ""
+
+    @property
+    def other_half(self) -> str:
+        """The name of the other half of a Local channel, empty for any other."""
+        if not self.name.startswith("Local/") or self.name[-2:] not in (";1", ";2"):
+            return ""
+        return f"{self.name[:-1]}{'2' if self.name.endswith('1') else '1'}"
+
+
+class Channels:
+    """All channels that are known of, found by what they have in common."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Channel] = {}
+        self._by_name: dict[str, Channel] = {}
+        self._by_bridge: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_dialler: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_device: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_call: defaultdict[str, set[str]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(self._by_id.values())
+
+    def get(self, uniqueid: str) -> Channel | None:
+        """Return a channel, None if it is not known."""
+        return self._by_id.get(uniqueid)
+
+    def add(self, uniqueid: str, name: str, linkedid: str) -> Channel:
+        """Return a channel, which may be new."""
+        channel = self._by_id.get(uniqueid)
+        if channel is None:
+            channel = self._by_id[uniqueid] = Channel(uniqueid, name)
+            self._named(channel)
+        elif channel.name != name:
+            self._unnamed(channel)
+            channel.name = name
+            self._named(channel)
+        channel.linkedid = linkedid
+        return channel
+
+    def remove(self, channel: Channel) -> None:
+        """Forget a channel."""
+        self.bridge(channel, "")
+        self.dialled_by(channel, "")
+        self.carries(channel, None)
+        for uniqueid in self._by_dialler.pop(channel.uniqueid, set()):
+            self._by_id[uniqueid].dialler = ""
+        self._unnamed(channel)
+        del self._by_id[channel.uniqueid]
+
+    def bridge(self, channel: Channel, bridge: str) -> None:
+        """Note in which bridge a channel is, ``""`` for none."""
+        _move(self._by_bridge, channel.bridge, bridge, channel.uniqueid)
+        channel.bridge = bridge
+
+    def dialled_by(self, channel: Channel, dialler: str) -> None:
+        """Note which channel called this one, ``""`` for none."""
+        _move(self._by_dialler, channel.dialler, dialler, channel.uniqueid)
+        channel.dialler = dialler
+
+    def guess_diallers(self) -> None:
+        """Find who calls the channels that ring, of which nobody has told.
+
+        All channels that were ever connected have one linkedid.  Who calls is in no bridge.
+        """
+        callers: dict[str, Channel] = {}
+        for channel in self:
+            if not channel.ringing and not channel.bridge:
+                known = callers.setdefault(channel.linkedid, channel)
+                if known.carries is None:
+                    callers[channel.linkedid] = channel
+        for channel in self:
+            caller = callers.get(channel.linkedid)
+            if channel.ringing and not channel.dialler and caller is not None:
+                self.dialled_by(channel, caller.uniqueid)
+
+    def carries(self, channel: Channel, carries: Carried | None) -> None:
+        """Note which call a channel carries."""
+        before = channel.carries.call_ref if channel.carries else ""
+        _move(self._by_call, before, carries.call_ref if carries else "", channel.uniqueid)
+        channel.carries = carries
+
+    def of_call(self, call_ref: str) -> list[Channel]:
+        """Return the channels that carry a call."""
+        return self._found(self._by_call, call_ref)
+
+    def of_device(self, device: str) -> list[Channel]:
+        """Return a phone's channels."""
+        return self._found(self._by_device, device)
+
+    def dialled(self, channel: Channel) -> list[Channel]:
+        """Return the channels that a channel called, and that are there yet."""
+        return self._found(self._by_dialler, channel.uniqueid)
+
+    def joined(self, channel: Channel) -> list[Channel]:
+        """Return the other channels in the same bridge."""
+        if not channel.bridge:
+            return []
+        found = self._found(self._by_bridge, channel.bridge)
+        return [other for other in found if other is not channel]
+
+    def around(self, channel: Channel) -> Iterator[Channel]:
+        """Go through a channel and those that are connected with it, the nearest first.
+
+        Connected are those in one bridge, who calls and who is called, and both halves of a Local
+        channel.
+        """
+        seen, waiting = {channel.uniqueid}, deque([channel])
+        while waiting and len(seen) <= _FAR:
+            one = waiting.popleft()
+            yield one
+            for other in self._next_to(one):
+                if other.uniqueid not in seen:
+                    seen.add(other.uniqueid)
+                    waiting.append(other)
+        yield from waiting
+
+    def _next_to(self, channel: Channel) -> Iterator[Channel]:
+        joined = self.joined(channel)
+        yield from joined
+        half = self._by_name.get(channel.other_half)
+        if half is not None:
+            yield half
+        dialler = self._by_id.get(channel.dialler)
+        # Once joined with somebody, it is with him, and not with who called it.
+        if not joined and dialler is not None:
+            yield dialler
+        if not joined:
+            yield from self.dialled(channel)
+
+    def _found(self, index: "defaultdict[str, set[str]]", key: str) -> list[Channel]:
+        # In the order of their coming, which uniqueids have within one Asterisk.
+        return [self._by_id[uniqueid] for uniqueid in sorted(index.get(key, ()))]
+
+    def _named(self, channel: Channel) -> None:
+        self._by_name[channel.name] = channel
+        if channel.device:
+            self._by_device[channel.device].add(channel.uniqueid)
+
+    def _unnamed(self, channel: Channel) -> None:
+        if self._by_name.get(channel.name) is channel:
+            del self._by_name[channel.name]
+        if channel.device:
+            _move(self._by_device, channel.device, "", channel.uniqueid)
+
+
+def _move(index: "defaultdict[str, set[str]]", before: str, after: str, member: str) -> None:
+    if before:
+        members = index.get(before, set())
+        members.discard(member)
+        if not members:
+            index.pop(before, None)
+    if after:
+        index[after].add(member)
