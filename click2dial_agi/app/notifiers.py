@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.app.metrics import show_integrators
@@ -14,9 +15,9 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.webhooks import queue_name, queue_names, shown_queue
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal
-from click2dial_agi.io.redis_lists import RedisLists
+from click2dial_agi.io.redis_lists import RedisLists, Story
 
-__all__ = ["Notifiers"]
+__all__ = ["Notifiers", "story_of"]
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,17 @@ class Notifiers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        # What each was made of, as long as anybody holds it.
+        self._places: WeakKeyDictionary[object, tuple[object, ...]] = WeakKeyDictionary()
 
     def build(self, config: Config) -> Mapping[str, Notifier]:
         """Return the notifiers of a configuration, none of them at work yet.
 
         Raises :exc:`StartupError` when one cannot be made.
         """
-        return MappingProxyType({one.name: self._build(one) for one in config.integrators})
+        return MappingProxyType(
+            {one.name: self._build(one, story_of(one, config)) for one in config.integrators}
+        )
 
     def use(self, config: Config, built: Mapping[str, Notifier]) -> None:
         """Put what :meth:`build` made in force.  Those who hold the ones before may go on."""
@@ -74,9 +79,10 @@ class Notifiers:
         await asyncio.gather(*self._tasks)
         await self._journal.close()
 
-    def _build(self, integrator: Integrator) -> Notifier:
+    def _build(self, integrator: Integrator, story: Story | None) -> Notifier:
         before = self.by_name.get(integrator.name)
-        if before is not None and _redis(before.integrator) == _redis(integrator):
+        place = (*_redis(integrator), story)
+        if before is not None and self._places.get(before.lists) == place:
             lists = before.lists
         else:
             made = RedisLists(
@@ -84,8 +90,10 @@ class Notifiers:
                 integrator.push,
                 list_alarm=integrator.list_alarm,
                 whose=integrator.name,
+                story=story,
             )
             lists = ListQueue(integrator.name, made, self._journal)
+            self._places[lists] = place
         known = {one.queue: one for one in before.webhooks} if before is not None else {}
         webhooks = []
         for name, webhook in integrator.named_webhooks.items():
@@ -129,6 +137,11 @@ def _queues(notifiers: Mapping[str, Notifier]) -> Iterable[Queue]:
         if isinstance(one.lists, ListQueue):
             yield one.lists
         yield from one.webhooks
+
+
+def story_of(integrator: Integrator, config: Config) -> Story | None:
+    """Return how an integrator's records are kept as history, None where they are not."""
+    return Story(integrator.cdr_list, integrator.history_days) if config.is_live else None
 
 
 def _redis(integrator: Integrator) -> tuple[object, ...]:

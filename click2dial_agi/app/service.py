@@ -16,6 +16,7 @@ from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.doors import Door, HTTPDoors
 from click2dial_agi.app.http.metrics import create_metrics
+from click2dial_agi.app.live.service import Live
 from click2dial_agi.app.named_agents import NamedAgents
 from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.app.retention import sweep_forever
@@ -84,8 +85,13 @@ class Service:
         self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
+        self._live = Live()
         self._api = CreateCallAPI(
-            self._agi, listeners=self._listeners, checks=edge, counts=self._counts
+            self._agi,
+            listeners=self._listeners,
+            checks=edge,
+            counts=self._counts,
+            live=self._live.of,
         )
         self._metrics = HTTPDoors(self._listeners)
         self._serves_calls = self._announced = False
@@ -124,6 +130,8 @@ class Service:
         notifiers = self._notifiers.build(config)
         self._notifiers.use(config, notifiers)
         ladder.push_async_callback(self._notifiers.close)
+        self._live.use(config)
+        ladder.push_async_callback(self._live.close)
         state = self._api.build(config, notifiers)
         self._api.use(state)
         self._handlers.current = Snapshot(
@@ -208,6 +216,7 @@ class Service:
 
         def commit() -> None:
             self._notifiers.use(config, notifiers)
+            self._live.use(config)
             self._api.use(state)
             self._handlers.current = snapshot
             self._agi.use(config.agi)

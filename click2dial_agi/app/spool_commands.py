@@ -14,6 +14,7 @@ from rich.table import Table
 
 from click2dial_agi.app.drain import DRAIN_EVERY, Drain
 from click2dial_agi.app.list_queue import ListQueue
+from click2dial_agi.app.notifiers import story_of
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.app.webhooks import WebhookQueue
@@ -22,7 +23,7 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.webhooks import queue_names, shown_queue
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal, read_waiting
-from click2dial_agi.io.redis_lists import RedisLists
+from click2dial_agi.io.redis_lists import RedisLists, Story
 from click2dial_agi.io.spool import Spool
 
 __all__ = ["become_owner", "flush", "show"]
@@ -81,7 +82,9 @@ async def flush(config: Config, path: Path | None = None) -> int:
     path = path or config.spool_path
     config = config.model_copy(update={"spool_dir": path.parent})
     journal = Journal(config.journal_path, config.journal_max_records)
-    reached = {one.name: _Reached(one, journal) for one in config.integrators}
+    reached = {
+        one.name: _Reached(one, journal, story_of(one, config)) for one in config.integrators
+    }
     # Straight to Redis: the spool is a queue on disk already.
     snapshot = Snapshot(config, {name: one.notifier for name, one in reached.items()})
     try:
@@ -101,8 +104,8 @@ async def flush(config: Config, path: Path | None = None) -> int:
 class _Reached:
     """One integrator's destinations, for as long as the command runs."""
 
-    def __init__(self, integrator: Integrator, journal: Journal) -> None:
-        lists = RedisLists(integrator.redis, integrator.push, whose=integrator.name)
+    def __init__(self, integrator: Integrator, journal: Journal, story: Story | None) -> None:
+        lists = RedisLists(integrator.redis, integrator.push, whose=integrator.name, story=story)
         self._queue = ListQueue(integrator.name, lists, journal)
         self._webhooks = tuple(
             WebhookQueue(integrator, name, journal) for name in integrator.named_webhooks

@@ -5,17 +5,18 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import redis_checks
+from click2dial_agi.io.live_store import MAX_EVENTS, events_key
 from click2dial_agi.io.redis_checks import RedisReport
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
-__all__ = ["RedisLists", "pushed_key"]
+__all__ = ["MAX_HISTORY", "RedisLists", "Story", "history_key", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +33,39 @@ _MAX_BATCH = 200
 # What lasts is told of so often, in seconds: a list that nobody pops, a Redis that takes nothing.
 _ALARM_EVERY = 300.0
 
-# KEYS: the list, then a marker for each body.  ARGV: the push command, the markers' lifetime, the
-# bodies.  Pushing comes before marking: if the list is of another type the script ends there, and
-# nothing is marked that was not pushed.  The channel of the list's name lets `tail` watch without
-# popping.  Last in the answer is the list's length, 0 if nothing was pushed.
+# KEYS: the list, then a marker for each body, then perhaps the streams of what was and of what
+# happens.  ARGV: the push command, the markers' lifetime, how many bodies, the bodies; then how
+# many entries each stream keeps, and from which time on the first.
+#
+# Pushing comes before marking: if the list is of another type the script ends there, and nothing is
+# marked that was not pushed.  The channel of the list's name lets `tail` watch without popping.
+# What the streams do not take (an old Redis, a user who may not) is no reason to refuse a record,
+# hence pcall.  Last in the answer is the list's length, 0 if nothing was pushed.
 _SCRIPT = """
-local pushed, length = {}, 0
-for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 0 then
-    length = redis.call(ARGV[1], KEYS[1], ARGV[i + 1])
-    redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[2])
-    redis.call('PUBLISH', KEYS[1], ARGV[i + 1])
-    pushed[i - 1] = 1
+local pushed, length, count = {}, 0, tonumber(ARGV[3])
+local past, events = KEYS[count + 2], KEYS[count + 3]
+for i = 1, count do
+  local marker, body = KEYS[i + 1], ARGV[i + 3]
+  if redis.call('EXISTS', marker) == 0 then
+    length = redis.call(ARGV[1], KEYS[1], body)
+    redis.call('SET', marker, body, 'EX', ARGV[2])
+    redis.call('PUBLISH', KEYS[1], body)
+    if past then
+      redis.pcall('XADD', past, 'MAXLEN', '~', ARGV[count + 4], '*', 'data', body)
+      redis.pcall('XADD', events, 'MAXLEN', '~', ARGV[count + 5], '*', 'type', 'cdr', 'data', body)
+    end
+    pushed[i] = 1
   else
-    pushed[i - 1] = 0
+    pushed[i] = 0
   end
 end
-pushed[#KEYS] = length
+if past then redis.pcall('XTRIM', past, 'MINID', '~', ARGV[count + 6]) end
+pushed[count + 1] = length
 return pushed
 """
+
+# About 600 bytes each.
+MAX_HISTORY = 100_000
 
 Waiting = tuple[Notification, "asyncio.Future[bool]"]
 
@@ -63,8 +78,27 @@ def pushed_key(list_name: str, call_ref: str) -> str:
     return f"{{{list_name}}}:pushed:{call_ref}"
 
 
+class Story(NamedTuple):
+    """Whose records are kept as history: those of a cdr list, for so many days."""
+
+    cdr_list: str
+    days: int
+
+    def since(self, now: float) -> str:
+        """Return the id in the stream from which on records are kept."""
+        return str(int((now - self.days * 86_400) * 1000))
+
+
+def history_key(cdr_list: str) -> str:
+    """Return the key of the stream of past records, which lies in the slot of the list."""
+    return f"{{{cdr_list}}}:history"
+
+
 class RedisLists:
     """The lists of one integrator in its Redis.  ``whose`` is the integrator, for the log.
+
+    With ``story`` the records of its cdr list are kept in its history, too, and told to those who
+    listen, in the step that pushes them.
 
     What arrives while a push is under way goes out together with the next, in one round trip for
     each list, so the cost of a push falls as the load rises.
@@ -77,7 +111,9 @@ class RedisLists:
         timeout: float = _TIMEOUT,
         list_alarm: int = 10_000,
         whose: str = "",
+        story: Story | None = None,
     ) -> None:
+        self._story = story
         self._place = parse_redis_url(url)
         self._whose = f"{whose}, " if whose else ""
         # It tries once more, which is harmless: the script pushes a call_ref once.
@@ -144,8 +180,11 @@ class RedisLists:
     async def _write_list(self, list_name: str, group: list[Waiting]) -> None:
         keys = [list_name]
         keys += [pushed_key(list_name, notification.call_ref) for notification, _ in group]
-        arguments: list[Any] = [self._command, _REMEMBER]
+        arguments: list[Any] = [self._command, _REMEMBER, len(group)]
         arguments += [notification.body for notification, _ in group]
+        if self._story is not None and list_name == self._story.cdr_list:
+            keys += [history_key(list_name), events_key(list_name)]
+            arguments += [MAX_HISTORY, MAX_EVENTS, self._story.since(time.time())]
         try:
             async with asyncio.timeout(self._timeout):
                 pushed = await self._script(keys, arguments)

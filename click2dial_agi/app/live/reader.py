@@ -1,0 +1,208 @@
+"""Reads what happens on one PBX, for the integrators whose leases this server has.
+
+It tells Redis and nobody else.  A record is made without it, and whatever happens here.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from click2dial_agi.ami import Message
+from click2dial_agi.app.live.desk import Desk, before_of
+from click2dial_agi.app.live.look import Endpoints, ask, look
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.live.board import Before, Board, Question
+from click2dial_agi.domain.live.views import AgentView, CallView
+from click2dial_agi.exceptions import Click2DialError, PBXUnreachable
+from click2dial_agi.io.ami import AMI, AMIConnection
+from click2dial_agi.io.live_store import LiveStore
+
+__all__ = ["Reader"]
+
+log = logging.getLogger(__name__)
+
+# Events that come while one looks at what is there, which takes some 10 ms.
+_MAX_BUFFERED = 50_000
+
+
+class Reader:
+    """Follows one PBX while it has a lease; the manager is asked by ``ami``.
+
+    ``stores`` are those of the integrators, by name; ``pbx`` is its name in them.
+    """
+
+    def __init__(
+        self,
+        pbx: str,
+        ami: AMI,
+        endpoints: Endpoints,
+        stores: Mapping[str, LiveStore],
+        config: Config,
+    ) -> None:
+        self._pbx = pbx
+        self._ami = ami
+        self._endpoints = endpoints
+        self._config = config
+        self._board: Board | None = None
+        self._before = Before()
+        self._buffer: list[Message] | None = None
+        self._connection: AMIConnection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._round = 0
+        self._desks = {
+            name: Desk(store, name, pbx, lambda: self._board, self._may_take, self._changed.set)
+            for name, store in stores.items()
+        }
+
+    @property
+    def reads(self) -> bool:
+        """Whether it has a lease."""
+        return any(desk.reads for desk in self._desks.values())
+
+    def use(self, config: Config) -> None:
+        """Go on under another configuration: whose agents and calls there are."""
+        self._config = config
+        if self._connection is not None:
+            self._later(self._look_again(self._connection))
+
+    async def run(self) -> None:
+        """Follow the PBX until it is cancelled."""
+        work = [self._read_while_wanted()]
+        for desk in self._desks.values():
+            work += [desk.hold(), desk.write()]
+        tasks = [asyncio.create_task(one) for one in work]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*(desk.give_up() for desk in self._desks.values()))
+
+    def heard(self, event: Message) -> None:
+        """Take an event."""
+        if self._buffer is not None:
+            self._buffer.append(event)
+            if len(self._buffer) > _MAX_BUFFERED:
+                raise PBXUnreachable("AMI: more events than can be kept")
+        if self._board is not None:
+            self._apply(self._board, event)
+            self._tell()
+
+    async def began(self, connection: AMIConnection) -> None:
+        """Look at what is there."""
+        self._connection = connection
+        before = before_of(self._desks)
+        await self._look(connection, _later_of(before, self._before))
+
+    async def ended(self) -> None:
+        """Say that nothing is known any more."""
+        if self._board is not None:
+            self._before = self._shown(self._board)
+        self._board = self._buffer = self._connection = None
+        for desk in self._desks.values():
+            desk.tell_all()
+
+    async def _look(self, connection: AMIConnection, before: Before) -> None:
+        board, started = Board(self._config, self._pbx, before), time.monotonic()
+        self._buffer = []
+        try:
+            await look(connection, self._endpoints, board, _now)
+            for event in self._buffer:
+                self._apply(board, event)
+        finally:
+            self._buffer = None
+        board.changes()  # all of it is told
+        self._board = board
+        self._ask(board)
+        log.debug("%s: looked in %.0f ms", self._pbx, 1000 * (time.monotonic() - started))
+        for desk in self._desks.values():
+            desk.tell_all()
+
+    async def _look_again(self, connection: AMIConnection) -> None:
+        if self._board is not None and self._buffer is None:
+            try:
+                await self._look(connection, self._shown(self._board))
+            except PBXUnreachable as error:
+                log.debug("%s: %s", self._pbx, error)
+                connection.close()
+
+    def _shown(self, board: Board) -> Before:
+        agents: dict[str, AgentView] = {}
+        calls: dict[str, CallView] = {}
+        for name in self._desks:
+            agents.update(board.agents_of(name))
+            calls.update(board.calls_of(name))
+        return Before(agents, calls)
+
+    def _apply(self, board: Board, event: Message) -> None:
+        board.apply(event.event, event.fields, _now())
+
+    def _tell(self) -> None:
+        board = self._board
+        if board is None:
+            return
+        self._ask(board)
+        changes = board.changes()
+        if changes:
+            for desk in self._desks.values():
+                desk.tell(changes)
+
+    def _ask(self, board: Board) -> None:
+        for question in board.questions():
+            self._later(self._answer(board, question))
+
+    async def _answer(self, board: Board, question: Question) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            told = await ask(connection, question)
+        except Click2DialError as error:
+            log.debug("%s: what %s carries: %s", self._pbx, question.channel, error)
+            return
+        if board is self._board:
+            board.learn(question.uniqueid, told, _now())
+            self._tell()
+
+    def _may_take(self) -> bool:
+        """Tell whether a free lease may be taken: who reads the PBX already goes first."""
+        self._round += 1
+        return self.reads or self._round % (2 * len(self._desks)) < len(self._desks)
+
+    async def _read_while_wanted(self) -> None:
+        reading: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if self.reads and reading is None:
+                    reading = asyncio.create_task(self._ami.run(self))
+                elif not self.reads and reading is not None:
+                    await _cancelled(reading)
+                    reading = None
+        finally:
+            if reading is not None:
+                await _cancelled(reading)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _later_of(found: Before, known: Before) -> Before:
+    """Return what Redis had, and over it what this server knew last."""
+    return Before({**found.agents, **known.agents}, {**found.calls, **known.calls})
+
+
+def _now() -> int:
+    return int(time.time())

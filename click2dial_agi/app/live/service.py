@@ -1,0 +1,147 @@
+"""All that is live of one configuration: a reader for each PBX, a hub for each integrator."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from click2dial_agi.app.live.hub import Hub
+from click2dial_agi.app.live.reader import Reader
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.pbxs import PBX
+from click2dial_agi.io.ami import AMI
+from click2dial_agi.io.ari_facts import ARIFacts
+from click2dial_agi.io.history import History
+from click2dial_agi.io.live_store import LiveStore
+
+__all__ = ["Live", "LiveOf"]
+
+log = logging.getLogger(__name__)
+
+# What a reload replaced is closed after the longest request that may still use it.
+_GRACE = 30.0
+
+# After a reader has failed by our own fault.
+_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOf:
+    """What is live of one integrator; ``place`` is what it was made of."""
+
+    store: LiveStore
+    hub: Hub
+    history: History
+    place: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    reader: Reader
+    task: "asyncio.Task[None]"
+    facts: ARIFacts
+    place: tuple[object, ...]
+
+
+class Live:
+    """Reads and tells what happens on the PBXs that have ``ami``; without any it does nothing."""
+
+    def __init__(self) -> None:
+        self._integrators: Mapping[str, LiveOf] = {}
+        self._readings: Mapping[str, _Reading] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+
+    def of(self, integrator: str) -> LiveOf | None:
+        """Return what is live of an integrator, None where no PBX has ``ami``."""
+        return self._integrators.get(integrator)
+
+    def use(self, config: Config) -> None:
+        """Put a configuration in force; what it does not change goes on."""
+        pbxs = {name_of(pbx): pbx for pbx in config.pbxs if pbx.ami is not None}
+        before, self._integrators = (
+            self._integrators,
+            {one.name: self._keep(one, tuple(pbxs)) for one in config.integrators if pbxs},
+        )
+        for live in before.values():
+            if live not in self._integrators.values():
+                self._later(self._close(live))
+        reading, self._readings = (
+            self._readings,
+            {name: self._read(name, pbx, config) for name, pbx in pbxs.items()},
+        )
+        for one in reading.values():
+            if one not in self._readings.values():
+                self._later(_end(one))
+
+    async def close(self) -> None:
+        """Give up all leases and let all listeners go."""
+        self._stopped.set()
+        await asyncio.gather(*map(_end, self._readings.values()))
+        await asyncio.gather(*(self._close(live) for live in self._integrators.values()))
+        await asyncio.gather(*self._closing)
+
+    def _keep(self, integrator: Integrator, pbxs: tuple[str, ...]) -> LiveOf:
+        place = (integrator.name, integrator.redis, integrator.cdr_list, pbxs)
+        known = self._integrators.get(integrator.name)
+        if known is not None and known.place == place:
+            return known
+        store = LiveStore(integrator.redis, integrator.cdr_list, integrator.name, pbxs)
+        history = History(integrator.redis, integrator.cdr_list)
+        return LiveOf(store, Hub(store), history, place)
+
+    def _read(self, name: str, pbx: PBX, config: Config) -> _Reading:
+        stores = {integrator: live.store for integrator, live in self._integrators.items()}
+        place = (pbx, tuple(live.place for live in self._integrators.values()))
+        known = self._readings.get(name)
+        if known is not None and known.place == place:
+            known.reader.use(config)
+            return known
+        assert pbx.ami is not None, "who has none is not read"
+        facts = ARIFacts(pbx)
+        ami = AMI(
+            pbx.ami.host,
+            pbx.ami.port,
+            pbx.ami_username or "",
+            pbx.ami_password or "",
+            pbx.name or "",
+        )
+        reader = Reader(name, ami, facts.endpoint_states, stores, config)
+        return _Reading(reader, asyncio.create_task(_run(reader)), facts, place)
+
+    async def _close(self, live: LiveOf) -> None:
+        await live.hub.close()
+        try:
+            async with asyncio.timeout(_GRACE):
+                await self._stopped.wait()
+        except TimeoutError:
+            pass
+        await live.store.close()
+        await live.history.close()
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def name_of(pbx: PBX) -> str:
+    """Return what a PBX is called where it has no name, and stands alone."""
+    return pbx.name or "asterisk"
+
+
+async def _run(reader: Reader) -> None:
+    while True:
+        try:
+            await reader.run()
+        except Exception:
+            log.exception("what happens on a PBX is not read: our fault")
+        await asyncio.sleep(_PAUSE)
+
+
+async def _end(reading: _Reading) -> None:
+    reading.task.cancel()
+    await asyncio.gather(reading.task, return_exceptions=True)
+    await reading.facts.close()

@@ -1,0 +1,38 @@
+"""The records of the last days, of one integrator: a stream that the push of a record adds to.
+
+See :mod:`click2dial_agi.io.redis_lists`, where each is added in the step that pushes it.
+"""
+
+from typing import Any
+
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_lists import history_key
+
+__all__ = ["History"]
+
+_TIMEOUT = 2.0
+
+
+class History:
+    """Reads it, the newest first."""
+
+    def __init__(self, url: str, cdr_list: str) -> None:
+        self._redis = connect(url, _TIMEOUT)
+        self._key = history_key(cdr_list)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def before(self, cursor: str, count: int) -> list[tuple[str, str]]:
+        """Return ids and notifications before an id, ``""`` for the end.
+
+        Raises :exc:`NotificationError`.
+        """
+        last = f"({cursor}" if cursor else "+"
+        try:
+            found: Any = await self._redis.xrevrange(self._key, last, "-", count)
+        except REDIS_ERRORS as error:
+            raise NotificationError(f"Redis: {error or type(error).__name__}") from error
+        return [(str(entry), fields.get("data", "")) for entry, fields in found]

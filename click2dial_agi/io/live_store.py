@@ -1,0 +1,254 @@
+"""What happens on the PBXs, as one integrator's Redis keeps it, so that every server answers alike.
+
+For each PBX one server at a time reads its manager: it has a lease, of seconds, with a number that
+grows with each holder.  What it writes is taken while the lease is its own, so a server that was
+frozen writes nothing when it wakes up.  ``fresh`` lasts as long as the lease, and only while the
+manager is there: without it nobody knows what goes on, whatever is written.
+
+All keys lie in the slot of the cdr list, whose script adds each record to the same stream of events
+(:mod:`click2dial_agi.io.redis_lists`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from click2dial_agi.domain.live.views import AgentView, CallView
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.live_scripts import ACQUIRE, AWAY, PUBLISH, READ, RELEASE, RENEW, REPLACE
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+
+__all__ = ["Entry", "Kept", "LiveStore", "Picture", "events_key"]
+
+_TIMEOUT = 2.0
+
+# How long a lease lasts without a word from its holder, in milliseconds.  After a reader's death
+# nothing is known for this and the time in which another one looks.
+LEASE = 2000
+
+# How many events are kept for those who come back and ask for what they have missed: at 50 calls
+# a second, some minute's.  About 300 bytes each.
+MAX_EVENTS = 20_000
+
+# How long a reader of the stream waits for the next entry, in milliseconds: then it looks whether
+# it is known at all what goes on.
+_BLOCK = 250
+
+
+def events_key(cdr_list: str) -> str:
+    """Return the key of the stream of events, which lies in the slot of the cdr list."""
+    return f"{{{cdr_list}}}:live:events"
+
+
+class Kept(NamedTuple):
+    """What is known of one PBX; nothing of it is so now unless it is ``fresh``."""
+
+    fresh: bool
+    agents: Mapping[str, AgentView]
+    calls: Mapping[str, CallView]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known of all PBXs, by name, at the moment of the event ``at``."""
+
+    at: str
+    pbxs: Mapping[str, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event: its id, its type (``agent``, ``call``, ``cdr`` or ``look``), PBX, key and text.
+
+    ``look`` says that all of a PBX may be different now.
+    """
+
+    id: str
+    type: str
+    pbx: str
+    key: str
+    data: str
+
+
+class LiveStore:
+    """One integrator's.  Every method raises :exc:`NotificationError` while Redis is away.
+
+    ``fence`` is the number of the lease under which something is written; those who write hear
+    False or None if another has it by now.
+    """
+
+    def __init__(self, url: str, cdr_list: str, integrator: str, pbxs: Sequence[str]) -> None:
+        self._redis = connect(url, _TIMEOUT)
+        self._base = f"{{{cdr_list}}}:live"
+        self._events = events_key(cdr_list)
+        self._integrator = integrator
+        self.pbxs = tuple(pbxs)
+        self._acquire = self._redis.register_script(ACQUIRE)
+        self._renew = self._redis.register_script(RENEW)
+        self._release = self._redis.register_script(RELEASE)
+        self._replace = self._redis.register_script(REPLACE)
+        self._publish = self._redis.register_script(PUBLISH)
+        self._away = self._redis.register_script(AWAY)
+        self._read = self._redis.register_script(READ)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def acquire(self, pbx: str) -> int:
+        """Take the lease of a PBX that nobody has; return its number, 0 if somebody has it."""
+        keys = [self._key(what, pbx) for what in ("lease", "fence", "fresh")]
+        return int(await self._do(self._acquire(keys, [LEASE])))
+
+    async def renew(self, pbx: str, fence: int) -> bool:
+        """Keep a lease."""
+        keys = [self._key("lease", pbx), self._key("fresh", pbx)]
+        return bool(await self._do(self._renew(keys, [fence, LEASE])))
+
+    async def release(self, pbx: str, fence: int) -> None:
+        """Give a lease up."""
+        keys = [self._key("lease", pbx), self._key("fresh", pbx), self._events]
+        await self._do(self._release(keys, [fence, MAX_EVENTS, pbx]))
+
+    async def replace(
+        self,
+        pbx: str,
+        fence: int,
+        agents: Mapping[str, AgentView],
+        calls: Mapping[str, CallView],
+    ) -> dict[str, CallView] | None:
+        """Say what there is on a PBX, from now on; return the calls that there were and are not.
+
+        None if the lease is lost.
+        """
+        keys = [*self._kept(pbx), self._events]
+        arguments: list[Any] = [fence, LEASE, MAX_EVENTS, pbx, len(agents)]
+        for views in (agents, calls):
+            for key, view in views.items():
+                arguments += [key, _text(view)]
+        before = await self._do(self._replace(keys, arguments))
+        if before == 0:
+            return None
+        known = self._calls(before)
+        return {call_ref: view for call_ref, view in known.items() if call_ref not in calls}
+
+    async def publish(
+        self, pbx: str, fence: int, changes: Iterable[tuple[str, AgentView | CallView]]
+    ) -> bool:
+        """Say what has changed, by extension and call_ref, in its order."""
+        keys = [*self._kept(pbx), self._events]
+        arguments: list[Any] = [fence, MAX_EVENTS, pbx]
+        for key, view in changes:
+            gone = isinstance(view, CallView) and view.state == "ended"
+            kind = "agent" if isinstance(view, AgentView) else "call"
+            arguments += [kind, key, _text(view), "1" if gone else ""]
+        return bool(await self._do(self._publish(keys, arguments)))
+
+    async def away(self, pbx: str, fence: int) -> None:
+        """Say that nobody knows what goes on at a PBX."""
+        keys = [self._key("lease", pbx), self._key("fresh", pbx), self._events]
+        await self._do(self._away(keys, [fence, MAX_EVENTS, pbx]))
+
+    async def read(self) -> Picture:
+        """Return what is known, and up to which event."""
+        keys = [self._events]
+        for pbx in self.pbxs:
+            keys += self._kept(pbx)[1:]
+        at, *found = await self._do(self._read(keys, [len(self.pbxs)]))
+        kept = {
+            pbx: self._parse(*found[3 * place : 3 * place + 3])
+            for place, pbx in enumerate(self.pbxs)
+        }
+        return Picture(str(at), kept)
+
+    async def agent(self, extension: str) -> dict[str, tuple[bool, AgentView | None]]:
+        """Return of each PBX whether it is known, and what it says of one agent."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for pbx in self.pbxs:
+            _, fresh, agents, _ = self._kept(pbx)
+            pipeline.exists(fresh)
+            pipeline.hget(agents, extension)
+        answers = await self._do(pipeline.execute())
+        return {
+            pbx: (bool(fresh), AgentView.parse(text) if text else None)
+            for pbx, fresh, text in zip(self.pbxs, answers[::2], answers[1::2], strict=True)
+        }
+
+    async def fresh(self) -> frozenset[str]:
+        """Return the PBXs of which it is known what goes on."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for pbx in self.pbxs:
+            pipeline.exists(self._key("fresh", pbx))
+        answers = await self._do(pipeline.execute())
+        return frozenset(pbx for pbx, known in zip(self.pbxs, answers, strict=True) if known)
+
+    async def after(self, event_id: str) -> list[Entry]:
+        """Return what happens after an event, waiting a moment for it."""
+        found = await self._do(self._redis.xread({self._events: event_id}, 500, _BLOCK))
+        streams = found.values() if isinstance(found, dict) else (one[1] for one in found or ())
+        return [_entry(*entry) for entries in streams for entry in _flat(entries)]
+
+    async def between(self, event_id: str, last: str, limit: int) -> list[Entry] | None:
+        """Return what happened after an event up to another one.
+
+        None if that is more than ``limit``, or not known any more.
+        """
+        first = await self._do(self._redis.xrange(self._events, count=1))
+        if not first or _place(first[0][0]) > _place(event_id):
+            return None if _place(event_id) < _place(last) else []
+        found = await self._do(
+            self._redis.xrange(self._events, f"({event_id}", last, count=limit + 1)
+        )
+        return [_entry(*entry) for entry in found] if len(found) <= limit else None
+
+    def _key(self, what: str, pbx: str) -> str:
+        return f"{self._base}:{what}:{pbx}"
+
+    def _kept(self, pbx: str) -> list[str]:
+        return [self._key(what, pbx) for what in ("lease", "fresh", "agents", "calls")]
+
+    def _parse(self, fresh: object, agents: Sequence[str], calls: Sequence[str]) -> Kept:
+        known = {key: AgentView.parse(text) for key, text in _pairs(agents)}
+        return Kept(
+            bool(fresh),
+            {key: view for key, view in known.items() if view is not None},
+            self._calls(calls),
+        )
+
+    def _calls(self, flat: Sequence[str]) -> dict[str, CallView]:
+        known = {key: CallView.parse(text, self._integrator) for key, text in _pairs(flat)}
+        return {key: view for key, view in known.items() if view is not None}
+
+    @staticmethod
+    async def _do(command: Any) -> Any:
+        try:
+            return await command
+        except REDIS_ERRORS as error:
+            raise NotificationError(f"Redis: {error or type(error).__name__}") from error
+
+
+def _pairs(flat: Sequence[str]) -> Iterable[tuple[str, str]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _text(view: AgentView | CallView) -> str:
+    return json.dumps(view.shown(), separators=(",", ":"))
+
+
+def _flat(entries: Any) -> Any:
+    # RESP3 has one list more around the entries of a stream than RESP2.
+    if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], tuple):
+        return [entry for some in entries for entry in some]
+    return entries
+
+
+def _entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
+    told = {name: fields.get(name, "") for name in ("type", "pbx", "key", "data")}
+    return Entry(entry_id, **told)
+
+
+def _place(event_id: str) -> tuple[int, int]:
+    """Return an id's place among others; it is ``<milliseconds>-<number>``."""
+    milliseconds, _, number = event_id.partition("-")
+    return int(milliseconds), int(number or 0)
