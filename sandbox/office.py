@@ -133,7 +133,11 @@ class Office:
             )
             login = {"ari_username": self.pbx.ari_username, "ari_password": self.pbx.ari_password}
             for server in self.servers:
-                server.config["asterisk"] = {"ari_url": self.pbx.ari_url, **login}
+                server.config["asterisk"] = {
+                    "ari_url": self.pbx.ari_url,
+                    **login,
+                    **self.pbx.manager,
+                }
                 self.configure(server)
                 stack.enter_context(server)
             lists = [f"{p.name}:{kind}" for p in PLANS for kind in ("cdr", "inbound", "c2d")]
@@ -253,6 +257,10 @@ class Office:
 
     async def delete(self, team: Team, call_ref: str) -> int:
         return (await self.ask("DELETE", team, f"/{call_ref}")).status_code
+
+    def address(self, integrator: str, server: int = 0) -> str:
+        """Return where a server's API of an integrator is."""
+        return self._apis[server][integrator]
 
     async def ask(self, method: str, team: Team, path: str = "", **body: Any) -> httpx.Response:
         """Ask the API of the team's integrator, of the first server."""

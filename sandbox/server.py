@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -121,6 +122,17 @@ class Server:
         """SIGHUP."""
         if self._process is not None:
             self._process.send(signal.SIGHUP)
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send it a signal, e.g. SIGSTOP and SIGCONT to freeze it."""
+        os.kill(self.pid, signum)
+
+    def start_again(self) -> None:
+        """Start it, if it was stopped or killed; wake it up, if it was frozen."""
+        if self._process is None:
+            self.start()
+        else:
+            self.send(signal.SIGCONT)
 
     def log(self) -> str:
         """All it has logged, over all its starts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -134,7 +135,9 @@ def test_the_api(redis: RedisServer) -> None:
             assert same(answer.text, call_ref) == json.loads(EXAMPLES["201"])
             state = await api.client.get(f"{CALLS}/{call_ref}")
             shown = json.loads(EXAMPLES["GET /click2dial/calls/<call_ref>"])
-            assert same(state.text, call_ref) == shown
+            dialed_at = state.json()["dialed_at"]
+            assert abs(dialed_at - time.time()) < 60
+            assert same(state.text, call_ref) == {**shown, "dialed_at": dialed_at}
             wrong = {**body, "callee": "12345", "contact_ref": "a b"}
             refused = await api.client.post(CALLS, json=wrong)
             assert refused.status_code == 422

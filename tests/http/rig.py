@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,6 +15,7 @@ from redis import Redis
 
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.health import Checks
+from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.app.lost_calls import reap
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.times import Times
@@ -102,6 +103,7 @@ async def serve(
     times: Times = QUICK,
     spool_dir: str = "/tmp",
     checks: Checks = MappingProxyType({}),
+    live: Callable[[str], LiveOf | None] = lambda _: None,
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME.
@@ -123,7 +125,7 @@ async def serve(
         "integrators": [first, *({"redis": redis.url, **other} for other in others)],
     }
     config, notifiers = _parse(document)
-    api = CreateCallAPI(cast(AGIServer, _Listening()), times, checks=checks)
+    api = CreateCallAPI(cast(AGIServer, _Listening()), times, checks=checks, live=live)
     api.use(api.build(config, notifiers))
     await api.start()
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sandbox.redis import RedisServer
@@ -23,7 +25,10 @@ def test_a_calls_states(redis: RedisServer, version: int) -> None:
             async def state() -> str:
                 """Ask for the call alone and in the list; both must say the same."""
                 one = (await api.client.get(where)).json()
-                assert one == {**created.json(), "state": one["state"], "record": one["record"]}
+                assert one == {**one, **created.json()}
+                assert one["direction"] == "outbound"
+                assert abs(one["dialed_at"] - time.time()) < 60
+                assert (one["since"], one["answered_at"]) == (0, 0)
                 listed = (await api.client.get(CALLS)).json()["calls"]
                 assert listed == ([] if one["state"] == "ended" else [one])
                 return str(one["state"])

@@ -61,7 +61,11 @@ def test_a_phones_call_in_all_its_states(redis: RedisServer) -> None:
                 "agent": "1000",
                 "callee": "0820000100",
                 "dial_number": "27820001234",
+                "direction": "outbound",
                 "state": "ringing-callee",
+                "since": 0,
+                "dialed_at": 1700000000,
+                "answered_at": 0,
                 "record": None,
             }
             ari.channels |= {"a1": "Up", "c1": "Up"}
@@ -187,6 +191,8 @@ def test_the_record_is_waited_for(redis: RedisServer) -> None:
                     "number": "0820000100",
                     "ref": "click-dial",
                     "dial_number": "27820001234",
+                    "dialed_at": 1700000000,
+                    "call_dir": "outbound",
                 }
 
             api.api._now.stores["acme"].record = slow  # type: ignore[method-assign]

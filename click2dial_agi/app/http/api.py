@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.http.health import Check, Checks, checks_of
 from click2dial_agi.app.http.softphone import SOFTPHONE_PATH, Softphone, add_softphone
+from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.app.lost_calls import look_forever, reap_forever
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import PBXs
@@ -69,7 +70,9 @@ class CreateCallAPI:
         listeners: Listeners | None = None,
         checks: Checks = MappingProxyType({}),
         counts: Counts | None = None,
+        live: Callable[[str], LiveOf | None] = lambda _: None,
     ) -> None:
+        self._live = live
         self._agi = agi
         self._further = checks
         self._counts = Counts() if counts is None else counts
@@ -134,6 +137,7 @@ class CreateCallAPI:
             self._close_later(before.pbxs, *before.stores.values())
             for feed in before.feeds.values():
                 feed.close()  # the softphones come back, under the new keys and networks
+            self._let_listeners_go(before)
 
     def prepare(self, config: Config) -> DoorChange:
         """Take the addresses of a new configuration.  Raises :exc:`StartupError`."""
@@ -171,10 +175,17 @@ class CreateCallAPI:
             await asyncio.wait([self._looker])
         for feed in self._now.feeds.values():
             feed.close()
+        self._let_listeners_go(self._now)
         await self._doors.stop()
         self._stopping.set()
         self._close_later(self._now.pbxs, *self._now.stores.values())
         await asyncio.gather(*self._closing)
+
+    def _let_listeners_go(self, state: _State) -> None:
+        for name in state.calls:
+            live = self._live(name)
+            if live is not None:
+                live.hub.let_go()
 
     def announce(self) -> None:
         """Log where each integrator is served."""
@@ -200,7 +211,9 @@ class CreateCallAPI:
         }
 
     def _make(self, name: str) -> ASGIApp:
-        app = create_application(partial(self._calls_of, name), partial(self._checks, name))
+        app = create_application(
+            partial(self._calls_of, name), partial(self._checks, name), partial(self._live, name)
+        )
         add_softphone(app, partial(self._softphone, name))
         return Front(app, lambda: self._access[name])
 

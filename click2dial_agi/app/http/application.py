@@ -7,21 +7,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi import __version__
+from click2dial_agi.app.call_states import with_view
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
+from click2dial_agi.app.http.agents import add_agents
 from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.button import add_button
+from click2dial_agi.app.http.call_filters import CALL_FILTERS, live_calls, read_filter
 from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
+from click2dial_agi.app.http.events import add_events
+from click2dial_agi.app.http.history import add_history
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
+from click2dial_agi.app.http.live_schemas import LISTED_CALLS
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.recordings import add_recordings
 from click2dial_agi.app.http.routes import PlainRoute
 from click2dial_agi.app.http.schemas import (
     CREATE,
     ONE_CALL,
-    SECURED,
     CallAnswer,
     Calls,
     CallStatus,
@@ -29,6 +34,7 @@ from click2dial_agi.app.http.schemas import (
     errors,
 )
 from click2dial_agi.app.http.tokens import add_tokens
+from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.bodies import read_body
 from click2dial_agi.domain.call_refused import CallRefused
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
@@ -44,12 +50,14 @@ _UNKNOWN_CALL = Problem(404, (FieldError("call_ref", "a call of this integrator"
 
 
 def create_application(
-    calls: Callable[[], CreatedCalls], checks: Callable[[], health.Checks]
+    calls: Callable[[], CreatedCalls],
+    checks: Callable[[], health.Checks],
+    live: Callable[[], LiveOf | None],
 ) -> FastAPI:
     """Return the application of one integrator.
 
-    ``calls`` and ``checks`` are asked on every request, so that a reload of the configuration
-    needs no new application.
+    ``calls``, ``checks`` and ``live`` are asked on every request, so that a reload of the
+    configuration needs no new application.
 
     Routes take the request and nothing else: what FastAPI would read out of it for them is checked
     by the rules of :mod:`click2dial_agi.domain`, with their texts.
@@ -66,10 +74,10 @@ def create_application(
     add_error_handlers(app)
     app.router.route_class = PlainRoute
 
-    async def identified(request: Request) -> tuple[CreatedCalls, Asker]:
+    async def identified(request: Request, *parameters: str) -> tuple[CreatedCalls, Asker]:
         current = calls()
         asker = await identify(request, current.integrator, current.store.token)
-        read_query(request)
+        read_query(request, *parameters)
         return current, asker
 
     @app.post(
@@ -94,14 +102,17 @@ def create_application(
         CALLS_PATH,
         response_model=Calls,
         responses=errors(401, 403, 421, 422, 503),
-        openapi_extra=SECURED,
+        openapi_extra=LISTED_CALLS,
         operation_id="listCalls",
         summary="List live calls",
     )
-    async def live(request: Request) -> Response:
-        current, asker = await identified(request)
-        live = [call for call in await current.live() if asker.may_see(call["agent"])]
-        return JSONResponse({"calls": live})
+    async def listed(request: Request) -> Response:
+        current, asker = await identified(request, *CALL_FILTERS)
+        takes = read_filter(request, current.integrator)
+        found, views = await current.live(), await live_calls(live())
+        shown = [with_view(one, views.get(one["call_ref"])) for one in found]
+        seen = [one for one in shown if asker.may_see(one["agent"]) and takes(one)]
+        return JSONResponse({"calls": seen})
 
     @app.get(
         _CALL_PATH,
@@ -117,7 +128,7 @@ def create_application(
         found = await current.state(call_ref) if is_call_ref(call_ref) else None
         if found is None or not asker.may_see(found["agent"]):
             raise _UNKNOWN_CALL
-        return JSONResponse(found)
+        return JSONResponse(with_view(found, (await live_calls(live())).get(call_ref)))
 
     @app.delete(
         _CALL_PATH,
@@ -141,6 +152,9 @@ def create_application(
         return Response(status_code=204)
 
     add_recordings(app, calls)
+    add_agents(app, calls, live)
+    add_history(app, calls, live)
+    add_events(app, calls, live)
     add_tokens(app, calls)
     add_button(app, lambda: calls().integrator)
     health.add_health(app, checks)

@@ -13,6 +13,7 @@ from click2dial_agi.app.http.create_schema import (
     token_body,
 )
 from click2dial_agi.app.http.idempotency import KEY_PATTERN
+from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
@@ -119,7 +120,17 @@ class Record(BaseModel):
 class CallStatus(CallAnswer):
     """A call and where it stands."""
 
+    direction: CallDirection
     state: CallState
+    since: _Integer = Field(
+        description="Unix time from which on it is in this state; 0 where nobody can tell.",
+        examples=[1795444041],
+    )
+    dialed_at: _Integer = Field(description="Unix time.", examples=[1795444038])
+    answered_at: _Integer = Field(
+        description="Unix time; 0 if nobody has answered, or nobody can tell.",
+        examples=[1795444041],
+    )
     record: Record | None = Field(description="The cdr payload, once the call has ended.")
 
 
@@ -159,6 +170,7 @@ _TEXTS = {
     413: "The body is too large.",
     422: "Wrong values, unknown or missing keys, unknown query parameters.",
     429: "Too many calls.",
+    501: "No PBX has `ami` in the configuration, which tells what happens.",
     503: "The PBX or Redis cannot be reached, or the journal keeps nothing.",
 }
 

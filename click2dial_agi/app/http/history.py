@@ -1,0 +1,100 @@
+"""``GET /click2dial/history``: the records of the last days."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.http.agents import asks, live_or_501
+from click2dial_agi.app.http.call_filters import agent_key
+from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.app.http.live_schemas import HISTORY, HistoryAnswer
+from click2dial_agi.app.http.query import read_query
+from click2dial_agi.app.http.schemas import errors
+from click2dial_agi.app.live.past import Wanted, search
+from click2dial_agi.app.live.service import LiveOf
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import FieldError, is_contact_ref
+
+__all__ = ["HISTORY_PATH", "add_history"]
+
+HISTORY_PATH = "/click2dial/history"
+
+_PARAMETERS = ("from", "to", "agent", "number", "contact_ref", "limit", "cursor")
+_LIMIT, _MOST = 100, 500
+
+_SECONDS = re.compile(r"[0-9]{1,11}")
+_ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}")
+_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+
+
+def add_history(
+    app: FastAPI, calls: Callable[[], CreatedCalls], live: Callable[[], LiveOf | None]
+) -> None:
+    """Add the route."""
+
+    @app.get(
+        HISTORY_PATH,
+        response_model=HistoryAnswer,
+        responses=errors(401, 403, 421, 422, 501, 503),
+        openapi_extra=HISTORY,
+        operation_id="listHistory",
+        summary="List records of the last days",
+    )
+    async def history(request: Request) -> Response:
+        integrator, asker = await asks(request, calls(), *_PARAMETERS)
+        query = read_query(request, *_PARAMETERS)
+        if asker.agent is not None:
+            asker.check_agent(query.setdefault("agent", asker.agent))
+        kept = live_or_501(live()).history
+        wanted, cursor, limit = _read(query, integrator)
+        records, cursor = await search(kept.before, wanted, integrator, cursor, limit)
+        return JSONResponse({"records": records, "cursor": cursor or None})
+
+
+def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str, int]:
+    """Return what is asked for.  Raises :exc:`Problem` (422) with all that is wrong."""
+    wrong = []
+
+    def check(name: str, is_right: bool, allowed: str) -> None:
+        if not is_right:
+            wrong.append(FieldError(name, allowed))
+
+    times = {name: _time(query[name]) if name in query else None for name in ("from", "to")}
+    for name, time in times.items():
+        check(name, name not in query or time is not None, "Unix seconds, or ISO 8601")
+    try:
+        agent = agent_key(query, integrator)
+    except Problem as problem:
+        wrong += problem.errors
+        agent = ""
+    number = query.get("number", "")
+    check("number", "number" not in query or 0 < len(number) <= 80, "1 to 80 characters")
+    contact_ref = query.get("contact_ref", "")
+    known = "contact_ref" not in query or (bool(contact_ref) and is_contact_ref(contact_ref))
+    check("contact_ref", known, "letters, digits and . - _ ~ only")
+    limit = query.get("limit", str(_LIMIT))
+    is_limit = re.fullmatch(r"[0-9]{1,3}", limit) is not None and 1 <= int(limit) <= _MOST
+    check("limit", is_limit, f"a number from 1 to {_MOST}")
+    cursor = query.get("cursor", "")
+    is_cursor = "cursor" not in query or _CURSOR.fullmatch(cursor) is not None
+    check("cursor", is_cursor, "the cursor of an answer")
+    if wrong:
+        raise Problem(422, tuple(wrong))
+    key = integrator.agent_key(number) if number else ""
+    return Wanted(times["from"], times["to"], agent, key, contact_ref), cursor, int(limit)
+
+
+def _time(text: str) -> float | None:
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if not _ISO.fullmatch(text):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,145 @@
+"""What OpenAPI says of agents, history and events."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE
+from click2dial_agi.app.http.schemas import SECURED, Record
+from click2dial_agi.domain.calls import CallDirection
+from click2dial_agi.domain.live.states import AgentState, CallState
+
+__all__ = [
+    "EVENTS",
+    "HISTORY",
+    "LISTED_CALLS",
+    "ONE_AGENT",
+    "AgentAnswer",
+    "AgentsAnswer",
+    "HistoryAnswer",
+    "streamed",
+]
+
+_Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+_TEXT = {"type": "string"}
+
+
+def _query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _one_of(words: type[CallState] | type[CallDirection]) -> dict[str, Any]:
+    return {**_TEXT, "enum": [one.value for one in words]}
+
+
+_AGENT = _query("agent", "An agent, as in a record.", _TEXT, AGENT_EXAMPLE)
+_TIME = "Unix time in seconds, or ISO 8601 (UTC without an offset)."
+
+LISTED_CALLS: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        _AGENT,
+        _query("state", "Where they stand.", _one_of(CallState), "up"),
+        _query("direction", "Who calls whom.", _one_of(CallDirection), "outbound"),
+    ],
+}
+
+ONE_AGENT: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        {"name": "ext", "in": "path", "required": True, "schema": _TEXT, "example": AGENT_EXAMPLE}
+    ],
+}
+
+HISTORY: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        _query("from", f"Calls dialled from then on. {_TIME}", _TEXT, "1795444000"),
+        _query("to", f"Calls dialled until then. {_TIME}", _TEXT, "2026-11-30T18:00:00Z"),
+        _AGENT,
+        _query("number", "The client's number, in any form.", _TEXT, CALLEE_EXAMPLE),
+        _query("contact_ref", "The integrator's reference.", _TEXT, "client-4711"),
+        _query(
+            "limit",
+            "At most so many records.",
+            {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+            100,
+        ),
+        _query("cursor", "The cursor of the answer before.", _TEXT, "1795444103221-0"),
+    ],
+}
+
+EVENTS: dict[str, Any] = {
+    **SECURED,
+    "parameters": [
+        _query("agent", "Of this agent alone.", _TEXT, AGENT_EXAMPLE),
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The id of the last event that was read: what came after it is told"
+            " first, or a snapshot if that is too much.",
+            "schema": _TEXT,
+            "example": "1795444103221-0",
+        },
+    ],
+}
+
+
+class DeviceAnswer(BaseModel):
+    """A phone's endpoint on a PBX."""
+
+    device: str = Field(examples=["PJSIP/1000"])
+    pbx: str = Field(examples=["asterisk"])
+    state: str = Field(description="Asterisk's device state.", examples=["NOT_INUSE"])
+
+
+class AgentAnswer(BaseModel):
+    """An agent, now."""
+
+    extension: str = Field(examples=[AGENT_EXAMPLE])
+    state: AgentState
+    since: _Integer = Field(description="Unix time; 0 while unknown.", examples=[1795444038])
+    call_ref: str = Field(
+        description="The call that the agent has, empty without one.",
+        examples=["bde674e2-eeaf-4355-b32c-664a82256e11"],
+    )
+    devices: list[DeviceAnswer]
+
+
+class AgentsAnswer(BaseModel):
+    """The agents whose phones a PBX knows, by extension."""
+
+    agents: list[AgentAnswer]
+
+
+class HistoryAnswer(BaseModel):
+    """Records of the last days, the newest first."""
+
+    records: list[Record]
+    cursor: str | None = Field(
+        description="Where to go on; null if there is no more. There may be more even after an"
+        " empty list.",
+        examples=["1795444103221-0"],
+    )
+
+
+def streamed() -> dict[int | str, dict[str, Any]]:
+    """Describe the stream of events."""
+    example = (
+        "id: 1795444103221-0\r\nevent: agent\r\n"
+        'data: {"extension":"1000","state":"talking","since":1795444103,"call_ref":"","devices":[]}'
+        "\r\n\r\n"
+    )
+    return {
+        200: {
+            "description": "Server-sent events, without end. `snapshot` has `agents` and `calls`,"
+            " `agent` one agent, `call` one call, `cdr` a record; each with an id.",
+            "content": {"text/event-stream": {"schema": _TEXT, "example": example}},
+        }
+    }
