@@ -18,6 +18,7 @@ _WORDS = {
     "ringing-agent": "the agent's phone rings",
     "ringing-callee": "the agent has answered; the callee's phone rings",
     "up": "they talk",
+    "unknown": "the PBX that has the call cannot be asked",
     "ended": "ended",
 }
 

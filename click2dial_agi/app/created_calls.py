@@ -189,8 +189,7 @@ class CreatedCalls:
     async def live(self) -> list[dict[str, Any]]:
         """Return the calls that have not ended."""
         calls = await self.store.live()
-        phones = await self._phones.live()
-        found = await self.pbxs.find_all(calls)
+        phones, found = await asyncio.gather(self._phones.live(), self.pbxs.find_all(calls))
         return [
             *await asyncio.gather(
                 *(self._describe(calls[ref], one) for ref, one in found.items() if not one.gone)

@@ -50,6 +50,8 @@ class ARI:
     async def run(self) -> PBXRun:
         """Return which run of which PBX this is."""
         response = await self._send("GET", "/asterisk/info?only=system,status")
+        if response.status == 404:  # an Asterisk without res_ari_asterisk
+            return PBXRun()
         told = _object(self._expect(response, 200))
         system, status = told.get("system"), told.get("status")
         if not isinstance(system, dict) or not isinstance(status, dict):

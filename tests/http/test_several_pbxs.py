@@ -281,6 +281,23 @@ def test_an_older_versions_call_is_lost_only_where_all_pbxs_say_so(redis: RedisS
     run(test())
 
 
+def test_a_pbx_that_does_not_tell_which_it_is(redis: RedisServer) -> None:
+    """Its calls are as those of older versions, which knew one PBX."""
+
+    async def test() -> None:
+        async with fake_ari() as ari:
+            ari.trouble["info"] = 404
+            async with serve(redis, ari, times=FLEETING) as api:
+                ref = (await api.post()).json()["call_ref"]
+                await api.reap()
+                assert (await api.client.get(f"{CALLS}/{ref}")).json()["state"] == "ringing-agent"
+                ari.channels.clear()
+                await api.reap()
+                assert [cdr["call_ref"] for cdr in api.cdrs()] == [ref]
+
+    run(test())
+
+
 def test_ready_as_long_as_one_pbx_is(redis: RedisServer) -> None:
     async def test() -> None:
         async with two(redis) as (east, west, api):
