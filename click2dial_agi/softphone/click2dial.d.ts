@@ -10,6 +10,7 @@ type State =
   | "ringing-agent"
   | "ringing-callee"
   | "up"
+  | "held"
   | "ended"
   | "refused";
 

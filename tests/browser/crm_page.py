@@ -59,7 +59,8 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # the page is closed
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

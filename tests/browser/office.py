@@ -122,6 +122,7 @@ def office(
         "ari_url": pbx.ari_url,
         "ari_username": pbx.ari_username,
         "ari_password": pbx.ari_password,
+        **pbx.manager,
     }
     config = server.config | {"integrators": [integrator], "asterisk": asterisk}
     if edge:

@@ -2,11 +2,14 @@
 
 import { Refusal } from "./server.js";
 
+// How often the server is asked, in milliseconds, and how often if it tells by itself.
 const WHILE_CALLING = 1000;
 const WHILE_FREE = 5000;
+const WHILE_TOLD = 30_000;
+const NEXT_TRY = 10_000;
 
 // As the API tells them, and `calling` before it has answered.
-const LIVE = new Set(["calling", "queued", "ringing-agent", "ringing-callee", "up"]);
+const LIVE = new Set(["calling", "queued", "ringing-agent", "ringing-callee", "up", "held"]);
 
 const FREE = { state: "free" };
 const UNKNOWN = { state: "unknown" };
@@ -18,6 +21,10 @@ export class Caller {
   #timer = 0;
   #ref = null; // of the call that this page placed
   #now = UNKNOWN;
+  #looking = false;
+  #again = false; // something happened while it was looked
+  #isTold = false;
+  #ear = null; // what ends listening
 
   /** `told` hears each new state: the call as the API shows it, and `mine`. */
   constructor(server, agent, told) {
@@ -36,8 +43,8 @@ export class Caller {
 
   /** Begin to follow the agent. */
   start() {
-    document.addEventListener("visibilitychange", () => document.hidden || this.#look());
-    this.#look();
+    document.addEventListener("visibilitychange", () => this.#attend());
+    this.#attend();
   }
 
   /** Have a number called; what became of it is told. */
@@ -67,8 +74,45 @@ export class Caller {
     this.#timer = setTimeout(() => this.#look(), milliseconds);
   }
 
+  /** Listen while somebody looks at the page: a browser has few connections for all its pages. */
+  #attend() {
+    this.#ear?.abort();
+    if (document.hidden) return;
+    this.#ear = new AbortController();
+    this.#listen(this.#ear.signal);
+    this.#look();
+  }
+
+  async #listen(signal) {
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#server.events(signal)) {
+          this.#isTold = event !== "";
+          this.#look();
+        }
+      } catch {
+        // It is asked now and then as well.
+      }
+      this.#isTold = false;
+      await new Promise((resolve) => setTimeout(resolve, NEXT_TRY));
+    }
+  }
+
   async #look() {
     clearTimeout(this.#timer);
+    this.#again = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    while (this.#again) {
+      this.#again = false;
+      await this.#lookOnce();
+    }
+    this.#looking = false;
+    const pause = this.#ref === null ? WHILE_FREE : WHILE_CALLING;
+    this.#lookIn(this.#isTold ? WHILE_TOLD : pause);
+  }
+
+  async #lookOnce() {
     try {
       if (this.#ref !== null) await this.#follow(this.#ref);
       else if (!document.hidden && this.#now.state !== "calling") await this.#find();
@@ -77,7 +121,6 @@ export class Caller {
       if (error instanceof Refusal && error.status === 404) this.#ref = null;
       if (this.isFree || this.#ref === null) this.#tell({ state: "unknown", ...refusal(error) });
     }
-    this.#lookIn(this.#ref === null ? WHILE_FREE : WHILE_CALLING);
   }
 
   async #follow(ref) {

@@ -1,6 +1,7 @@
 /** The server's REST API as a page of the CRM may use it: with a token, for one agent. */
 
 const LIVE = "/click2dial/calls";
+const EVENTS = "/click2dial/events";
 const RETRY = 1000;
 
 /** An answer that is not a success: its status, and the errors as texts. */
@@ -16,7 +17,7 @@ export class Refusal extends Error {
 export class Server {
   #base;
   #newToken;
-  #token = null;
+  #token = null; // a promise: those who ask at once share it
 
   /** `newToken` returns a promise of a token; it is asked again when one has run out. */
   constructor(base, newToken) {
@@ -56,13 +57,21 @@ export class Server {
     return this.#ask(`${LIVE}/${ref}`, { method: "DELETE" });
   }
 
-  async #ask(path, options = {}) {
-    const fresh = this.#token === null;
-    let response = await this.#send(path, options);
-    if (response.status === 401 && !fresh) {
-      this.#token = null;
-      response = await this.#send(path, options);
+  /** Yield the name of each event of the agent's; it ends where the server tells nothing. */
+  async *events(signal) {
+    const response = await this.#send(EVENTS, { signal });
+    if (!response.ok) return;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
+      const lines = (rest + value).split(/\r?\n/);
+      rest = lines.pop();
+      for (const line of lines) if (line.startsWith("event: ")) yield line.slice(7);
     }
+  }
+
+  async #ask(path, options = {}) {
+    const response = await this.#send(path, options);
     if (response.status === 204) return null;
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
@@ -70,8 +79,20 @@ export class Server {
   }
 
   async #send(path, options) {
-    this.#token ??= await this.#newToken();
-    const headers = { ...options.headers, Authorization: `Bearer ${this.#token}` };
+    const known = this.#token;
+    const response = await this.#sendOnce(path, options);
+    if (response.status !== 401 || known === null) return response;
+    if (this.#token === known) this.#token = null;
+    return this.#sendOnce(path, options);
+  }
+
+  async #sendOnce(path, options) {
+    const asked = (this.#token ??= this.#newToken());
+    const token = await asked.catch((error) => {
+      if (this.#token === asked) this.#token = null;
+      throw error;
+    });
+    const headers = { ...options.headers, Authorization: `Bearer ${token}` };
     return fetch(this.#base + path, { ...options, headers, credentials: "omit", cache: "no-store" });
   }
 }
