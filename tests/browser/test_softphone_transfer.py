@@ -160,6 +160,7 @@ def test_a_consultation_is_cancelled(agent: Agent, colleague: Agent, desk: Offic
     colleague.sees_end("The other side hung up.")
     expect(title(agent)).to_have_text("082 000 0191")
     expect(agent.call_state).to_have_text("In a call")
+    expect(trouble(agent)).to_be_hidden()
     hears_the_client(agent)
     agent.button("Hang up").click()
     found = records(desk, 2)

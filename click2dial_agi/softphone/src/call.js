@@ -51,8 +51,8 @@ export class Call extends EventTarget {
     this.returnedBy = returnedBy; // who did not take this call when it was sent there
     this.state = incoming ? CallState.INCOMING : CallState.CALLING;
     session.delegate = {
-      onBye: () => this.#finish({ text: this.leaving || "The other side hung up.", good: true }),
-      onCancel: () => this.#finish({ text: "Missed: the caller gave up.", good: false }),
+      onBye: () => this.#finish({ text: this.leaving || words.ended.theyHungUp, good: true }),
+      onCancel: () => this.#finish({ text: words.ended.missed, good: false }),
     };
     session.stateChange.addListener((state) => {
       if (state === SessionState.Established) {
@@ -60,7 +60,7 @@ export class Call extends EventTarget {
         this.#become(CallState.UP);
       } else if (state === SessionState.Terminated) {
         // SIP.js tells the reason only after this, in a delegate's or a promise's callback.
-        setTimeout(() => this.#finish({ text: "The call has ended.", good: true }));
+        setTimeout(() => this.#finish({ text: words.ended.other, good: true }));
       }
     });
   }
@@ -97,13 +97,13 @@ export class Call extends EventTarget {
     const { session } = this;
     const done = (promise) => promise.catch(() => {});
     if (this.state === CallState.INCOMING) {
-      this.#finish({ text: "You rejected the call.", good: true });
+      this.#finish({ text: words.ended.rejected, good: true });
       done(session.reject({ statusCode: 603 }));
     } else if (session.state === SessionState.Established) {
-      this.#finish({ text: "You hung up.", good: true });
+      this.#finish({ text: words.ended.youHungUp, good: true });
       done(session.bye());
     } else if (session.state !== SessionState.Terminated) {
-      this.#finish({ text: "You hung up before the call was answered.", good: true });
+      this.#finish({ text: words.ended.givenUp, good: true });
       done(session.cancel());
     }
   }
@@ -219,7 +219,7 @@ export class Call extends EventTarget {
   }
 
   #failed(error) {
-    const text = microphoneTrouble(error) ?? "The call could not be set up by this browser.";
+    const text = microphoneTrouble(error) ?? words.ended.browser;
     this.#finish({ text, good: false });
   }
 

@@ -12,15 +12,6 @@ import { words } from "./words.js";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
-const KEY_NAMES = { "*": "star", "#": "hash" };
-
-const TITLES = {
-  [CallState.INCOMING]: "Incoming call",
-  [CallState.CALLING]: "Calling …",
-  [CallState.RINGING]: "Ringing …",
-  [CallState.UP]: "In a call",
-};
-
 export class CallView {
   #call = null;
   #seen = null; // ends the listening to the call that is shown
@@ -30,7 +21,6 @@ export class CallView {
   #ringer = new AudioContext(); // one of its own: it may be heard elsewhere than calls
   #tones = new Tones({ ringer: this.#ringer, speaker: this.#sound });
   #silence = new SilenceWatch((silent) => this.#showSilence(silent));
-  #title = document.title;
 
   constructor() {
     devices.addEventListener("change", ({ detail }) => this.#route(detail));
@@ -62,7 +52,7 @@ export class CallView {
     this.#seen = new AbortController();
     const { signal } = this.#seen;
     $("tones").value = "";
-    $("call-title").textContent = readable(call.peer) || "Unknown number";
+    $("call-title").textContent = readable(call.peer) || words.call.unknown;
     showContact(call.contactRef);
     $("call-note").textContent = call.returnedBy && words.transfer.back(readable(call.returnedBy));
     $("timer").textContent = "";
@@ -89,24 +79,25 @@ export class CallView {
     for (const meter of Object.values(this.#meters)) meter.stop();
     $("remote-audio").srcObject = null;
     $("call-panel").hidden = true;
-    document.title = this.#title;
+    document.title = words.page.title;
     this.#announce("");
   }
 
   #update() {
     const { state, incoming, held, muted, peer } = this.#call;
     const [up, ringsHere] = [state === CallState.UP, state === CallState.INCOMING];
-    const title = held ? "On hold" : TITLES[state];
+    const title = words.call.states[held ? "held" : state];
     $("call-panel").dataset.state = state;
     $("call-state").textContent = title ?? "";
     $("levels").hidden = $("up-buttons").hidden = !up;
     $("answer").hidden = !ringsHere;
-    $("hang-up-label").textContent = ringsHere ? "Reject" : "Hang up";
+    $("hang-up-label").textContent = ringsHere ? words.call.reject : words.call.hangUp;
     $("mute").setAttribute("aria-pressed", muted);
     $("hold").setAttribute("aria-pressed", held);
-    $("hold").lastChild.textContent = held ? "Resume" : "Hold";
-    document.title = ringsHere ? `Incoming call: ${peer}` : this.#title;
-    this.#announce(title && `${title} ${ringsHere ? "from" : "with"} ${readable(peer)}`);
+    $("hold-label").textContent = held ? words.call.resume : words.call.hold;
+    document.title = ringsHere ? `${title}: ${peer}` : words.page.title;
+    const announce = ringsHere ? words.call.from : words.call.with;
+    this.#announce(title && announce(title, readable(peer)));
     if (ringsHere) this.#tones.ringIncoming();
     else if (state === CallState.RINGING) this.#tones.ringBack();
     else this.#tones.stop();
@@ -147,7 +138,7 @@ export class CallView {
   #mute() {
     this.#call?.mute(!this.#call.muted);
     this.#update();
-    this.#announce(this.#call.muted ? "Microphone muted" : "Microphone on");
+    this.#announce(this.#call.muted ? words.call.muted : words.call.unmuted);
   }
 
   #showKeypad(shown) {
@@ -158,7 +149,7 @@ export class CallView {
   #keyButton(key) {
     const button = make("button", "", key);
     button.type = "button";
-    if (key in KEY_NAMES) button.setAttribute("aria-label", KEY_NAMES[key]);
+    if (key in words.call.keys) button.setAttribute("aria-label", words.call.keys[key]);
     button.addEventListener("click", () => this.#send(key));
     return button;
   }

@@ -14,22 +14,12 @@ import { addRecord, clearRecords, showFeedState, startRecords } from "./records_
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
 import { Switchboard } from "./switchboard.js";
 import { canHandleLinks, handleLinks, handOver, linkedNumber, takeNumbers } from "./tel_links.js";
-import { words } from "./words.js";
-
-const STATES = {
-  [LineState.CONNECTING]: "Connecting",
-  [LineState.REGISTERED]: "Ready",
-  [LineState.AWAY]: "Reconnecting",
-};
-
-const UNREACHABLE = "The server cannot be reached. Trying again …";
-const NO_SERVER = "The server cannot be reached. Check your network, then sign in again.";
-const WRONG = "Wrong extension or password.";
-const CHANGED = "The server no longer accepts this extension and password. Sign in again.";
+import { translatePage, words } from "./words.js";
 
 let line = null;
 let feed = null;
 let wanted = null; // {peer, contactRef} to be called when somebody has signed in
+translatePage();
 const switchboard = new Switchboard();
 
 startSignIn(signIn);
@@ -79,7 +69,7 @@ async function signIn({ extension, password, key }) {
     useRules(config.numbers);
     usePopURL(config.pop_url ?? "");
   } catch {
-    showSignIn(NO_SERVER);
+    showSignIn(words.signIn.noServer);
     return;
   }
   const opening = (line = new Line({ ...config, extension, password }));
@@ -87,12 +77,12 @@ async function signIn({ extension, password, key }) {
   opening.addEventListener("state", ({ detail: { state } }) => {
     if (opening !== line) return;
     if (state === LineState.REFUSED) {
-      signOut(wasRegistered ? CHANGED : WRONG);
+      signOut(wasRegistered ? words.signIn.changed : words.signIn.wrong);
     } else if (state === LineState.REGISTERED && !wasRegistered) {
       wasRegistered = true;
       enter(extension, key);
     } else if (state === LineState.AWAY && !wasRegistered) {
-      signOut(NO_SERVER);
+      signOut(words.signIn.noServer);
       return;
     }
     showLine(state);
@@ -127,12 +117,13 @@ function signOut(trouble = "") {
 }
 
 function showLine(state) {
-  if (!(state in STATES)) return;
-  showPill($("line-state"), state, STATES[state]);
+  if (!(state in words.line)) return;
+  showPill($("line-state"), state, words.line[state]);
   allowDial(state === LineState.REGISTERED);
   const away = state === LineState.AWAY;
-  if (away || $("trouble").textContent === UNREACHABLE) {
+  const { unreachable } = words.line;
+  if (away || $("trouble").textContent === unreachable) {
     // While it is being tried the text stays, so that nothing flickers.
-    if (state !== LineState.CONNECTING) showText($("trouble"), away ? UNREACHABLE : "");
+    if (state !== LineState.CONNECTING) showText($("trouble"), away ? unreachable : "");
   }
 }

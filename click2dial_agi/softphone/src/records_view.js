@@ -7,24 +7,14 @@ import { words } from "./words.js";
 
 const MOST = 50; // more than a shift's calls would make the page slow to read, not more useful
 
-const STATES = {
-  [FeedState.CONNECTING]: "Connecting",
-  [FeedState.LIVE]: "Live",
-  [FeedState.AWAY]: "Reconnecting",
-  [FeedState.UNAUTHORIZED]: "Not signed in",
-};
-
-const HINT = "Records of your calls appear here as calls end.";
-const UNAUTHORIZED =
-  "To see your call records, sign in with an API key, or ask your operator to allow your network.";
-
-const END_REASONS = {
-  hungup: ["Ended", "good"],
-  agent_hungup: ["You hung up", "good"],
-  callee_hungup: ["They hung up", "good"],
-  busy: ["Busy", "warn"],
-  reject: ["Rejected", "warn"],
-  timeout: ["No answer", "warn"],
+/** The colour of an end_reason; any other is bad. */
+const COLOURS = {
+  hungup: "good",
+  agent_hungup: "good",
+  callee_hungup: "good",
+  busy: "warn",
+  reject: "warn",
+  timeout: "warn",
 };
 
 let redial;
@@ -42,8 +32,9 @@ export function allowRedial(now) {
 }
 
 export function showFeedState(state) {
-  showPill($("feed-state"), state, STATES[state]);
-  $("no-records").textContent = state === FeedState.UNAUTHORIZED ? UNAUTHORIZED : HINT;
+  const { unauthorized, none } = words.records;
+  showPill($("feed-state"), state, words.records.states[state]);
+  $("no-records").textContent = state === FeedState.UNAUTHORIZED ? unauthorized : none;
 }
 
 export function clearRecords() {
@@ -63,21 +54,24 @@ function recordItem(record, extension) {
   const client = record.number ?? record.ref; // before version 3 the client's number is in ref
   const theirs = direction === "inbound" || (client === extension && record.extension !== extension);
   const other = client === extension ? record.extension : client;
-  const [label, state] = END_REASONS[reason] ?? [`${reason} ${code}`, "bad"];
+  const label = words.records.reasons[reason] ?? `${reason} ${code}`;
+  const side = theirs ? words.records.from : words.records.to;
   const at = new Date(record.dialed_at * 1000);
   const item = make("li", "record");
   item.dataset.callRef = record.call_ref;
   item.dataset.contactRef = record.contact_ref;
-  const number = make("span", "number", `${theirs ? "From" : "To"} ${readable(other) || "a number that is not valid"}`);
-  const pill = make("span", "pill", reason === "error" && code === 28 ? "Not valid" : label);
-  pill.dataset.state = state;
-  const when = make("time", "when", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  const number = make("span", "number", side(readable(other) || words.records.nobody));
+  const notValid = reason === "error" && code === 28;
+  const pill = make("span", "pill", notValid ? words.records.notValid : label);
+  pill.dataset.state = COLOURS[reason] ?? "bad";
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  const when = make("time", "when", at.toLocaleTimeString([], clock));
   when.dateTime = at.toISOString();
   // A reference that the server made up says nothing that the call_ref does not.
   const contactRef = record.contact_ref === record.call_ref ? "" : record.contact_ref;
   const details = [
     duration(record.call_time),
-    record.dial_number && `as ${readable(record.dial_number)}`,
+    record.dial_number && words.records.as(readable(record.dial_number)),
     contactRef,
   ];
   item.append(number, pill, make("span", "more", details.filter(Boolean).join(" · ")), when);

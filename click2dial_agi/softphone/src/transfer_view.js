@@ -104,6 +104,7 @@ export class TransferView {
 
   async #cancel(call, consultation) {
     consultation.hangUp();
+    this.tell(null); // who did it needs not be told how it ended
     await call.hold(false);
     return null;
   }

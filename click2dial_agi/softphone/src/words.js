@@ -1,47 +1,45 @@
-/** What the page says. */
+/** What the page says, in the agent's language: words/ has one file for each. */
 
-export const words = {
-  records: {
-    again: "Call again",
-    callAgain: (number) => `Call again: ${number}`,
-  },
-  devices: {
-    any: "As the browser chooses",
-    gone: {
-      microphone: (label) => `The microphone “${label}” is gone. Until it is back, the browser chooses another.`,
-      speaker: (label) => `The speaker “${label}” is gone. Until it is back, the browser chooses another.`,
-      ringer: (label) => `The ringer “${label}” is gone. Until it is back, the browser chooses another.`,
-    },
-  },
-  left: {
-    hungUp: (number) =>
-      `The call with ${number} was hung up when this page was loaded anew. Sign in to call again.`,
-    stopped: (number) =>
-      `This page stopped during the call with ${number}. The telephone system ends such a call when ` +
-      "it hears nothing any more. Sign in to call again.",
-  },
-  links: {
-    elsewhere: "The number is in the window that is signed in. This one can be closed.",
-  },
-  silence: {
-    none:
-      "No sound comes from the other side. If this stays so, the network between this computer and " +
-      "the telephone system may be cut: they may not hear you either.",
-    back: "The sound is back.",
-  },
-  transfer: {
-    sent: (number) => `The call was sent to ${number}.`,
-    connected: (number) => `The call was connected with ${number}.`,
-    back: (number) => `${number} did not take this call. It comes back to you.`,
-    waiting: (number) => `On hold: ${number}`,
-    notHeld: "The call could not be put on hold, so nobody else was called.",
-    notNow: "That is not possible now. The call is still yours.",
-    refused: {
-      403: "The transfer is not allowed. The call is still yours.",
-      404: "Calls cannot be sent to this number. The call is still yours.",
-      408: "The server did not answer. The call is still yours.",
-      other: (status) => `The transfer failed (SIP status ${status}). The call is still yours.`,
-    },
-    consultation: (number, end) => `${number}: ${end}`,
-  },
-};
+import { AF } from "./words/af.js";
+import { EN } from "./words/en.js";
+
+const LANGUAGES = { en: EN, af: AF };
+const REMEMBERED = "click2dial.language";
+
+/** The language that was chosen here, else the first of the browser's that there is. */
+export const language =
+  [localStorage.getItem(REMEMBERED), ...navigator.languages]
+    .map((tag) => (tag ?? "").toLowerCase().split("-")[0])
+    .find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
+
+export const words = LANGUAGES[language];
+
+/** Write the words into the page: data-word is an element's text, data-label what a reader reads. */
+export function translatePage() {
+  document.documentElement.lang = language;
+  document.title = words.page.title;
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = word(element.dataset.word);
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", word(element.dataset.label));
+  }
+}
+
+/** The languages there are, as [tag, its own name]. */
+export function languages() {
+  return Object.entries(LANGUAGES).map(([tag, { name }]) => [tag, name]);
+}
+
+/** Use a language from now on: the page is loaded anew. */
+export function chooseLanguage(tag) {
+  localStorage.setItem(REMEMBERED, tag);
+  location.reload();
+}
+
+/** The text of a path such as "signIn.title". */
+function word(path) {
+  const text = path.split(".").reduce((found, key) => found?.[key], words);
+  if (typeof text !== "string") throw new Error(`no word ${path}`);
+  return text;
+}
