@@ -95,7 +95,8 @@ kamailio:
 # What only the tests on a whole machine need.
 machine: $(STAMP)
 	@sh sandbox/apt-packages.sh slirp4netns ip systemd-analyze openssl promtool
-	@$(BIN)/python -c "from sandbox.tree import machine_tree; machine_tree()"
+	@$(BIN)/python -c "from sandbox import image, tree; tree.machine_tree(); \
+		image.engine_answers() and tree.debian_tree()"
 
 $(LIBRARIES): tests/browser/package-lock.json
 	@sh sandbox/apt-packages.sh npm

@@ -53,6 +53,16 @@ def machine_tree(suite: str = "sid") -> Path:
     )
 
 
+def debian_tree() -> Path:
+    """Return a bare sid for container images, as `debian:sid-slim` is one.
+
+    What packaging/container installs in it is at hand: a build fetches only what is newer.
+    """
+    return _cached(
+        f"debian-sid-{RECIPE}", lambda where: _debootstrap(where, "sid", ()), _finish_debian
+    )
+
+
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold a lock that other processes respect; it ends with the process, however that ends."""
@@ -83,7 +93,8 @@ def _debootstrap(where: Path, suite: str, packages: Sequence[str]) -> None:
     argv = [
         *(require("unshare", "util-linux"), "--mount", "--pid", "--fork", "--kill-child"),
         *(require("debootstrap", "debootstrap"), "--variant=minbase"),
-        *(f"--include={','.join(packages)}", suite, str(where)),
+        *((f"--include={','.join(packages)}",) if packages else ()),
+        *(suite, str(where)),
     ]
     began = shown = time.monotonic()
     print(f"building {where.name}: debootstrap {suite} {' '.join(packages)}", file=sys.stderr)
@@ -106,6 +117,29 @@ def _trim(tree: Path) -> None:
     """Drop the downloaded packages: half of the space, and nobody installs them again."""
     for package in (tree / "var/cache/apt/archives").glob("*.deb"):
         package.unlink()
+
+
+# As Debian's own images have it, but for the first, which a mirror needs, and for the packages.
+_IMAGE_CONF = {
+    "etc/apt/apt.conf.d/99old": 'Acquire::Check-Valid-Until "false";\n',
+    "etc/apt/apt.conf.d/99languages": 'Acquire::Languages "none";\n',
+    "etc/dpkg/dpkg.cfg.d/unsafe-io": "force-unsafe-io\n",
+}
+_IMAGE_PACKAGES = (
+    *("adduser", "python3", "redis-server", "sip-tester"),
+    *("asterisk", "asterisk-core-sounds-en-gsm"),
+)
+
+
+def _finish_debian(tree: Path) -> None:
+    """Fetch the packages that images install."""
+    _trim(tree)
+    for name, text in _IMAGE_CONF.items():
+        (tree / name).write_text(text, "utf-8")
+    for words in (["update"], ["install", "--download-only", "--yes", "--no-install-recommends"]):
+        packages = _IMAGE_PACKAGES if len(words) > 1 else ()
+        argv = ["chroot", str(tree), "apt-get", "-q", *words, *packages]
+        subprocess.run(argv, check=True, capture_output=True)
 
 
 def _finish_asterisk(tree: Path) -> None:

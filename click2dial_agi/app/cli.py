@@ -14,6 +14,7 @@ from click2dial_agi.app.cli_parts import (
     ConfigOption,
     LogFormatOption,
     LogLevelOption,
+    complain,
     fail,
     load,
     set_up_logging,
@@ -115,13 +116,13 @@ def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
         loaded = load_config(config)
     except ConfigError as error:
         for line in [str(error), *getattr(error, "__notes__", [])]:
-            print(line, file=sys.stderr)
+            complain(line)
         raise typer.Exit(2) from None
     for warning in loaded.warnings():
         print(f"warning: {warning}")
     unusable = [one for one in check_tls(loaded) if one.level is not Level.NOTE]
     for found in unusable:
-        print(f"{found.level.name.lower()}: {found.line()}", file=sys.stderr)
+        complain(f"{found.level.name.lower()}: {found.line()}")
     if any(one.level is Level.DANGER for one in unusable):
         raise typer.Exit(2)
     print(f"{config}: good, {len(loaded.integrators)} integrators")

@@ -1,5 +1,6 @@
 """What the commands share: their options, the configuration, the log, and how they fail."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ __all__ = [
     "ConfigOption",
     "LogFormatOption",
     "LogLevelOption",
+    "complain",
     "fail",
     "load",
     "set_up_logging",
@@ -67,5 +69,12 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
     systemd does not start us again after that one.
     """
-    print(f"click2dial-agi: {message}", file=sys.stderr)
+    complain(f"click2dial-agi: {message}")
     raise typer.Exit(code)
+
+
+def complain(line: str) -> None:
+    """Say what is wrong on standard error, which may be systemd's journal."""
+    from click2dial_agi.app.logs import for_journal
+
+    print(for_journal(line, logging.ERROR), file=sys.stderr)

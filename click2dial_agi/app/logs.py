@@ -2,16 +2,43 @@
 
 import json
 import logging
+import os
 from datetime import UTC, datetime
+from typing import TextIO
 
-__all__ = ["FORMATS", "configure_logging", "mask"]
+__all__ = ["FORMATS", "configure_logging", "for_journal", "mask"]
 
 FORMATS = ("text", "json")
+
+# syslog's numbers, of which the journal's `journalctl -p err` is the third.
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
 
 def mask(number: str) -> str:
     """Hide the middle of a phone number; an extension is no personal data and stays."""
     return number if len(number) <= 4 else f"{number[:3]}***{number[-3:]}"
+
+
+def for_journal(text: str, level: int) -> str:
+    """Give each line of ``text`` the mark of its level, if standard error is systemd's journal.
+
+    sd-daemon(3): ``<3>`` before a line is its priority, and not shown.  Without one all are alike.
+    """
+    try:
+        stream = os.fstat(2)
+    except OSError:
+        return text
+    if os.environ.get("JOURNAL_STREAM") != f"{stream.st_dev}:{stream.st_ino}":
+        return text
+    mark = next((f"<{number}>" for least, number in _PRIORITIES if level >= least), "<7>")
+    return "\n".join(mark + line for line in text.split("\n"))
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to standard error, and says to the journal how bad each line is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_journal(super().format(record), record.levelno)
 
 
 class _JSONFormatter(logging.Formatter):
@@ -36,7 +63,7 @@ def configure_logging(level: str, form: str = "text") -> None:
     A line looks like ``2026-11-23T13:52:01+0000 INFO message``, or is a JSON object; ``form`` is
     one of :data:`FORMATS`.
     """
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(
         _JSONFormatter()
         if form == "json"

@@ -14,7 +14,7 @@ import yaml
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["load_config", "load_destinations"]
+__all__ = ["holds_secrets", "load_config", "load_destinations"]
 
 # Far more than hundreds of integrators need; a wrong path to a log file should not fill memory.
 _MAX_SIZE = 4 * 1024 * 1024
@@ -49,6 +49,38 @@ def load_destinations(path: Path, environment: Mapping[str, str] = os.environ) -
     Raises :exc:`ConfigError` for whatever is wrong with the rest.
     """
     return _load(path, environment, doors=False)
+
+
+def holds_secrets(path: Path) -> bool:
+    """Say whether a configuration file holds a password or key itself, not references alone.
+
+    True for one that cannot be understood: who knows what it holds.  Raises :exc:`OSError`.
+    """
+    try:
+        _, document = _read_yaml(path.read_bytes()[:_MAX_SIZE], path)
+        return any(not _refers(key, value) for key, value in _secrets(document))
+    except (ConfigError, RecursionError):
+        return True
+
+
+def _secrets(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what stands below the keys that may hold secrets, with its key."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _secrets(item, str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item, key)
+    elif value is not None and key in _SECRET_KEYS:
+        yield key, str(value)
+
+
+def _refers(key: str, value: str) -> bool:
+    if value.startswith("file:") or _VARIABLE.fullmatch(value):
+        return True
+    # A webhook's address may be a secret by itself.
+    user = _VARIABLE.sub("", value).rpartition("@")[0].partition("//")[2]
+    return key == "redis" and not user.partition(":")[2]
 
 
 def _load(path: Path, environment: Mapping[str, str], *, doors: bool) -> Config:

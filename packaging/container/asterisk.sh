@@ -18,5 +18,4 @@ C2D_SECRET = $C2D_SECRET
 
 #include /usr/share/click2dial/dialplan/click2dial.conf
 END
-chgrp asterisk /etc/asterisk/*.conf
-exec asterisk -f -U asterisk -G asterisk
+exec asterisk -f

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,31 @@ def test_an_event_is_one_line_with_its_time(capfd: pytest.CaptureFixture[str]) -
     time = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{4}"
     assert re.fullmatch(rf"{time} INFO call ended", first)
     assert re.fullmatch(rf"{time} INFO 1000 called", second)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_journal_is_told_how_bad_each_line_is(
+    form: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`journalctl -p err` shows what is wrong, and nothing else."""
+    configure_logging("DEBUG", form)
+    log = logging.getLogger("click2dial_agi")
+    stream = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stream.st_dev}:{stream.st_ino}")
+    for level in (10, 20, 30, 40, 50):
+        log.log(level, "said")
+    try:
+        raise KeyError("oops")
+    except KeyError:
+        log.exception("failed")
+    lines = capfd.readouterr().err.splitlines()
+    marks = [line[:3] for line in lines]
+    assert marks[:5] == ["<7>", "<6>", "<4>", "<3>", "<2>"]
+    assert set(marks[5:]) == {"<3>"}
+    assert len(lines) == 6 or form == "text"
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")  # another's: a shell that a service started
+    log.info("said")
+    assert capfd.readouterr().err[0] != "<"
 
 
 def test_an_exception_comes_with_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:

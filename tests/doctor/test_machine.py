@@ -150,6 +150,11 @@ def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
     assert str(secret) in found.what
     assert "hush" not in found.line()
     assert kinds(check_secrets(tmp_path / "missing")) == []
+    for one, mode in ((path, 0o644), (secret, 0o640)):  # as a compose file's beside its .env
+        one.chmod(mode)
+    assert kinds(check_secrets(path)) == []
+    path.write_text("asterisk: {ari_password: hush}\n")
+    assert kinds(check_secrets(path)) == ["open-secret"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as another user")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from click2dial_agi.exceptions import ConfigError
-from click2dial_agi.io.config_file import load_config, load_destinations
+from click2dial_agi.io.config_file import holds_secrets, load_config, load_destinations
 
 GOOD = "integrators: [{name: acme, extensions: [1000-1999]}]\n"
 WITH_REDIS = "integrators: [{name: acme, extensions: [1000-1999], redis: '%s'}]\n"
@@ -189,6 +189,34 @@ def test_handing_over_notifications_takes_no_other_secret(path: Path) -> None:
     path.write_text("integrators: [{name: acme, extensions: [1000-1999], redis: '${UNSET}'}]\n")
     with pytest.raises(ConfigError, match=r"integrators\[0\]\.redis"):
         load_destinations(path, {})
+
+
+REFERENCES = (
+    "ari_password: file:/etc/secret",
+    "api_keys: ['${KEY}', 'file:/etc/key']",
+    "redis: redis://127.0.0.1:6379/0",
+    "redis: redis://me:${PASSWORD}@127.0.0.1:6379/0",
+    "redis: redis://me@127.0.0.1:6379/0",
+    "ari_username: hunter2",
+)
+SECRETS = (
+    "ari_password: hunter2",
+    "ari_password: 7",
+    "secret: x${KEY}",
+    "api_keys: ['${KEY}', hunter2]",
+    "redis: redis://:hunter2@127.0.0.1:6379/0",
+    "redis: rediss://me:x${PASSWORD}@127.0.0.1:6379/0",
+    "webhooks: [{url: 'https://hooks.example.com/hunter2'}]",
+    "ari_password: [hunter2",
+    "&a [*a, {secret: hunter2}]",
+)
+
+
+@pytest.mark.case("O13")
+@pytest.mark.parametrize("line", REFERENCES + SECRETS)
+def test_a_file_of_references_holds_no_secret(path: Path, line: str) -> None:
+    path.write_text(f"integrators: [{{name: acme}}]\nmore:\n  {line}\n")
+    assert holds_secrets(path) is (line in SECRETS)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))

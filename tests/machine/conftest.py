@@ -83,8 +83,8 @@ def install_steps() -> list[str]:
     return STEP.findall(section)
 
 
-def clone(machine: Machine) -> None:
-    """Give the machine what a clone of this work tree would hold."""
+def clone(where: Path) -> None:
+    """Lay down what a clone of this work tree would hold."""
     argv = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(argv, check=True, capture_output=True).stdout.decode().split("\0")
     packed = io.BytesIO()
@@ -94,7 +94,7 @@ def clone(machine: Machine) -> None:
                 tar.add(ROOT / name, name)
     packed.seek(0)
     with tarfile.open(fileobj=packed) as tar:
-        tar.extractall(machine.files / CLONE.lstrip("/"), filter="data")
+        tar.extractall(where, filter="data")
 
 
 def check_able() -> None:
@@ -137,7 +137,7 @@ def installed(machine: Machine, trunk: Trunk) -> Machine:
     machine.run("systemctl restart asterisk; apt-get update -q")
     with machine.network():
         until(lambda: answers_options(5060), 30, "Asterisk's SIP port")
-    clone(machine)
+    clone(machine.files / CLONE.lstrip("/"))
     began = time.monotonic()
     for step in install_steps():
         machine.run(step, directory=CLONE, timeout=300)

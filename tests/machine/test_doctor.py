@@ -17,7 +17,7 @@ DOCTOR = "/opt/click2dial/bin/click2dial-agi doctor"
 
 def test_the_server_says_itself_what_is_wrong(installed: Machine) -> None:
     set_spool = "asterisk -rx 'dialplan set global C2D_SPOOL {}/calls.spool'"
-    log = "journalctl -u click2dial-agi | grep 'C2D_SPOOL is /elsewhere'"
+    log = "journalctl -u click2dial-agi -p err | grep 'C2D_SPOOL is /elsewhere'"
     installed.run(set_spool.format("/elsewhere"))
     try:
         installed.run("systemctl restart click2dial-agi")

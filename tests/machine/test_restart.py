@@ -201,7 +201,7 @@ def test_a_reload_takes_what_is_right_and_fails_for_what_is_wrong(served: Machin
     assert httpx.get(url.format(8301), trust_env=False).status_code == 200
     served.write(path, CONFIG.replace("extensions", "extension"))
     assert served.run(f"systemctl reload {UNIT}", check=False).returncode
-    assert "integrators[0].extension" in served.run(said).stdout
+    assert "integrators[0].extension" in served.run(f"{said} -p err").stdout
     assert httpx.get(url.format(8301), trust_env=False).status_code == 200
     assert main_pid(served) == before
     served.write(path, CONFIG)

@@ -28,6 +28,7 @@ from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
+from click2dial_agi.app.doctor.units import check_units
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
@@ -64,6 +65,7 @@ async def examine_machine(
         yield from check_tls(config)
         yield from check_served_certificates(config)
         yield from check_asterisk_files(config, etc)
+        yield from check_units()
 
     found = await asyncio.to_thread(lambda: list(files()))
     return found + await check_redis(config)

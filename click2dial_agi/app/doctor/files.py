@@ -19,6 +19,7 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
+from click2dial_agi.io.config_file import holds_secrets
 from click2dial_agi.io.tls import certificate_end
 
 __all__ = [
@@ -166,7 +167,8 @@ def check_secrets(config_path: Path) -> Iterator[Finding]:
                         "the service runs as that user, and will not start again",
                         f"chgrp {SERVICE_USER} {path} && chmod 0640 {path}; namei -l {path}",
                     )
-            if path.exists() and _mode(path) & _OPEN:
+            secret = path != config_path or holds_secrets(path)
+            if secret and path.exists() and _mode(path) & _OPEN:
                 yield Finding(
                     Level.WARNING,
                     "open-secret",

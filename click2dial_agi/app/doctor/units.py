@@ -1,0 +1,43 @@
+"""systemd's units in /etc are those of this version: an upgrade by pip leaves them as they were."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from click2dial_agi.app.doctor.findings import Finding, Level
+
+__all__ = ["check_units"]
+
+_UNITS = ("click2dial-agi.service", "click2dial-drain.service", "click2dial-drain.path")
+
+# Where it is installed is the operator's affair.
+_PROGRAM = re.compile(r"\S*/click2dial-agi\b")
+
+
+def check_units(
+    etc: Path = Path("/etc/systemd/system"),
+    packaged: Path = Path("/usr/lib/systemd/system"),
+    ours: Path = Path(sys.prefix, "share/click2dial/etc"),
+) -> Iterator[Finding]:
+    """Name each unit in ``etc`` that says something else than the one in ``ours``."""
+    for name in _UNITS:
+        there = etc / name
+        with contextlib.suppress(OSError):
+            said = _directives(there)
+            if not said or said == _directives(ours / name):  # a masked unit is an empty one
+                continue
+            cure = f"rm {there}" if (packaged / name).exists() else f"cp {ours / name} {there}"
+            yield Finding(
+                Level.WARNING,
+                "unit-stale",
+                f"{there} is not the unit of this version",
+                "what keeps calls through a restart or a server that freezes may be missing in it",
+                f"{cure}, and systemctl daemon-reload; changes of yours: systemctl edit {name}",
+            )
+
+
+def _directives(path: Path) -> list[str]:
+    lines = (line.strip() for line in path.read_text("utf-8", "replace").splitlines())
+    return [_PROGRAM.sub("", line) for line in lines if line and line[0] not in "#;"]

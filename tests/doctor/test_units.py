@@ -1,0 +1,54 @@
+"""Units of another version, which an upgrade by pip leaves in /etc."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from click2dial_agi.app.doctor.units import check_units
+
+OURS = Path(__file__).parents[2] / "etc"
+UNIT = "click2dial-agi.service"
+
+pytestmark = pytest.mark.case("O12")
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    """/etc/systemd/system after README's Install."""
+    (tmp_path / "etc").mkdir()
+    return Path(shutil.copy(OURS / UNIT, tmp_path / "etc")).parent
+
+
+def found(etc: Path) -> list[str]:
+    return [one.line() for one in check_units(etc, etc.parent / "packaged", OURS)]
+
+
+def test_readmes_is_good(etc: Path) -> None:
+    assert found(etc) == []
+
+
+def test_one_of_an_older_version_is_named(etc: Path) -> None:
+    text = (etc / UNIT).read_text("utf-8")
+    (etc / UNIT).write_text(text.replace("WatchdogSec=2\n", ""), "utf-8")
+    (line,) = found(etc)
+    assert f"{etc / UNIT} is not the unit of this version" in line
+    assert f"cp {OURS / UNIT} {etc / UNIT}" in line
+    (etc.parent / "packaged").mkdir()
+    (etc.parent / "packaged" / UNIT).touch()
+    assert f"to mend it: rm {etc / UNIT}, and systemctl daemon-reload" in found(etc)[0]
+
+
+def test_where_it_is_installed_and_what_comments_say_is_the_operators_affair(etc: Path) -> None:
+    text = (etc / UNIT).read_text("utf-8").replace("/opt/click2dial/bin", "/srv/venv/bin")
+    (etc / UNIT).write_text(f"# by me\n\n{text}; me\n", "utf-8")
+    assert found(etc) == []
+
+
+def test_one_that_is_masked_or_not_there_is_not_named(etc: Path) -> None:
+    (etc / UNIT).unlink()
+    assert found(etc) == []
+    (etc / UNIT).symlink_to("/dev/null")
+    assert found(etc) == []
