@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 from sandbox import ports
 from sandbox.process import Process, require, tail, until
+from sandbox.waiting import patience
 
 START_TIMEOUT = 15.0
 HOST = "127.0.0.1"
@@ -86,7 +88,15 @@ class Kamailio:
         """Run kamcmd."""
         control = f"unix:{self.directory / 'kamailio_ctl'}"
         argv = [require("kamcmd", "kamailio"), "-s", control, *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=patience(5)
+        )
+        return done.stdout
+
+    def serves(self, port: int) -> bool:
+        """Tell whether it takes the Asterisk on this port for alive."""
+        flags = dict(re.findall(r"URI: sip:(\S+)\s+FLAGS: (\S)", self.rpc("dispatcher.list")))
+        return flags.get(f"{HOST}:{port}") == "A"
 
     def log(self) -> str:
         return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
@@ -138,7 +148,7 @@ class Kamailio:
 def command(*arguments: str) -> str:
     """Run a command of the product and return what it prints."""
     argv = [sys.executable, "-m", "click2dial_agi", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=patience(10))
     if done.returncode:
         raise RuntimeError(f"click2dial-agi {arguments[0]}: {done.stderr}")
     return done.stdout

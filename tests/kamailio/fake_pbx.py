@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sandbox import ports
 from sandbox.kamailio import Kamailio, command
 from sandbox.redis import RedisServer
 from sandbox.ua import UA, Rule
+from sandbox.waiting import patience
 from tests.kamailio.rig import PHONES, password
 
 NAME = "pbx"
@@ -64,6 +66,10 @@ class Front:
         entrance = self.kamailios[node]
         pbx.wire.target = (entrance.inner_host, entrance.inner_port)
         try:
+            # While nobody played it, it did not answer.
+            async with asyncio.timeout(patience(5)):
+                while not entrance.serves(self.pbx_ports[number]):
+                    await asyncio.sleep(0.05)
             yield pbx
         finally:
             await pbx.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import re
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -106,6 +105,11 @@ class Rig:
         """Run a test's coroutine where the phones live."""
         return self.loop.run(work)
 
+    @property
+    def page(self) -> str:
+        """The softphone's address."""
+        return f"http://127.0.0.1:{self.api_port}/softphone"
+
     def number(self) -> str:
         """Return a number outside that no other test dials."""
         return f"2783{next(self._numbers):07d}"
@@ -115,13 +119,11 @@ class Rig:
 
     def all_serve(self) -> bool:
         """Tell whether each Kamailio takes both Asterisks for alive."""
-        return all(self.pbx_states(kamailio) == "AA" for kamailio in self.kamailios)
+        return all(all(self.alive(kamailio)) for kamailio in self.kamailios)
 
-    def pbx_states(self, kamailio: Kamailio) -> str:
-        """Return the first letters of what a Kamailio thinks of the Asterisks: A active, I not."""
-        listed = kamailio.rpc("dispatcher.list")
-        flags = dict(re.findall(r"URI: sip:(\S+)\s+FLAGS: (\S)", listed))
-        return "".join(flags.get(f"127.0.0.1:{pbx.sip_port}", "?") for pbx in self.pbxs)
+    def alive(self, kamailio: Kamailio) -> list[bool]:
+        """Return which of the Asterisks a Kamailio takes for alive."""
+        return [kamailio.serves(pbx.sip_port) for pbx in self.pbxs]
 
     def load_logins(self) -> None:
         """Load all logins, as an operator does."""
@@ -199,6 +201,8 @@ class Rig:
             "extensions": [f"{PHONES.start}-{BROWSERS.stop}"],
             "dids": ["2721*"],
             "ring_timeout": 5,
+            "softphone": True,
+            "softphone_ws": self.kamailio.ws_url,
         }
         first = self.pbxs[0]
         kamailio = {
@@ -206,7 +210,7 @@ class Rig:
             "asterisks": [f"127.0.0.1:{pbx.sip_port}" for pbx in self.pbxs],
             "secret": "what-all-kamailios-have-in-common",
             "browser_agents": [f"{BROWSERS.start}-{BROWSERS.stop - 1}"],
-            "origins": ["https://crm.example.com"],
+            "origins": [f"http://127.0.0.1:{self.api_port}"],
         }
         if self._tls is not None:
             kamailio["tls"] = self._tls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from sandbox.redis import RedisServer
 from sandbox.sdp import describe
 from sandbox.sip_text import tag_of
 from sandbox.ua import UA, answer
+from sandbox.waiting import patience
 from tests.certificates import certificate
 from tests.e2e.webphone import web_phone
 from tests.kamailio.browser_phone import BrowserPhone
@@ -91,6 +93,7 @@ def test_kamailios_own_bye_finds_a_browser(front: Front) -> None:
                 final = await page.invite("0820000100", secrets.token_hex(8), HEADERS)
                 assert final.status == 200
                 (call,) = pbx.incoming
+                await call.ladder.wait(lambda m: m.method == "ACK", "ACK")
                 tags = [tag_of(final.header(name)) for name in ("From", "To")]
                 front.kamailio.rpc("dlg.terminate_dlg", final.call_id, *tags)
                 page.answer(await page.request("BYE"))
@@ -153,13 +156,13 @@ def test_there_is_nothing_else_to_see(front: Front, path: str) -> None:
 def test_with_a_certificate(
     kamailio_installed: None, running_redis: RedisServer, tmp_path: Path
 ) -> None:
+    """Who connects to a listener with TLS is shown the configured one."""
     tls = certificate(tmp_path / "tls", "kamailio")
     trusts = ssl.create_default_context(cafile=tls["cert"])
-
-    async def registers(page: BrowserPhone) -> None:
-        assert (await page.register()).status == 200
-
     with Front.running(running_redis, tls=tls) as front:
-        url = front.kamailio.ws_url.replace("ws:", "wss:")
-        with web_phone(url, FIRST, ssl=trusts) as phone:
-            asyncio.run(registers(BrowserPhone(phone, password(FIRST))))
+        address = ("127.0.0.1", front.kamailio.browsers_port)
+        with (
+            socket.create_connection(address, patience(5)) as plain,
+            trusts.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            assert secured.version() in ("TLSv1.2", "TLSv1.3")
