@@ -25,10 +25,10 @@ from click2dial_agi.app.doctor.files import (
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
+from click2dial_agi.app.doctor.installed import check_softphone, check_units
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
-from click2dial_agi.app.doctor.units import check_units
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
@@ -66,6 +66,7 @@ async def examine_machine(
         yield from check_served_certificates(config)
         yield from check_asterisk_files(config, etc)
         yield from check_units()
+        yield from check_softphone(config)
 
     found = await asyncio.to_thread(lambda: list(files()))
     return found + await check_redis(config)

@@ -1,4 +1,4 @@
-"""Units of another version, which an upgrade by pip leaves in /etc."""
+"""Units of another version, and a softphone that was not built: what pip leaves as it is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from click2dial_agi.app.doctor.units import check_units
+from click2dial_agi.app.doctor.installed import check_softphone, check_units
+from click2dial_agi.domain.config import parse_config
+from tests.domain.examples import ACME
 
 OURS = Path(__file__).parents[2] / "etc"
 UNIT = "click2dial-agi.service"
-
-pytestmark = pytest.mark.case("O12")
 
 
 @pytest.fixture
@@ -26,10 +26,12 @@ def found(etc: Path) -> list[str]:
     return [one.line() for one in check_units(etc, etc.parent / "packaged", OURS)]
 
 
+@pytest.mark.case("O12")
 def test_readmes_is_good(etc: Path) -> None:
     assert found(etc) == []
 
 
+@pytest.mark.case("O12")
 def test_one_of_an_older_version_is_named(etc: Path) -> None:
     text = (etc / UNIT).read_text("utf-8")
     (etc / UNIT).write_text(text.replace("WatchdogSec=2\n", ""), "utf-8")
@@ -52,3 +54,17 @@ def test_one_that_is_masked_or_not_there_is_not_named(etc: Path) -> None:
     assert found(etc) == []
     (etc / UNIT).symlink_to("/dev/null")
     assert found(etc) == []
+
+
+@pytest.mark.case("O10")
+def test_a_softphone_that_was_not_built_is_named(tmp_path: Path) -> None:
+    keys = {"http": "127.0.0.1:8300", "softphone": True, "softphone_ws": "wss://pbx.example.com/ws"}
+    asterisk = {"ari_password": "good-enough-for-ari"}
+    config = parse_config({"asterisk": asterisk, "integrators": [{**ACME, **keys}]})
+    (found,) = check_softphone(config, tmp_path)
+    assert "integrators.acme.softphone" in found.what
+    assert "make softphone" in found.cure
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/softphone.js").touch()
+    assert list(check_softphone(config, tmp_path)) == []
+    assert list(check_softphone(parse_config({"integrators": [ACME]}), tmp_path / "away")) == []

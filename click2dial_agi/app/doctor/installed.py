@@ -1,4 +1,4 @@
-"""systemd's units in /etc are those of this version: an upgrade by pip leaves them as they were."""
+"""What is installed is whole, and all of it of this version."""
 
 import contextlib
 import re
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.http.files import SOFTPHONE_FILES
+from click2dial_agi.domain.config import Config
 
-__all__ = ["check_units"]
+__all__ = ["check_softphone", "check_units"]
 
 _UNITS = ("click2dial-agi.service", "click2dial-drain.service", "click2dial-drain.path")
 
@@ -21,7 +23,10 @@ def check_units(
     packaged: Path = Path("/usr/lib/systemd/system"),
     ours: Path = Path(sys.prefix, "share/click2dial/etc"),
 ) -> Iterator[Finding]:
-    """Name each unit in ``etc`` that says something else than the one in ``ours``."""
+    """Name each unit in ``etc`` that says something else than the one in ``ours``.
+
+    An upgrade by pip leaves them as they were.
+    """
     for name in _UNITS:
         there = etc / name
         with contextlib.suppress(OSError):
@@ -36,6 +41,21 @@ def check_units(
                 "what keeps calls through a restart or a server that freezes may be missing in it",
                 f"{cure}, and systemctl daemon-reload; changes of yours: systemctl edit {name}",
             )
+
+
+def check_softphone(config: Config, files: Path = SOFTPHONE_FILES) -> Iterator[Finding]:
+    """Say that the page's script is missing, which pip cannot build from a clone."""
+    names = [one.name for one in config.integrators if one.softphone]
+    script = files / "dist/softphone.js"
+    if names and not script.exists():
+        yield Finding(
+            Level.WARNING,
+            "softphone-missing",
+            f"integrators.{names[0]}.softphone: {script} does not exist",
+            "the page answers 503",
+            "apt install npm, and in the clone make softphone and pip install . again; a wheel "
+            "and the Debian package bring it along",
+        )
 
 
 def _directives(path: Path) -> list[str]:
