@@ -14,7 +14,7 @@ import yaml
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.exceptions import ConfigError
 
-__all__ = ["holds_secrets", "load_config", "load_destinations"]
+__all__ = ["holds_secrets", "load_config", "load_destinations", "secret_files"]
 
 # Far more than hundreds of integrators need; a wrong path to a log file should not fill memory.
 _MAX_SIZE = 4 * 1024 * 1024
@@ -61,6 +61,18 @@ def holds_secrets(path: Path) -> bool:
         return any(not _refers(key, value) for key, value in _secrets(document))
     except (ConfigError, RecursionError):
         return True
+
+
+def secret_files(path: Path) -> list[Path]:
+    """Return the files that a configuration file refers to; none of one that is not understood.
+
+    Raises :exc:`OSError`.
+    """
+    try:
+        _, document = _read_yaml(path.read_bytes()[:_MAX_SIZE], path)
+        return [Path(value[5:]) for _, value in _secrets(document) if value.startswith("file:/")]
+    except (ConfigError, RecursionError):
+        return []
 
 
 def _secrets(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -153,7 +153,7 @@ def test_a_secret_that_everybody_reads_is_named(tmp_path: Path) -> None:
     for one, mode in ((path, 0o644), (secret, 0o640)):  # as a compose file's beside its .env
         one.chmod(mode)
     assert kinds(check_secrets(path)) == []
-    path.write_text("asterisk: {ari_password: hush}\n")
+    path.write_text(f"# ami_password: file:{tmp_path}/missing\nasterisk: {{ari_password: hush}}\n")
     assert kinds(check_secrets(path)) == ["open-secret"]
 
 

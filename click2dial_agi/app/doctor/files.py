@@ -19,7 +19,7 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
-from click2dial_agi.io.config_file import holds_secrets
+from click2dial_agi.io.config_file import holds_secrets, secret_files
 from click2dial_agi.io.tls import certificate_end
 
 __all__ = [
@@ -157,7 +157,7 @@ def _write(path: Path) -> str:
 def check_secrets(config_path: Path) -> Iterator[Finding]:
     """The configuration and the files of secrets beside it are the service's, and nobody else's."""
     with contextlib.suppress(OSError):
-        for path in sorted({config_path, *_secret_files(config_path)}):
+        for path in sorted({config_path, *secret_files(config_path)}):
             for user in filter(None, _users()):
                 if problem := _as(user, partial(_read, path)):
                     yield Finding(
@@ -184,13 +184,6 @@ def _read(path: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _secret_files(config_path: Path) -> Iterator[Path]:
-    for word in config_path.read_text("utf-8", "replace").replace(",", " ").split():
-        reference = word.strip("\"'[]{}")
-        if reference.startswith("file:/"):
-            yield Path(reference.removeprefix("file:"))
 
 
 def check_tls(config: Config) -> Iterator[Finding]:
