@@ -106,7 +106,10 @@ class AMIConnection:
         key = login_key(challenge.get("Challenge"), password)
         answer = await self.action("Login", AuthType="MD5", Username=username, Key=key, Events="on")
         if not answer.succeeded:
-            raise LoginRefused(f"AMI: login refused: {answer.get('Message')[:200]}")
+            raise LoginRefused(
+                f"AMI: login refused: {answer.get('Message')[:200]}; ami_username and ami_password"
+                " must be a section of manager.conf and its secret, and its permit let us in"
+            )
 
     async def pump(self) -> None:
         """Take what comes until the connection ends.  Raises :exc:`PBXUnreachable` then."""

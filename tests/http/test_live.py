@@ -14,6 +14,7 @@ from redis import Redis
 from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.live.states import AgentState, CallState
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
 from tests.http.live_rig import (
     ACME_LIST,
@@ -263,12 +264,13 @@ def test_a_record_is_in_the_history_once(redis: RedisServer) -> None:
 def test_what_others_put_into_the_history_is_left_out(redis: RedisServer) -> None:
     async def test() -> None:
         async with live_api(redis) as rig:
-            await push(redis, record(1))
+            only = record(1)
+            await push(redis, only)
             with Redis.from_url(redis.url) as client:
                 for text in ("", "[]", '{"payload": 1}', '{"payload": {"ref": "x"}}'):
                     client.xadd(f"{{{ACME_LIST}}}:history", {"data": text})
                 client.xadd(f"{{{ACME_LIST}}}:history", {"x": "y"})
-            assert await found(rig) == [record(1)]
+            assert await found(rig) == [only]
 
     run(test())
 
@@ -418,7 +420,7 @@ def test_there_is_a_bound_of_listeners(redis: RedisServer, monkeypatch: pytest.M
             async with rig.listen():
                 answer = await rig.get(EVENTS)
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience(5)):
                 while rig.live["acme"].hub._listeners:
                     await asyncio.sleep(0.01)
             async with rig.listen() as events:

@@ -15,6 +15,7 @@ from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import live_store
 from click2dial_agi.io.live_store import Kept, LiveStore
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.io.running import run
 
 LIST = "enigma:notifications:cdr"
@@ -37,7 +38,7 @@ async def stores(redis: RedisServer, *names: str, count: int = 2) -> AsyncIterat
 
 @pytest.fixture
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_store, "LEASE", 300)
+    monkeypatch.setattr(live_store, "LEASE", int(1000 * patience(1)))
 
 
 def test_one_reads_at_a_time(redis: RedisServer) -> None:
@@ -153,8 +154,8 @@ def test_what_is_not_kept_any_more(redis: RedisServer, monkeypatch: pytest.Monke
 def test_many_agents(redis: RedisServer) -> None:
     async def test() -> None:
         async with stores(redis) as (one, other):
-            fence = await one.acquire("east")
             agents = {str(n): replace(AGENT, extension=str(n)) for n in range(10_000, 16_000)}
+            fence = await one.acquire("east")
             assert await one.replace("east", fence, agents, {}) == {}
             assert (await other.read()).pbxs["east"].agents == agents
 
