@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from click2dial_agi.domain.calls import CallRequest
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["KEYS", "read_body"]
+__all__ = ["KEYS", "read_body", "read_text"]
 
 KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref")
 
@@ -33,15 +33,16 @@ def read_body(body: object, call_ref: str) -> tuple[CallRequest, tuple[FieldErro
     reference = "contact_ref" if "contact_ref" in body else "call_ref"
     request = CallRequest(
         call_ref=call_ref,
-        agent=_text(body.get("agent")),
-        callee=_text(body.get("callee")),
-        outbound_id=_text(body.get("outbound_id")),
-        contact_ref=_text(body.get(reference)),
+        agent=read_text(body.get("agent")),
+        callee=read_text(body.get("callee")),
+        outbound_id=read_text(body.get("outbound_id")),
+        contact_ref=read_text(body.get(reference)),
     )
     return request, tuple(errors)
 
 
-def _text(value: object) -> str:
+def read_text(value: object) -> str:
+    """Return a value of a body as text, one that no rule takes for neither text nor integer."""
     if value is None:
         return ""
     if isinstance(value, str):

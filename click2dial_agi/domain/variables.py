@@ -18,7 +18,10 @@ __all__ = [
     "CARRIES_LISTED",
     "DIAL",
     "DIALLED",
+    "EXTENSION",
     "FACTS",
+    "JOINED_WITH",
+    "MUTED",
     "OPERATORS",
     "RECEIPT",
     "RING_TIMEOUT",
@@ -110,6 +113,13 @@ CARRIES = "C2D_{uniqueid}"
 #: The same as ``channelvars`` in ari.conf may give it with each channel, and who was dialled.
 CARRIES_LISTED = "EVAL(${C2D_${UNIQUEID}})"
 DIALLED = "DIALEDPEERNAME"
+# On a channel that is joined with another one, that one's name.
+JOINED_WITH = "BRIDGEPEER"
+# What the operator may have set on the endpoint.
+EXTENSION = "C2D_EXTENSION"
+
+# How a call stands that is steered: by the server, read and written through the manager.
+MUTED = "C2D_MUTED_{uniqueid}"
 ROLES_OF_AGENTS = "ao"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round

@@ -1,0 +1,137 @@
+"""What one integrator may do to its calls while they are up (docs/control.md)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from click2dial_agi.app.control import sound
+from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
+from click2dial_agi.app.pbxs import LivePBX, PBXs
+from click2dial_agi.domain.call_refused import CallRefused, Why
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import FieldError, is_call_ref
+from click2dial_agi.domain.steering import Control
+from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.io.call_store import CallStore
+from click2dial_agi.io.steering_store import SteeringStore
+
+__all__ = ["Steering"]
+
+log = logging.getLogger(__name__)
+
+# How often another's action on the same call is waited for, and the seconds between.
+_LOOKS = 40
+_PAUSE = 0.05
+
+_NO_MANAGER = CallRefused(
+    Why.NOT_SET_UP,
+    (FieldError("asterisk.ami", "configured, with ami_username and ami_password"),),
+)
+_UNKNOWN = CallRefused(Why.UNKNOWN, (FieldError("call_ref", "a call of this integrator"),))
+_STEERED = CallRefused(
+    Why.BUSY, (FieldError("call_ref", "a call that nobody else steers at this moment"),), 1
+)
+
+# Tells whether calls of an agent are the affair of who asks.
+MaySee = Callable[[str], bool]
+
+
+class Steering:
+    """Steers the calls of one integrator.
+
+    Every method raises :exc:`CallRefused`, or :exc:`PBXUnreachable` or :exc:`NotificationError`
+    while a PBX or Redis is away; each may be asked again.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        integrator: Integrator,
+        pbxs: PBXs,
+        calls: CallStore,
+        store: SteeringStore,
+    ) -> None:
+        self._config = config
+        self.integrator = integrator
+        self._pbxs = pbxs
+        self._calls = calls
+        self._store = store
+
+    def check(self) -> None:
+        """Raise :exc:`CallRefused` where no PBX has a manager that could be asked."""
+        if all(one.manager is None for one in self._pbxs):
+            raise _NO_MANAGER
+
+    async def mute(self, call_ref: str, may_see: MaySee, *, muted: bool) -> Control:
+        """Let the client hear the agent, or not."""
+        async with self._steered(call_ref, may_see) as call:
+            await sound.mute(call, muted=muted)
+            return await sound.control_of(call)
+
+    async def press(self, call_ref: str, may_see: MaySee, digits: str, key: str | None) -> Control:
+        """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
+        async with self._steered(call_ref, may_see) as call:
+            await self._once(call_ref, "dtmf", key, lambda: sound.press(call, digits))
+            return await sound.control_of(call)
+
+    async def _once(
+        self, call_ref: str, action: str, key: str | None, do: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do something, if that key has not had it done before."""
+        if key is None:
+            await do()
+        elif await self._store.is_first(call_ref, action, key):
+            try:
+                await do()
+            except BaseException:
+                await self._store.forget(call_ref, action, key)
+                raise
+
+    @asynccontextmanager
+    async def _steered(self, call_ref: str, may_see: MaySee) -> AsyncIterator[SteeredCall]:
+        """Find a call and be the one who steers it."""
+        self.check()
+        if not is_call_ref(call_ref):
+            raise _UNKNOWN
+        call = await self._find(call_ref, may_see)
+        mine = await self._store.take(call_ref)
+        for _ in range(_LOOKS):
+            if mine is not None:
+                break
+            await asyncio.sleep(_PAUSE)
+            mine = await self._store.take(call_ref)
+        else:
+            raise _STEERED
+        try:
+            # As it is now: whoever steered it before may have handed it over.
+            yield await self._find(call_ref, may_see)
+        finally:
+            await self._store.give(call_ref, mine or "")
+        log.debug("%s was steered", call.call_ref)
+
+    async def _find(self, call_ref: str, may_see: MaySee) -> SteeredCall:
+        live = await self._calls.live_call(call_ref)
+        found = await self._pbxs.find(call_ref, live)
+        if found.pbx is not None:
+            call = await self._look(found.pbx, call_ref)
+            if call is not None:
+                if not may_see(call.agent):
+                    raise _UNKNOWN
+                return call
+        if live is not None:
+            if not may_see(live.agent):
+                raise _UNKNOWN
+            if found.pbx is None and not found.gone:
+                raise PBXUnreachable(f"{call_ref}: its PBX {live.pbx} cannot be asked")
+            raise NOT_UP
+        record = await self._calls.record(call_ref)
+        if record is not None and may_see(str(record.get("extension"))):
+            raise NOT_UP
+        raise _UNKNOWN
+
+    async def _look(self, pbx: LivePBX, call_ref: str) -> SteeredCall | None:
+        if pbx.manager is None:
+            raise _NO_MANAGER
+        return await look_at(pbx, pbx.manager, call_ref, self._config, self.integrator)
