@@ -152,6 +152,8 @@ class Integrator(Section):
     transfer_fallback: DialplanContext | None = None
     record: bool = False
     record_stereo: bool = False
+    # Whether a paused recording goes on when another agent has the client.
+    recording_resumes: bool = True
     recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     extensions: Annotated[
         tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)

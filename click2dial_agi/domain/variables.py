@@ -22,8 +22,11 @@ __all__ = [
     "FACTS",
     "JOINED_WITH",
     "MUTED",
+    "NOW",
     "OPERATORS",
+    "PAUSES",
     "RECEIPT",
+    "RECORDED_FROM",
     "RING_TIMEOUT",
     "ROLES_OF_AGENTS",
     "SERVERS",
@@ -96,6 +99,14 @@ FALLBACK = "C2D_FALLBACK"
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
 
+# How a call stands that is steered: by the server, read and written through the manager.
+MUTED = "C2D_MUTED_{uniqueid}"
+PAUSES = "C2D_PAUSES_{uniqueid}"  # the dialplan reads this one, for the record
+
+# When a recording began, in ms of the PBX's clock, and what that clock says.
+RECORDED_FROM = "C2D_FROM_{uniqueid}"
+NOW = "STRFTIME(,,%s%3q)"
+
 #: Set by a server.
 SERVERS = frozenset(
     name.lstrip("_")
@@ -103,6 +114,7 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
+        *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
     )
 )
 
@@ -118,8 +130,6 @@ JOINED_WITH = "BRIDGEPEER"
 # What the operator may have set on the endpoint.
 EXTENSION = "C2D_EXTENSION"
 
-# How a call stands that is steered: by the server, read and written through the manager.
-MUTED = "C2D_MUTED_{uniqueid}"
 ROLES_OF_AGENTS = "ao"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round

@@ -4,8 +4,6 @@ What a call *is* (muted, held, recorded or not) its channels say themselves; her
 at this moment, which keys have been used, and which recordings somebody has to look after.
 """
 
-import json
-from collections.abc import Mapping
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
@@ -65,18 +63,18 @@ class SteeringStore:
         name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
         await self._do(self._redis.delete(f"{self._base}:steered:{name}"))
 
-    async def keep_paused(self, call_ref: str, paused: Mapping[str, str]) -> None:
-        """Have a paused recording looked after."""
-        await self._do(self._redis.hset(self._paused, call_ref, json.dumps(dict(paused))))
+    async def keep_paused(self, call_ref: str, paused_by: str) -> None:
+        """Have a paused recording looked after; ``paused_by`` is the agent's channel."""
+        await self._do(self._redis.hset(self._paused, call_ref, paused_by))
 
     async def drop_paused(self, call_ref: str) -> None:
         """It goes on, or is over."""
         await self._do(self._redis.hdel(self._paused, call_ref))
 
-    async def paused(self) -> dict[str, dict[str, str]]:
-        """Return the paused recordings by call_ref, as they were kept; what is no such is empty."""
-        kept = await self._do(self._redis.hgetall(self._paused))
-        return {call_ref: _read(text) for call_ref, text in kept.items()}
+    async def paused(self) -> dict[str, str]:
+        """Return by whom recordings are paused, by call_ref."""
+        kept: dict[str, str] = await self._do(self._redis.hgetall(self._paused))
+        return kept
 
     def _key(self, call_ref: str) -> str:
         return f"{self._base}:steering:{call_ref}"
@@ -87,13 +85,3 @@ class SteeringStore:
             return await command
         except REDIS_ERRORS as error:
             raise NotificationError(f"Redis: {error or type(error).__name__}") from error
-
-
-def _read(text: str) -> dict[str, str]:
-    try:
-        known = json.loads(text)
-    except ValueError:
-        return {}
-    if not isinstance(known, dict):
-        return {}
-    return {name: value for name, value in known.items() if isinstance(value, str)}

@@ -1,6 +1,7 @@
 """What the two sides of a call hear."""
 
 from click2dial_agi.app.control.found import SteeredCall
+from click2dial_agi.app.control.recording import pauses_of
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.steering import Control
 
@@ -37,4 +38,5 @@ async def press(call: SteeredCall, digits: str) -> None:
 async def control_of(call: SteeredCall) -> Control:
     """Return how a call stands, as its channels say."""
     muted = await call.get(call.agent_leg, call.agent_leg.variable(variables.MUTED))
-    return Control(muted=muted == "1")
+    pauses = await pauses_of(call)
+    return Control(muted=muted == "1", recording_paused=pauses.open_from is not None)

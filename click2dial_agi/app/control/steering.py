@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from click2dial_agi.app.control import sound
+from click2dial_agi.app.control import recording, sound
 from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
 from click2dial_agi.app.pbxs import LivePBX, PBXs
 from click2dial_agi.domain.call_refused import CallRefused, Why
@@ -36,6 +36,10 @@ _STEERED = CallRefused(
 
 # Tells whether calls of an agent are the affair of who asks.
 MaySee = Callable[[str], bool]
+
+
+def _anybody(_: str) -> bool:
+    return True
 
 
 class Steering:
@@ -75,6 +79,43 @@ class Steering:
         async with self._steered(call_ref, may_see) as call:
             await self._once(call_ref, "dtmf", key, lambda: sound.press(call, digits))
             return await sound.control_of(call)
+
+    async def pause(self, call_ref: str, may_see: MaySee) -> Control:
+        """Record silence."""
+        async with self._steered(call_ref, may_see) as call:
+            # Before it is paused: what nobody looks after might never go on.
+            await self._store.keep_paused(call_ref, call.agent_leg.uniqueid)
+            await recording.pause(call)
+            log.info("%s: recording paused", call_ref)
+            return await sound.control_of(call)
+
+    async def resume(self, call_ref: str, may_see: MaySee) -> Control:
+        """Record what is said."""
+        async with self._steered(call_ref, may_see) as call:
+            await self._resume(call)
+            return await sound.control_of(call)
+
+    async def _resume(self, call: SteeredCall) -> None:
+        await recording.resume(call)
+        await self._store.drop_paused(call.call_ref)
+        log.info("%s: recording goes on", call.call_ref)
+
+    async def look_after_pauses(self) -> None:
+        """Let recordings go on whose client another agent has; forget those that are over."""
+        if all(one.manager is None for one in self._pbxs):
+            return
+        for call_ref, paused_by in (await self._store.paused()).items():
+            try:
+                call = await self._find(call_ref, _anybody)
+                if not self.integrator.recording_resumes or call.agent_leg.uniqueid == paused_by:
+                    continue
+                async with self._steered(call_ref, _anybody) as call:
+                    if call.agent_leg.uniqueid != paused_by:
+                        await self._resume(call)
+            except CallRefused as refused:
+                over = refused.why is Why.UNKNOWN or await self._calls.record(call_ref) is not None
+                if over:
+                    await self._store.drop_paused(call_ref)
 
     async def _once(
         self, call_ref: str, action: str, key: str | None, do: Callable[[], Awaitable[None]]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from starlette.types import ASGIApp
 
 from click2dial_agi.app.census import Census
+from click2dial_agi.app.control.keeper import keep_forever
 from click2dial_agi.app.control.steering import Steering
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import Access
@@ -86,6 +87,7 @@ class CreateCallAPI:
         self._access: dict[str, Access] = {}  # an integrator's that was taken out stays
         self._reaper: asyncio.Task[None] | None = None
         self._looker: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._reaped_enough = asyncio.Event()
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
@@ -174,6 +176,9 @@ class CreateCallAPI:
                 self._times,
             )
         )
+        self._keeper = self._keeper or asyncio.create_task(
+            keep_forever(lambda: self._now.steering.values())
+        )
         await self._doors.start(self._wanted(self._now.config))
 
     async def stop(self) -> None:
@@ -181,9 +186,10 @@ class CreateCallAPI:
         self._reaped_enough.set()
         if self._reaper is not None:
             await self._reaper
-        if self._looker is not None:
-            self._looker.cancel()
-            await asyncio.wait([self._looker])
+        for task in (self._looker, self._keeper):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         for feed in self._now.feeds.values():
             feed.close()
         self._let_listeners_go(self._now)

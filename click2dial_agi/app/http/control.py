@@ -73,6 +73,14 @@ def add_control(
     async def unmute(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
         return await steers.mute(ref, may_see, muted=False)
 
+    async def pause(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.pause(ref, may_see)
+
+    async def resume(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.resume(ref, may_see)
+
     route("mute", "muteCall", "Let the client not hear the agent", mute)
     route("unmute", "unmuteCall", "Let the client hear the agent again", unmute)
     route("dtmf", "pressKeys", "Press keys for the agent", press)
+    route("recording/pause", "pauseRecording", "Record silence", pause)
+    route("recording/resume", "resumeRecording", "Record what is said again", resume)

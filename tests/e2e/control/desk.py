@@ -22,6 +22,10 @@ exten => {KEYS},1,Answer(,i)
  same => n,Read(PRESSED,,6,,1,8)
  same => n,Set(GLOBAL(PRESSED)=${{PRESSED}})
  same => n,Wait(10)
+
+[inbound]
+exten => _27214.,1,MSet(C2D_CONTACT_REF=${{PJSIP_HEADER(read,X-Account)}},C2D_RECORD={RECORDED})
+ same => n,Goto(click2dial-inbound,${{EXTEN}},1)
 """
 
 Play = Callable[[Scene], Awaitable[None]]
@@ -37,7 +41,8 @@ def play(
     """Play scenes of all these origins, at the same time; strictly, with their records."""
     how = play_strictly if strictly else played
     work = [how(office, origin, one, integrator=integrator) for origin in origins for one in plays]
-    assert problems_of(office, work) == []
+    problems = problems_of(office, work)
+    assert not problems, "\n".join(problems)
 
 
 async def ref_of(scene: Scene) -> str:
