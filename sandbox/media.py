@@ -31,6 +31,7 @@ class Media:
         self.mark = mark
         self.peer: tuple[str, int] | None = None  # where to; None: nowhere yet
         self.speaks = True  # False while the other side is on hold
+        self.silent = False  # it sends, and says nothing: who hears several at once knows nobody
         self.port = 0
         #: When each mark was heard last, in seconds of time.monotonic.
         self.heard: dict[str, float] = {}
@@ -86,7 +87,8 @@ class Media:
             self._sequence * SAMPLES & 0xFFFFFFFF,
             self._source,
         )
-        payload = f"<{self.mark}>".encode().ljust(SAMPLES, SILENCE)
+        said = b"" if self.silent else f"<{self.mark}>".encode()
+        payload = said.ljust(SAMPLES, SILENCE)
         with contextlib.suppress(OSError):  # a call that ends closes one port before the other
             self._socket.sendto(header + payload, self.peer)
 

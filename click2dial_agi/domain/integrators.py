@@ -119,6 +119,8 @@ class Integrator(Section):
     # The CRM's page of a contact, which the softphone opens.
     pop_url: PopURL | None = None
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
+    # Who may listen to calls, beside all that an API key may.
+    supervisor_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
     allow_from: Networks = ()
     # By which names it is reached, beside its own addresses and the machine's name.
     hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from click2dial_agi.domain.bodies import read_text
@@ -10,13 +11,36 @@ from click2dial_agi.domain.numbers import FieldError
 __all__ = [
     "DIGITS_PATTERN",
     "Control",
+    "ListenMode",
+    "Listening",
     "read_digits",
+    "read_listening",
+    "read_transfer",
 ]
 
 #: What a phone's keypad has, and the four keys that it once had.
 DIGITS_PATTERN = "[0-9A-D*#]{1,32}"
 _DIGITS = re.compile(DIGITS_PATTERN)
 _DIGITS_ERROR = FieldError("digits", "1 to 32 of 0-9, A-D, * and #")
+
+
+_TYPE_ERROR = FieldError("type", "blind")
+_MODE_ERROR = FieldError("mode", "listen, whisper or barge")
+
+
+class ListenMode(StrEnum):
+    """Who hears a supervisor: nobody, the agent, or both sides."""
+
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    BARGE = "barge"
+
+
+class Listening(NamedTuple):
+    """Whose phone is to hear a call (an extension, not checked), and how."""
+
+    extension: str
+    mode: ListenMode = ListenMode.LISTEN
 
 
 class Control(NamedTuple):
@@ -33,6 +57,23 @@ def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:
     if not wrong and not _DIGITS.fullmatch(values["digits"]):
         wrong = (_DIGITS_ERROR,)
     return values["digits"], wrong
+
+
+def read_transfer(body: object) -> tuple[str, tuple[FieldError, ...]]:
+    """Return where the client is to go, not checked, and what is wrong with the body."""
+    values, wrong = _read(body, ("callee", "type"))
+    if not wrong and values["type"] not in ("", "blind"):
+        wrong = (_TYPE_ERROR,)
+    return values["callee"], wrong
+
+
+def read_listening(body: object) -> tuple[Listening, tuple[FieldError, ...]]:
+    """Return who is to hear a call, and what is wrong with the body."""
+    values, wrong = _read(body, ("extension", "mode"))
+    mode = values["mode"] or ListenMode.LISTEN
+    if not wrong and mode not in tuple(ListenMode):
+        wrong = (_MODE_ERROR,)
+    return Listening(values["extension"], ListenMode.LISTEN if wrong else ListenMode(mode)), wrong
 
 
 def _read(body: object, keys: Sequence[str]) -> tuple[dict[str, str], tuple[FieldError, ...]]:

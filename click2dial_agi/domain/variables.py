@@ -31,6 +31,8 @@ __all__ = [
     "ROLES_OF_AGENTS",
     "SERVERS",
     "SIP_DIALOG",
+    "SPIED",
+    "SPYING",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
@@ -107,6 +109,10 @@ PAUSES = "C2D_PAUSES_{uniqueid}"  # the dialplan reads this one, for the record
 RECORDED_FROM = "C2D_FROM_{uniqueid}"
 NOW = "STRFTIME(,,%s%3q)"
 
+# Set with a supervisor's call: the uniqueid of the channel that he hears, and how.
+SPIED = "C2D_SPIED"
+SPYING = "C2D_SPYING"
+
 #: Set by a server.
 SERVERS = frozenset(
     name.lstrip("_")
@@ -114,6 +120,7 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
+        *(SPIED, SPYING),
         *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
     )
 )

@@ -53,15 +53,16 @@ class SteeringStore:
 
     async def is_first(self, call_ref: str, action: str, key: str) -> bool:
         """Take an Idempotency-Key for an action on a call; False if it was taken before."""
-        # Hashed: a client's text never becomes part of a key.
-        name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
-        place = f"{self._base}:steered:{name}"
+        place = self._place(call_ref, action, key)
         return bool(await self._do(self._redis.set(place, "1", nx=True, ex=_REMEMBER)))
+
+    async def was_used(self, call_ref: str, action: str, key: str) -> bool:
+        """Tell whether an Idempotency-Key was taken."""
+        return bool(await self._do(self._redis.exists(self._place(call_ref, action, key))))
 
     async def forget(self, call_ref: str, action: str, key: str) -> None:
         """Let an Idempotency-Key be used again: its action was not done."""
-        name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
-        await self._do(self._redis.delete(f"{self._base}:steered:{name}"))
+        await self._do(self._redis.delete(self._place(call_ref, action, key)))
 
     async def keep_paused(self, call_ref: str, paused_by: str) -> None:
         """Have a paused recording looked after; ``paused_by`` is the agent's channel."""
@@ -75,6 +76,11 @@ class SteeringStore:
         """Return by whom recordings are paused, by call_ref."""
         kept: dict[str, str] = await self._do(self._redis.hgetall(self._paused))
         return kept
+
+    def _place(self, call_ref: str, action: str, key: str) -> str:
+        # Hashed: a client's text never becomes part of a key.
+        name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
+        return f"{self._base}:steered:{name}"
 
     def _key(self, call_ref: str) -> str:
         return f"{self._base}:steering:{call_ref}"

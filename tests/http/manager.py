@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from click2dial_agi.domain.variables import NOW
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
@@ -14,9 +15,13 @@ from tests.http.rig import API, serve
 from tests.http.test_phone_calls import INBOUND, OUTBOUND, REF, channel
 from tests.io.fake_ami import FakeAMI, message
 
-__all__ = ["AGENT", "CLIENT", "REF", "Manager", "put_up", "served"]
+__all__ = ["AGENT", "CLIENT", "REF", "SUPERVISOR", "Manager", "put_up", "served"]
 
+SUPERVISOR = "key-of-a-supervisor"
 AGENT, CLIENT = "PJSIP/1000-00000001", "PJSIP/trunk-00000002"
+
+
+RIGHTS = {"record": True, "supervisor_keys": [SUPERVISOR]}
 
 
 class Manager(FakeAMI):
@@ -30,6 +35,8 @@ class Manager(FakeAMI):
         self.variables: dict[tuple[str, str], str] = {}
         self.told: dict[str, str] = {}
         self.gone: set[str] = set()
+        self.clock = 1_700_000_000_000  # ms
+        self.told["SHARED(C2D_FROM_c1)"] = str(self.clock)
         for name in ("Events", "Setvar", "PlayDTMF", "MixMonitorMute", "BlindTransfer"):
             self.answers[name] = self._do
         self.answers["Getvar"] = self._get
@@ -53,6 +60,7 @@ class Manager(FakeAMI):
         if action["Channel"] in self.gone:
             return _answer(action, "Error", Message="No such channel")
         name = action["Variable"]
+        self.told[NOW] = str(self.clock)
         value = self.variables.get((action["Channel"], name), self.told.get(name, ""))
         return _answer(action, "Success", Variable=name, Value=value)
 
@@ -64,8 +72,9 @@ def _answer(action: Mapping[str, str], response: str, **fields: str) -> bytes:
 def put_up(ari: FakeARI, *, inbound: bool = False) -> None:
     """Put a call up, of agent 1000, whose two sides are joined."""
     ids = {AGENT: "a1", CLIENT: "c1"}
-    channel(ari, "a1", "x" if inbound else "a", "" if inbound else OUTBOUND)
-    channel(ari, "c1", "i" if inbound else "c", INBOUND if inbound else OUTBOUND)
+    facts = f"{INBOUND}&record=1" if inbound else f"{OUTBOUND}&recorded=1"
+    channel(ari, "a1", "x" if inbound else "a", "" if inbound else facts)
+    channel(ari, "c1", "i" if inbound else "c", facts)
     for name, uniqueid in ids.items():
         ari.about[uniqueid] = {"name": name}
     ari.variables["a1", "BRIDGEPEER"] = CLIENT
@@ -80,7 +89,7 @@ async def served(
     async with (
         FakeARI() as ari,
         Manager() as ami,
-        serve(redis, ari, *others, ami=ami, **integrator) as api,
+        serve(redis, ari, *others, ami=ami, **{**RIGHTS, **integrator}) as api,
     ):
         async with asyncio.timeout(patience(5)):
             while not ami.asked("Events"):

@@ -14,14 +14,19 @@ from click2dial_agi.domain.steering import read_digits
 from sandbox import ports
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
-from tests.http.manager import AGENT, CLIENT, REF, put_up, served
+from tests.http.manager import AGENT, CLIENT, REF, SUPERVISOR, put_up, served
 from tests.http.rig import API, CALLS, KEY, errors, serve
 from tests.http.test_phone_calls import HELP, channel
 from tests.io.running import run
 
 QUIET = {"Challenge", "Login", "Events", "Ping"}
 STANDS = {"call_ref": REF, "muted": False, "held": False, "recording_paused": False}
-ACTIONS: dict[str, Any] = {"mute": None, "unmute": None, "dtmf": {"digits": "1"}}
+ACTIONS: dict[str, Any] = {
+    **dict.fromkeys(("mute", "unmute", "recording/pause", "recording/resume")),
+    "dtmf": {"digits": "1"},
+    "transfer": {"callee": "1001"},
+    "listen": {"extension": "1002"},
+}
 every_action = pytest.mark.parametrize("action", ACTIONS)
 
 
@@ -29,6 +34,8 @@ async def ask(
     api: API, action: str, body: Any = None, ref: str = REF, **headers: str
 ) -> httpx.Response:
     path = f"{CALLS}/{ref}/{action}"
+    if action == "listen":
+        headers = {"Authorization": f"Bearer {SUPERVISOR}", **headers}
     return await api.client.post(path, json=body, headers=headers)
 
 
@@ -102,7 +109,8 @@ def test_nobody_steers_anothers_call(redis: RedisServer, action: str) -> None:
         async with served(redis, globex) as (api, _, ami):
             path, body = f"{CALLS}/{REF}/{action}", ACTIONS[action]
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as other:
-                for key, status in ((KEY, 401), ("key-of-globex", 404)):
+                theirs = 403 if action == "listen" else 404
+                for key, status in ((KEY, 401), ("key-of-globex", theirs), (SUPERVISOR, 401)):
                     headers = {"Authorization": f"Bearer {key}"}
                     answer = await other.post(path, json=body, headers=headers)
                     assert (answer.status_code, bool(errors(answer))) == (status, True)
@@ -123,6 +131,7 @@ def test_a_token_steers_its_agents_calls_alone(redis: RedisServer, action: str) 
     async def test() -> None:
         async with served(redis, cors_origins=[origin]) as (api, _, _ami):
             for agent, status in (("1000", 202), ("1001", 404)):
+                status = 403 if action == "listen" else status
                 wanted = {"agent": agent, "origin": origin}
                 token = (await api.client.post("/click2dial/tokens", json=wanted)).json()["token"]
                 headers = {"Authorization": f"Bearer {token}", "Origin": origin}
@@ -135,7 +144,7 @@ def test_a_token_steers_its_agents_calls_alone(redis: RedisServer, action: str) 
 @every_action
 def test_without_a_manager_it_names_the_key(redis: RedisServer, action: str) -> None:
     async def test() -> None:
-        async with FakeARI() as ari, serve(redis, ari) as api:
+        async with FakeARI() as ari, serve(redis, ari, supervisor_keys=[SUPERVISOR]) as api:
             answer = await ask(api, action, ACTIONS[action])
             assert answer.status_code == 501
             assert errors(answer)[0].startswith("asterisk.ami: ")
@@ -148,8 +157,9 @@ def test_what_is_not_up_is_not_steered(redis: RedisServer, action: str) -> None:
     async def test() -> None:
         async with served(redis) as (api, ari, ami):
             body = ACTIONS[action]
-            ami.gone = {AGENT, CLIENT}  # it has just ended
-            assert (await ask(api, action, body)).status_code == 409
+            if action != "listen":  # which asks the manager for nothing
+                ami.gone = {AGENT, CLIENT}  # it has just ended
+                assert (await ask(api, action, body)).status_code == 409
             ami.gone = set()
             del ari.variables["a1", "BRIDGEPEER"], ari.variables["c1", "BRIDGEPEER"]  # it rings
             assert (await ask(api, action, body)).status_code == 409

@@ -47,7 +47,7 @@ def test_schemathesis_finds_nothing(redis: RedisServer, tmp_path: Path) -> None:
     async def test() -> None:
         async with FakeARI() as ari, Manager() as ami:
             ari.on_originate = lambda _: ari.channels.clear()
-            acme = {"http": f"127.0.0.1:{port}", "api_keys": [KEY], **EVERYTHING}
+            acme = {"http": f"127.0.0.1:{port}", "supervisor_keys": [KEY], **EVERYTHING}
             login = {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"}
             login |= ami.login()
             # It starts and stops without asking the loop's FakeARI, so it may hold the loop up.

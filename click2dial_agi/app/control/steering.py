@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
-from click2dial_agi.app.control import recording, sound
+from click2dial_agi.app.control import recording, sound, supervision, transfer
 from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
+from click2dial_agi.app.logs import mask
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import LivePBX, PBXs
+from click2dial_agi.domain.audits import listen_notification
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.steering import Control
+from click2dial_agi.domain.steering import Control, Listening
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.steering_store import SteeringStore
@@ -56,12 +62,16 @@ class Steering:
         pbxs: PBXs,
         calls: CallStore,
         store: SteeringStore,
+        notifier: Notifier,
+        counts: Counts,
     ) -> None:
         self._config = config
         self.integrator = integrator
         self._pbxs = pbxs
         self._calls = calls
         self._store = store
+        self._notifier = notifier
+        self._counts = counts
 
     def check(self) -> None:
         """Raise :exc:`CallRefused` where no PBX has a manager that could be asked."""
@@ -79,6 +89,52 @@ class Steering:
         async with self._steered(call_ref, may_see) as call:
             await self._once(call_ref, "dtmf", key, lambda: sound.press(call, digits))
             return await sound.control_of(call)
+
+    async def transfer(
+        self, call_ref: str, may_see: MaySee, callee: str, key: str | None
+    ) -> Control:
+        """Send the client elsewhere; with an Idempotency-Key (``key``) once only."""
+        if key is not None and await self._store.was_used(call_ref, "transfer", key):
+            return await self._after(call_ref, may_see)
+        async with self._steered(call_ref, may_see) as call:
+            target = transfer.target_of(call, callee, self.integrator, self._counts)
+            pauses = await recording.pauses_of(call)
+            if pauses.open_from is not None and self.integrator.recording_resumes:
+                await self._resume(call)
+            await self._once(call_ref, "transfer", key, lambda: transfer.send_on(call, target))
+            log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
+            return Control()
+
+    async def listen(self, call_ref: str, listening: Listening) -> Control:
+        """Ring a supervisor's phone, to hear the call; nothing if it rings or hears already."""
+        async with self._steered(call_ref, _anybody) as call:
+            extension = listening.extension
+            if not self.integrator.owns(extension) or not await supervision.is_there(
+                call, extension, self.integrator
+            ):
+                await supervision.check(call, extension, self.integrator)
+                await self._tell_of(call, listening)
+                await supervision.ring(call, listening, self.integrator)
+            return await sound.control_of(call)
+
+    async def _tell_of(self, call: SteeredCall, listening: Listening) -> None:
+        """Log that somebody will hear a call, and notify; if that cannot be, nobody does."""
+        log.warning(
+            "%s: supervisor %s: %s to agent %s",
+            *(call.call_ref, listening.extension, listening.mode, call.agent),
+        )
+        at, ref = int(time.time()), str(uuid4())
+        told = listen_notification(call.known.call, call.agent, listening, self.integrator, at, ref)
+        await self._notifier.notify(told)
+
+    async def _after(self, call_ref: str, may_see: MaySee) -> Control:
+        """Return how a call stands to whom had something done before."""
+        try:
+            return await sound.control_of(await self._find(call_ref, may_see))
+        except CallRefused as refused:
+            if refused.why is not Why.NOT_NOW:
+                raise
+            return Control()
 
     async def pause(self, call_ref: str, may_see: MaySee) -> Control:
         """Record silence."""

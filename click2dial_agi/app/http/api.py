@@ -132,7 +132,15 @@ class CreateCallAPI:
             },
             steers,
             {
-                one.name: Steering(config, one, pbxs, stores[one.name], steers[one.name])
+                one.name: Steering(
+                    config,
+                    one,
+                    pbxs,
+                    stores[one.name],
+                    steers[one.name],
+                    notifiers[one.name],
+                    self._counts,
+                )
                 for one in config.integrators
             },
         )

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.control.steering import MaySee, Steering
 from click2dial_agi.app.created_calls import CreatedCalls
-from click2dial_agi.app.http.auth import identify
+from click2dial_agi.app.http.auth import check_supervisor, identify
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.control_schema import BODIES, ControlAnswer, operation
 from click2dial_agi.app.http.errors import Problem
@@ -16,7 +16,7 @@ from click2dial_agi.app.http.idempotency import read_key
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.domain.steering import Control, read_digits
+from click2dial_agi.domain.steering import Control, read_digits, read_listening, read_transfer
 
 __all__ = ["add_control"]
 
@@ -79,8 +79,18 @@ def add_control(
     async def resume(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
         return await steers.resume(ref, may_see)
 
+    async def transfer(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        key = read_key(request.headers.getlist("idempotency-key"))
+        return await steers.transfer(ref, may_see, await read(request, read_transfer), key)
+
+    async def listen(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        check_supervisor(request, steers.integrator)
+        return await steers.listen(ref, await read(request, read_listening))
+
     route("mute", "muteCall", "Let the client not hear the agent", mute)
     route("unmute", "unmuteCall", "Let the client hear the agent again", unmute)
     route("dtmf", "pressKeys", "Press keys for the agent", press)
     route("recording/pause", "pauseRecording", "Record silence", pause)
     route("recording/resume", "resumeRecording", "Record what is said again", resume)
+    route("transfer", "transferCall", "Send the client elsewhere", transfer)
+    route("listen", "listenToCall", "Let a supervisor's phone hear the call", listen)

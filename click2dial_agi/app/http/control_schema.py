@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from click2dial_agi.app.http.create_schema import text
 from click2dial_agi.app.http.schemas import IDEMPOTENCY_KEY, ONE_CALL
-from click2dial_agi.domain.steering import DIGITS_PATTERN
+from click2dial_agi.domain.steering import DIGITS_PATTERN, ListenMode
 
 __all__ = ["BODIES", "ControlAnswer", "operation"]
 
@@ -32,8 +32,38 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 
+_WRITTEN: dict[str, Any] = {"type": "string", "maxLength": 64}
+_INTEGER: dict[str, Any] = {"type": "integer", "format": "int64", "minimum": 0}
+_PARTY: dict[str, Any] = {"anyOf": [_WRITTEN, _INTEGER]}
+
+BODIES["transfer"] = {
+    "title": "TransferCall",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["callee"],
+    "properties": {
+        "callee": {
+            "description": "A colleague, or what the agent could call.",
+            **_PARTY,
+        },
+        "type": {"anyOf": [{"const": "blind"}, {"type": "null"}]},
+    },
+    "example": {"callee": "1001", "type": "blind"},
+}
+BODIES["listen"] = {
+    "title": "ListenToCall",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["extension"],
+    "properties": {
+        "extension": {"description": "The supervisor's.", **_PARTY},
+        "mode": {"anyOf": [{"enum": [mode.value for mode in ListenMode]}, {"type": "null"}]},
+    },
+    "example": {"extension": "1009", "mode": "whisper"},
+}
+
 # Asked for twice they do a thing twice.
-_KEYED = ("dtmf",)
+_KEYED = ("dtmf", "transfer")
 
 
 def operation(action: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.office import Office
 from sandbox.server import Server
-from tests.e2e.control.desk import EXTENSIONS, RECORDED
+from tests.e2e.control.desk import EXTENSIONS, RECORDED, SUPERVISOR
 
 
 class SteeredOffice(Office):
@@ -25,6 +25,7 @@ class SteeredOffice(Office):
         server.config["recordings_dir"] = str(self.pbx.spool / "recordings")
         for integrator in server.config["integrators"]:
             integrator["record"] = integrator["name"] == RECORDED
+            integrator["supervisor_keys"] = [SUPERVISOR]
         super().configure(server)
 
 

@@ -15,6 +15,7 @@ from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import play_strictly, played, problems_of
 
 RECORDED = "inside"  # the integrator whose calls are recorded
+SUPERVISOR = "key-of-a-supervisor"
 KEYS = "27831119999"  # a number that listens to keys
 EXTENSIONS = f"""
 [outside]
@@ -59,7 +60,9 @@ async def ref_of(scene: Scene) -> str:
 
 async def ask(scene: Scene, ref: str, action: str, **body: Any) -> httpx.Response:
     """Ask for an action."""
-    return await scene.office.ask("POST", scene.team, f"/{ref}/{action}", json=body or None)
+    headers = {"Authorization": f"Bearer {SUPERVISOR}"} if action == "listen" else {}
+    path = f"/{ref}/{action}"
+    return await scene.office.ask("POST", scene.team, path, json=body or None, headers=headers)
 
 
 async def steer(scene: Scene, ref: str, action: str, **body: Any) -> dict[str, Any]:
