@@ -167,6 +167,8 @@ class Integrator(Section):
     endpoints: Mapping[Annotated[str, BeforeValidator(extension)], EndpointName] = Field(
         default_factory=dict
     )
+    # Whether the phone of a created call's agent is asked to answer by itself.
+    auto_answer: bool = False
     # Whether a created call may ring an agent who talks.
     call_waiting: bool = False
     trunk_dial: TrunkDial = "PJSIP/{number}@trunk"

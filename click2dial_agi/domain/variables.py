@@ -14,6 +14,7 @@ from click2dial_agi.domain.transfers import HandOverDecision
 
 __all__ = [
     "AGENT_DIAL",
+    "AUTO_ANSWER",
     "CARRIES",
     "CARRIES_LISTED",
     "DIAL",
@@ -100,6 +101,7 @@ FALLBACK = "C2D_FALLBACK"
 # Set with a created call: what to dial to ring the agent, and the number that its phone shows.
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
+AUTO_ANSWER = "C2D_AUTO_ANSWER"  # 1: the phone is asked to answer by itself
 
 # How a call stands that is steered: by the server, read and written through the manager.
 MUTED = "C2D_MUTED_{uniqueid}"
@@ -120,7 +122,7 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
-        *(SPIED, SPYING),
+        *(SPIED, SPYING, AUTO_ANSWER),
         *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
     )
 )
