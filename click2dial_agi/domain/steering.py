@@ -47,7 +47,6 @@ class Control(NamedTuple):
     """How a call stands that is steered."""
 
     muted: bool = False
-    held: bool = False
     recording_paused: bool = False
 
 

@@ -20,7 +20,7 @@ from tests.http.test_phone_calls import HELP, channel
 from tests.io.running import run
 
 QUIET = {"Challenge", "Login", "Events", "Ping"}
-STANDS = {"call_ref": REF, "muted": False, "held": False, "recording_paused": False}
+STANDS = {"call_ref": REF, "muted": False, "recording_paused": False}
 ACTIONS: dict[str, Any] = {
     **dict.fromkeys(("mute", "unmute", "recording/pause", "recording/resume")),
     "dtmf": {"digits": "1"},
