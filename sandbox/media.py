@@ -31,12 +31,14 @@ class Media:
         self.mark = mark
         self.peer: tuple[str, int] | None = None  # where to; None: nowhere yet
         self.speaks = True  # False while the other side is on hold
+        self.silent = False  # it sends, and says nothing: who hears several at once knows nobody
         self.port = 0
         #: When each mark was heard last, in seconds of time.monotonic.
         self.heard: dict[str, float] = {}
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._sequence = 0
         self._source = secrets.randbits(32)
 
@@ -65,12 +67,15 @@ class Media:
     def start(self) -> None:
         """Speak from now on; who speaks already goes on."""
         if self._timer is None and self._socket is not None:
+            self._due = asyncio.get_running_loop().time()
             self._speak()
 
     def _speak(self) -> None:
         if self._socket is None:
             return
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._speak)
+        # By the clock: on a busy machine each wait is longer, and a recording would be shorter.
+        self._due += INTERVAL
+        self._timer = asyncio.get_running_loop().call_at(self._due, self._speak)
         if self.peer is None or not self.speaks:
             return
         self._sequence += 1
@@ -82,7 +87,8 @@ class Media:
             self._sequence * SAMPLES & 0xFFFFFFFF,
             self._source,
         )
-        payload = f"<{self.mark}>".encode().ljust(SAMPLES, SILENCE)
+        said = b"" if self.silent else f"<{self.mark}>".encode()
+        payload = said.ljust(SAMPLES, SILENCE)
         with contextlib.suppress(OSError):  # a call that ends closes one port before the other
             self._socket.sendto(header + payload, self.peer)
 

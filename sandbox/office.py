@@ -90,12 +90,16 @@ class Office:
     """The processes and the loop in which the phones live; use it as a context manager.
 
     With several `servers` the PBX asks them in their order, and each has an API of its own.
+    `extensions` are further contexts of the operator's.
     """
 
-    def __init__(self, tree: Path, *, servers: int = 1, verbose: bool = False) -> None:
+    def __init__(
+        self, tree: Path, *, servers: int = 1, verbose: bool = False, extensions: str = ""
+    ) -> None:
         self._tree = tree
         self._count = servers
         self._verbose = verbose
+        self._extensions = extensions
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
         self._teams: dict[str, asyncio.PriorityQueue[tuple[float, int, Team]]] = {}
@@ -125,7 +129,7 @@ class Office:
                     include=DIALPLAN,
                     c2d_agi=" ".join(server.agi_url for server in self.servers),
                     trunk_port=self.trunk_port,
-                    extra_extensions=office_conf.extensions(),
+                    extra_extensions=office_conf.extensions() + self._extensions,
                     extra_pjsip=office_conf.pjsip(),
                     queues=office_conf.queues(),
                     verbose=self._verbose,

@@ -36,6 +36,8 @@ def agent_channel(
     channel_variables = variables.describe_call(decision, known, integrator)
     channel_variables[variables.AGENT_DIAL] = agent_endpoint(decision, integrator)
     channel_variables[variables.TO_SHOW] = variables.shown_to_agent(decision)
+    if decision.auto_answer:
+        channel_variables[variables.AUTO_ANSWER] = "1"
     check_variables(channel_variables)
     return {
         "endpoint": "Local/ring@click2dial-create/n",

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from click2dial_agi.app.control.manager import Unhearing
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.whereabouts import Channel, Whereabouts
 from click2dial_agi.domain.kamailio import Kamailio
@@ -17,6 +18,7 @@ from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.pbx_runs import PBXRun
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari import ARI
 from click2dial_agi.io.kamailio_door import KamailioDoors
 
@@ -34,6 +36,7 @@ class LivePBX:
         self.name = config.name or ""
         self.url = config.ari_url
         self.ari = ARI(config, timeout)
+        self.manager = _manager(config)
         self.where = Whereabouts(self.ari)
         self.run = PBXRun()
         self.serves = True
@@ -57,6 +60,13 @@ class LivePBX:
         self.serves = trouble is None
 
 
+def _manager(config: PBX) -> AMI | None:
+    if config.ami is None or config.ami_username is None or config.ami_password is None:
+        return None
+    host, port = config.ami.host, config.ami.port
+    return AMI(host, port, config.ami_username, config.ami_password, config.name or "the PBX")
+
+
 class Found(NamedTuple):
     """Where a call is: its PBX and channels there.
 
@@ -78,6 +88,7 @@ class PBXs:
         #: Who knows of the agents' phones where the PBXs do not.
         self.doors = KamailioDoors(kamailio) if kamailio is not None else None
         self._turn = 0
+        self._connecting: list[asyncio.Task[None]] = []
 
     def __iter__(self) -> Iterator[LivePBX]:
         return iter(self._all)
@@ -87,9 +98,18 @@ class PBXs:
 
     async def close(self) -> None:
         """Close the connections."""
+        for connecting in self._connecting:
+            connecting.cancel()
+        if self._connecting:
+            await asyncio.wait(self._connecting)
         await asyncio.gather(*(one.ari.close() for one in self._all))
         if self.doors is not None:
             await self.doors.close()
+
+    def connect(self) -> None:
+        """Connect to the managers that there are, until all is closed."""
+        managers = [one.manager for one in self._all if one.manager is not None]
+        self._connecting = [asyncio.create_task(one.run(Unhearing())) for one in managers]
 
     def in_turn(self) -> list[LivePBX]:
         """Return those that serve, another one first each time; all where none does."""

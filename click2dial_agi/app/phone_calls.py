@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from click2dial_agi.app.call_states import CallState, from_known
 from click2dial_agi.app.pbxs import LivePBX, PBXs
 from click2dial_agi.app.whereabouts import Channel, Whereabouts
-from click2dial_agi.domain import facts
+from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
@@ -23,9 +23,6 @@ from click2dial_agi.exceptions import MalformedFacts
 __all__ = ["PhoneCall", "PhoneCalls", "known_on"]
 
 log = logging.getLogger(__name__)
-
-# On a channel that is joined with another one, that one's name.
-_JOINED_WITH = "BRIDGEPEER"
 
 
 class PhoneCall(NamedTuple):
@@ -86,7 +83,7 @@ class PhoneCalls:
             return from_known(call.known, call.known.call.extension, state)
         # The client's: it tells itself whom it talks to.
         client = call.channels[0]
-        peer = Peer("", await call.pbx.where.variable(client, _JOINED_WITH))
+        peer = Peer("", await call.pbx.where.variable(client, variables.JOINED_WITH))
         agent = peer.called(self._config.extensions_by_endpoint)
         if not self._integrator.owns(agent):
             agent = call.known.call.extension

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from click2dial_agi.domain.calls import CallRequest
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["KEYS", "read_body"]
+__all__ = ["KEYS", "read_body", "read_text"]
 
-KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref")
+KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref", "auto_answer")
 
 _OBJECT = FieldError("body", "a JSON object with agent, callee, outbound_id and contact_ref")
-_UNKNOWN = FieldError("body", "no other keys than agent, callee, outbound_id and contact_ref")
+_UNKNOWN = FieldError("body", f"no other keys than {', '.join(KEYS[:-2])} and {KEYS[-1]}")
+_AUTO_ANSWER = FieldError("auto_answer", "true or false")
 _BOTH = FieldError("contact_ref", "contact_ref or call_ref, not both")
 
 # No rule accepts it, so a value of the wrong type gets the same error text as a wrong value.
@@ -30,18 +31,23 @@ def read_body(body: object, call_ref: str) -> tuple[CallRequest, tuple[FieldErro
         errors.append(_UNKNOWN)
     if "contact_ref" in body and "call_ref" in body:
         errors.append(_BOTH)
+    auto_answer = body.get("auto_answer")
+    if not (auto_answer is None or isinstance(auto_answer, bool)):
+        errors.append(_AUTO_ANSWER)
     reference = "contact_ref" if "contact_ref" in body else "call_ref"
     request = CallRequest(
         call_ref=call_ref,
-        agent=_text(body.get("agent")),
-        callee=_text(body.get("callee")),
-        outbound_id=_text(body.get("outbound_id")),
-        contact_ref=_text(body.get(reference)),
+        agent=read_text(body.get("agent")),
+        callee=read_text(body.get("callee")),
+        outbound_id=read_text(body.get("outbound_id")),
+        contact_ref=read_text(body.get(reference)),
+        auto_answer=auto_answer if isinstance(auto_answer, bool) else None,
     )
     return request, tuple(errors)
 
 
-def _text(value: object) -> str:
+def read_text(value: object) -> str:
+    """Return a value of a body as text, one that no rule takes for neither text nor integer."""
     if value is None:
         return ""
     if isinstance(value, str):

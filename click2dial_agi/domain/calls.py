@@ -39,6 +39,9 @@ _POOL = FieldError("outbound_id", "random only with a pool of numbers, and none 
 _CAMPAIGN = FieldError("outbound_id", "tvc_ and the name of a verified campaign")
 _OWNED = FieldError("outbound_id", "a number that the integrator owns")
 _CONTACT_REF = FieldError("contact_ref", "letters, digits and . - _ ~ only")
+_AUTO_ANSWER = FieldError(
+    "auto_answer", "true only for an agent who is an extension: no phone behind the trunk"
+)
 _LONG_OUTBOUND_ID = FieldError("outbound_id", "a header of at most 4000 characters")
 _LONG_CONTACT_REF = FieldError("contact_ref", "a header of at most 4000 characters")
 
@@ -63,7 +66,8 @@ class CallType(StrEnum):
 class CallRequest(NamedTuple):
     """What was asked for, as it came: none of it has been checked.  Empty means absent.
 
-    ``unread`` tells that something was there which nobody could read.
+    ``unread`` tells that something was there which nobody could read; ``auto_answer`` is None
+    where the integrator's own counts.
     """
 
     call_ref: str
@@ -72,6 +76,7 @@ class CallRequest(NamedTuple):
     outbound_id: str = ""
     contact_ref: str = ""
     unread: bool = False
+    auto_answer: bool | None = None
 
 
 class Call(NamedTuple):
@@ -104,6 +109,7 @@ class Decision(NamedTuple):
     ``shown`` is the caller ID as the trunk wants it, which the call has as records want it.
     ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
     extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
+    ``auto_answer`` is whether the agent's phone is to answer by itself.
     ``caller_id`` is what a call to outside shows, as digits that begin with the country code.
     ``agent_number`` is the agent's, None where the agent is an extension.  ``warning`` says what is
     unwise about a call that is placed.
@@ -119,6 +125,7 @@ class Decision(NamedTuple):
     agent_number: Number | None = None
     warning: str = ""
     caller_id: str = ""
+    auto_answer: bool = False
 
     @property
     def agent_key(self) -> str:
@@ -156,9 +163,9 @@ def decide(
     """Check a request against the rules and an integrator's configuration.
 
     ``integrator`` is the agent's owner, None if it has none, which refuses the call.  Errors come
-    in the order agent, callee, outbound_id, contact_ref, one at most for each field.  No rule holds
-    for a callee among the ``emergency`` numbers.  ``random`` draws no caller ID among those that
-    are ``spent``.
+    in the order agent, callee, outbound_id, contact_ref, auto_answer, one at most for each field.
+    No rule holds for a callee among the ``emergency`` numbers.  ``random`` draws no caller ID among
+    those that are ``spent``.
     """
     plan = TELEFORGE if integrator is None else integrator.plan
     help_number = read_emergency(request.callee, emergency)
@@ -188,13 +195,21 @@ def decide(
         contact_ref=contact_ref[:CONTACT_REF_LENGTH],
         call_dir=call_dir,
     )
-    errors = (agent.error, callee.error, shown.error, contact_error)
+    auto_error = _AUTO_ANSWER if request.auto_answer and agent.number is not None else None
+    errors = (agent.error, callee.error, shown.error, contact_error, auto_error)
     refusals = tuple([error for error in errors if error])
     if refusals or integrator is None:
         return Decision(call, refusals, "")
+    wanted = integrator.auto_answer if request.auto_answer is None else request.auto_answer
+    auto_answer = wanted and agent.number is None
     if callee.number is None:
         dial = integrator.dial_agent(callee.recorded)
-        return Decision(call, (), dial, "", shown.shown, to_agent=True, agent_number=agent.number)
+        return Decision(
+            *(call, (), dial, "", shown.shown),
+            to_agent=True,
+            agent_number=agent.number,
+            auto_answer=auto_answer,
+        )
     dial, via = integrator.dial_number(callee.number.dialled)
     warning = plan.warn_of(shown.shown)
     return Decision(
@@ -202,6 +217,7 @@ def decide(
         agent_number=agent.number,
         warning=warning,
         caller_id=shown.e164,
+        auto_answer=auto_answer,
     )
 
 

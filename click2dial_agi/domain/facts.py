@@ -82,6 +82,7 @@ class Fact(StrEnum):
     HANGUP_CAUSE = "hangup_cause"
     SIP_STATUS = "sip_status"
     ENDED_BY = "ended_by"
+    PAUSES = "pauses"  # of its recording
 
     # Of the text itself.
     EVENT = "event"

@@ -119,6 +119,8 @@ class Integrator(Section):
     # The CRM's page of a contact, which the softphone opens.
     pop_url: PopURL | None = None
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
+    # Who may listen to calls, beside all that an API key may.
+    supervisor_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()
     allow_from: Networks = ()
     # By which names it is reached, beside its own addresses and the machine's name.
     hosts: Annotated[tuple[HostName, ...], BeforeValidator(as_tuple), Field(max_length=64)] = ()
@@ -152,6 +154,8 @@ class Integrator(Section):
     transfer_fallback: DialplanContext | None = None
     record: bool = False
     record_stereo: bool = False
+    # Whether a paused recording goes on when another agent has the client.
+    recording_resumes: bool = True
     recording_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     extensions: Annotated[
         tuple[ExtensionRange, ...], BeforeValidator(as_tuple), Field(min_length=1)
@@ -163,6 +167,8 @@ class Integrator(Section):
     endpoints: Mapping[Annotated[str, BeforeValidator(extension)], EndpointName] = Field(
         default_factory=dict
     )
+    # Whether the phone of a created call's agent is asked to answer by itself.
+    auto_answer: bool = False
     # Whether a created call may ring an agent who talks.
     call_waiting: bool = False
     trunk_dial: TrunkDial = "PJSIP/{number}@trunk"

@@ -34,7 +34,7 @@ def agi_advice(listen: Address, allow_from: Sequence[Network]) -> list[str]:
 
 def api_advice(one: Integrator) -> list[str]:
     """Say if nobody can use an integrator's API, or everybody."""
-    if one.http is None or one.api_keys:
+    if one.http is None or one.api_keys or one.supervisor_keys:
         return []
     where = f"integrators.{one.name}"
     if not one.allow_from:

@@ -20,6 +20,7 @@ class NotificationKind(StrEnum):
     INBOUND = "inbound"  # an agent has answered a call from outside
     JOINED = "c2d"  # the callee of an agent's call has answered
     EMERGENCY = "emergency"  # somebody calls for help
+    LISTEN = "listen"  # a supervisor's phone is rung, to hear a call
 
 
 # The envelope's ``type``, where it is not the kind's name.

@@ -153,8 +153,15 @@ class CallRecord:
             "call_type": (self.call.call_type or self.call.call_dir).value,
             "call_trail_ref": self.call.trail_ref or self.call.call_ref,
             "call_trail_number": self.call.trail_number or 1,
-            "recording_pauses": [],
+            "recording_pauses": self._pauses(answered_at),
         }
+
+    def _pauses(self, answered_at: int) -> list[list[float]]:
+        """Return when the recording was paused, in seconds of it."""
+        if not self.recording_url:
+            return []
+        length = max(self.ending.ended_at - answered_at, 0) if answered_at else 0
+        return self.ending.pauses.seconds(length * 1000)
 
 
 @dataclass(frozen=True, slots=True)

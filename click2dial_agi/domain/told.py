@@ -22,6 +22,7 @@ from click2dial_agi.domain.numbering import (
     is_recorded,
 )
 from click2dial_agi.domain.numbers import CONTACT_REF_LENGTH, is_call_ref, is_contact_ref
+from click2dial_agi.domain.pauses import NO_PAUSES, Pauses
 from click2dial_agi.domain.peers import Peer
 from click2dial_agi.exceptions import MalformedFacts
 
@@ -80,13 +81,17 @@ class KnownCall:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a call ended, in Asterisk's words; ``ended_by`` is None where nobody says."""
+    """How a call ended, in Asterisk's words; ``ended_by`` is None where nobody says.
+
+    ``pauses`` are those of its recording.
+    """
 
     ended_at: int
     dialstatus: str = ""
     hangup_cause: int = 0
     sip_status: int = 0
     ended_by: EndedBy | None = None
+    pauses: Pauses = NO_PAUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,7 @@ def read_ending(facts: Mapping[str, str]) -> Ending:
         hangup_cause=0 if facts.get(Fact.REFUSED) else whole_number(facts, Fact.HANGUP_CAUSE),
         sip_status=whole_number(facts, Fact.SIP_STATUS) if sip_status else 0,
         ended_by=EndedBy(ended_by) if ended_by in tuple(EndedBy) else None,
+        pauses=Pauses.parse(facts.get(Fact.PAUSES, "")),
     )
 
 

@@ -14,17 +14,26 @@ from click2dial_agi.domain.transfers import HandOverDecision
 
 __all__ = [
     "AGENT_DIAL",
+    "AUTO_ANSWER",
     "CARRIES",
     "CARRIES_LISTED",
     "DIAL",
     "DIALLED",
+    "EXTENSION",
     "FACTS",
+    "JOINED_WITH",
+    "MUTED",
+    "NOW",
     "OPERATORS",
+    "PAUSES",
     "RECEIPT",
+    "RECORDED_FROM",
     "RING_TIMEOUT",
     "ROLES_OF_AGENTS",
     "SERVERS",
     "SIP_DIALOG",
+    "SPIED",
+    "SPYING",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
@@ -92,6 +101,19 @@ FALLBACK = "C2D_FALLBACK"
 # Set with a created call: what to dial to ring the agent, and the number that its phone shows.
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
+AUTO_ANSWER = "C2D_AUTO_ANSWER"  # 1: the phone is asked to answer by itself
+
+# How a call stands that is steered: by the server, read and written through the manager.
+MUTED = "C2D_MUTED_{uniqueid}"
+PAUSES = "C2D_PAUSES_{uniqueid}"  # the dialplan reads this one, for the record
+
+# When a recording began, in ms of the PBX's clock, and what that clock says.
+RECORDED_FROM = "C2D_FROM_{uniqueid}"
+NOW = "STRFTIME(,,%s%3q)"
+
+# Set with a supervisor's call: the uniqueid of the channel that he hears, and how.
+SPIED = "C2D_SPIED"
+SPYING = "C2D_SPYING"
 
 #: Set by a server.
 SERVERS = frozenset(
@@ -100,6 +122,8 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
+        *(SPIED, SPYING, AUTO_ANSWER),
+        *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
     )
 )
 
@@ -110,6 +134,11 @@ CARRIES = "C2D_{uniqueid}"
 #: The same as ``channelvars`` in ari.conf may give it with each channel, and who was dialled.
 CARRIES_LISTED = "EVAL(${C2D_${UNIQUEID}})"
 DIALLED = "DIALEDPEERNAME"
+# On a channel that is joined with another one, that one's name.
+JOINED_WITH = "BRIDGEPEER"
+# What the operator may have set on the endpoint.
+EXTENSION = "C2D_EXTENSION"
+
 ROLES_OF_AGENTS = "ao"
 
 # Read by /outbound when it refuses a call that may have come through the edge.  It costs a round

@@ -21,13 +21,30 @@ _MAX_SIZE = 4 * 1024 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEYS = (
-    *("ari_password", "ami_password", "api_keys", "redis", "errors_redis", "secret", "url"),
+    *(
+        "ari_password",
+        "ami_password",
+        "api_keys",
+        "supervisor_keys",
+        "redis",
+        "errors_redis",
+        "secret",
+        "url",
+    ),
 )
 
 # What it takes to hand over notifications and nothing else: secrets of the other doors may be
 # missing on a machine that only does that.
 _DOORS = ("agi", "asterisk", "peer_dial", "edge", "errors_redis", "kamailio", "metrics")
-_INTEGRATORS_DOORS = ("http", "tls", "softphone", "softphone_ws", "api_keys", "allow_from")
+_INTEGRATORS_DOORS = (
+    "http",
+    "tls",
+    "softphone",
+    "softphone_ws",
+    "api_keys",
+    "supervisor_keys",
+    "allow_from",
+)
 
 # What a mistyped key looks like, and passwords do not.
 _KEY = re.compile(r"[A-Za-z_]{1,40}")

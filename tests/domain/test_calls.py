@@ -336,3 +336,14 @@ class TestNobodysAgent:
 )
 def test_the_dial_string_follows_the_template(keys: dict[str, str], callee: str, dial: str) -> None:
     assert decide(request(callee=callee), integrator(**keys)).dial == dial
+
+
+@pytest.mark.parametrize("asked", [True, False, None])
+@pytest.mark.parametrize("usual", [True, False])
+def test_a_phone_answers_by_itself_where_that_is_wanted(asked: bool | None, usual: bool) -> None:
+    acme = integrator(auto_answer=usual)
+    wanted = request()._replace(auto_answer=asked)
+    assert decide(wanted, acme).auto_answer is (usual if asked is None else asked)
+    decided = decide(wanted._replace(agent="27820000101"), acme)
+    assert [error.field for error in decided.errors] == (["auto_answer"] if asked else [])
+    assert not decided.auto_answer

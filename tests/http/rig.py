@@ -28,6 +28,7 @@ from sandbox.server import ACME
 from sandbox.waiting import patience
 from tests.app.serving import snapshot
 from tests.http.fake_ari import FakeARI
+from tests.io.fake_ami import FakeAMI
 
 KEY = "key-of-acme"
 CALLS = "/click2dial/calls"
@@ -104,15 +105,16 @@ async def serve(
     spool_dir: str = "/tmp",
     checks: Checks = MappingProxyType({}),
     live: Callable[[str], LiveOf | None] = lambda _: None,
+    ami: FakeAMI | None = None,
     **integrator: Any,
 ) -> AsyncIterator[API]:
     """Run the API of an integrator, of `others` too; keys name what differs from tests' ACME.
 
-    `ari` is the one PBX, or several by name.
+    `ari` is the one PBX, or several by name; `ami` is the one's manager.
     """
     login = {"ari_username": "u", "ari_password": "ari-secret"}
     if isinstance(ari, FakeARI):
-        pbxs: Any = {"ari_url": ari.url, **login}
+        pbxs: Any = {"ari_url": ari.url, **login, **(ami.login() if ami else {})}
     else:
         pbxs = [{"name": name, "ari_url": one.url, **login} for name, one in ari.items()]
     port = ports.free_port()

@@ -26,7 +26,7 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: Any) -> No
         case.body = {name: _exact(value) for name, value in case.body.items()}
         if isinstance(case.body.get("origin"), str):
             case.body |= {"origin": ORIGIN, "agent": "1000"}
-        if _same(case.body.get("agent"), case.body.get("callee")):
+        if "callee" in case.body and _same(case.body.get("agent"), case.body["callee"]):
             case.body["callee"] = "0820000100"
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch(r"[!-~]{1,240}", key):

@@ -12,6 +12,7 @@ from jsonschema_rs import Draft202012Validator
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import CALLS, serve
+from tests.http.test_control import ACTIONS
 from tests.io.running import run
 
 
@@ -57,6 +58,12 @@ def test_every_operation_says_what_it_answers(redis: RedisServer) -> None:
         ("get", CALLS): ["200", *refused, *said_wrong],
         ("get", one): ["200", *refused, "404", *said_wrong],
         ("delete", one): ["204", *refused, "404", *said_wrong],
+    } | {
+        ("post", f"{one}/{action}"): sorted(
+            ["202", *refused, "404", "409", "429", "501", *said_wrong]
+            + (["400", "408", "413", "415"] if body else [])
+        )
+        for action, body in ACTIONS.items()
     }
 
 

@@ -14,6 +14,7 @@ from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from tests.http.fake_ari import FakeARI
+from tests.http.manager import Manager
 from tests.http.rig import KEY
 from tests.http.schemathesis_hooks import ORIGIN
 
@@ -44,10 +45,11 @@ def test_schemathesis_finds_nothing(redis: RedisServer, tmp_path: Path) -> None:
     port = ports.free_port()
 
     async def test() -> None:
-        async with FakeARI() as ari:
+        async with FakeARI() as ari, Manager() as ami:
             ari.on_originate = lambda _: ari.channels.clear()
-            acme = {"http": f"127.0.0.1:{port}", "api_keys": [KEY], **EVERYTHING}
+            acme = {"http": f"127.0.0.1:{port}", "supervisor_keys": [KEY], **EVERYTHING}
             login = {"ari_url": ari.url, "ari_username": "u", "ari_password": "ari-secret"}
+            login |= ami.login()
             # It starts and stops without asking the loop's FakeARI, so it may hold the loop up.
             with Server(redis.url, integrator=acme, asterisk=login, emergency=[]) as server:
                 output = await schemathesis(port, tmp_path)

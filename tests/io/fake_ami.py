@@ -51,6 +51,14 @@ class FakeAMI:
     ) -> None:
         await self.vanish()
 
+    def login(self) -> dict[str, str]:
+        """Return the keys of a configuration that lead here."""
+        return {
+            "ami": f"127.0.0.1:{self.port}",
+            "ami_username": USER,
+            "ami_password": PASSWORD,
+        }
+
     async def listen(self) -> None:
         """Listen, again on the same port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -78,7 +86,7 @@ class FakeAMI:
             writer.write(BANNER)
             while True:
                 block = await reader.readuntil(b"\r\n\r\n")
-                lines = block.decode().strip().split("\r\n")
+                lines = block.decode().removesuffix("\r\n\r\n").split("\r\n")
                 action = dict(line.split(": ", 1) for line in lines)
                 self.actions.append(action)
                 answer = None if self.deaf else self._answer(action)

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from starlette.types import ASGIApp
 
 from click2dial_agi.app.census import Census
+from click2dial_agi.app.control.keeper import keep_forever
+from click2dial_agi.app.control.steering import Steering
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
@@ -33,6 +35,7 @@ from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.listeners import Listeners
 from click2dial_agi.io.spool import Spool
+from click2dial_agi.io.steering_store import SteeringStore
 
 __all__ = ["CreateCallAPI"]
 
@@ -55,6 +58,8 @@ class _State:
     stores: Mapping[str, CallStore] = field(default_factory=dict)
     feeds: Mapping[str, CDRFeed] = field(default_factory=dict)
     calls: Mapping[str, CreatedCalls] = field(default_factory=dict)
+    steers: Mapping[str, SteeringStore] = field(default_factory=dict)
+    steering: Mapping[str, Steering] = field(default_factory=dict)
 
 
 class CreateCallAPI:
@@ -82,6 +87,7 @@ class CreateCallAPI:
         self._access: dict[str, Access] = {}  # an integrator's that was taken out stays
         self._reaper: asyncio.Task[None] | None = None
         self._looker: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._reaped_enough = asyncio.Event()
         self._stopping = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
@@ -103,6 +109,7 @@ class CreateCallAPI:
             one.name: CallStore(one.redis, one.key_prefix, one.cdr_list)
             for one in config.integrators
         }
+        steers = {one.name: SteeringStore(one.redis, one.key_prefix) for one in config.integrators}
         return _State(
             config,
             pbxs,
@@ -123,18 +130,32 @@ class CreateCallAPI:
                 for one in config.integrators
                 if pbxs and one.http is not None
             },
+            steers,
+            {
+                one.name: Steering(
+                    config,
+                    one,
+                    pbxs,
+                    stores[one.name],
+                    steers[one.name],
+                    notifiers[one.name],
+                    self._counts,
+                )
+                for one in config.integrators
+            },
         )
 
     def use(self, state: _State) -> None:
         """Put it in force; requests under way finish with the one they began with."""
         before, self._state = self._state, state
+        state.pbxs.connect()
         self._access |= {
             one.name: Access.to(one, one.http)
             for one in state.config.integrators
             if one.http is not None
         }
         if before is not None:
-            self._close_later(before.pbxs, *before.stores.values())
+            self._close_later(before.pbxs, *before.stores.values(), *before.steers.values())
             for feed in before.feeds.values():
                 feed.close()  # the softphones come back, under the new keys and networks
             self._let_listeners_go(before)
@@ -163,6 +184,9 @@ class CreateCallAPI:
                 self._times,
             )
         )
+        self._keeper = self._keeper or asyncio.create_task(
+            keep_forever(lambda: self._now.steering.values())
+        )
         await self._doors.start(self._wanted(self._now.config))
 
     async def stop(self) -> None:
@@ -170,15 +194,17 @@ class CreateCallAPI:
         self._reaped_enough.set()
         if self._reaper is not None:
             await self._reaper
-        if self._looker is not None:
-            self._looker.cancel()
-            await asyncio.wait([self._looker])
+        for task in (self._looker, self._keeper):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         for feed in self._now.feeds.values():
             feed.close()
         self._let_listeners_go(self._now)
         await self._doors.stop()
         self._stopping.set()
-        self._close_later(self._now.pbxs, *self._now.stores.values())
+        now = self._now
+        self._close_later(now.pbxs, *now.stores.values(), *now.steers.values())
         await asyncio.gather(*self._closing)
 
     def _let_listeners_go(self, state: _State) -> None:
@@ -212,7 +238,10 @@ class CreateCallAPI:
 
     def _make(self, name: str) -> ASGIApp:
         app = create_application(
-            partial(self._calls_of, name), partial(self._checks, name), partial(self._live, name)
+            partial(self._calls_of, name),
+            partial(self._steering_of, name),
+            partial(self._checks, name),
+            partial(self._live, name),
         )
         add_softphone(app, partial(self._softphone, name))
         return Front(app, lambda: self._access[name])
@@ -238,6 +267,12 @@ class CreateCallAPI:
         except KeyError:
             raise _NOBODY from None
 
+    def _steering_of(self, name: str) -> Steering:
+        try:
+            return self._now.steering[name]
+        except KeyError:
+            raise _NOBODY from None
+
     def _checks(self, name: str) -> Checks:
         async def agi() -> None:
             if not self._agi.is_listening:
@@ -257,8 +292,8 @@ class CreateCallAPI:
         redis = partial(check_redis, state.notifiers[name])
         return {"redis": redis, **checks_of(state.pbxs), **shared}
 
-    def _close_later(self, *clients: PBXs | CallStore) -> None:
-        async def close(client: PBXs | CallStore) -> None:
+    def _close_later(self, *clients: PBXs | CallStore | SteeringStore) -> None:
+        async def close(client: PBXs | CallStore | SteeringStore) -> None:
             try:
                 async with asyncio.timeout(_GRACE):
                     await self._stopping.wait()

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from click2dial_agi import __version__
 from click2dial_agi.app.call_states import with_view
+from click2dial_agi.app.control.steering import Steering
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
@@ -16,6 +17,7 @@ from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.button import add_button
 from click2dial_agi.app.http.call_filters import CALL_FILTERS, live_calls, read_filter
+from click2dial_agi.app.http.control import add_control
 from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
 from click2dial_agi.app.http.events import add_events
 from click2dial_agi.app.http.history import add_history
@@ -51,12 +53,13 @@ _UNKNOWN_CALL = Problem(404, (FieldError("call_ref", "a call of this integrator"
 
 def create_application(
     calls: Callable[[], CreatedCalls],
+    steering: Callable[[], Steering],
     checks: Callable[[], health.Checks],
     live: Callable[[], LiveOf | None],
 ) -> FastAPI:
     """Return the application of one integrator.
 
-    ``calls``, ``checks`` and ``live`` are asked on every request, so that a reload of the
+    All of these are asked on every request, so that a reload of the
     configuration needs no new application.
 
     Routes take the request and nothing else: what FastAPI would read out of it for them is checked
@@ -151,6 +154,7 @@ def create_application(
             raise _UNKNOWN_CALL
         return Response(status_code=204)
 
+    add_control(app, _CALL_PATH, calls, steering)
     add_recordings(app, calls)
     add_agents(app, calls, live)
     add_history(app, calls, live)

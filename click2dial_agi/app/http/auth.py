@@ -16,7 +16,7 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["HASHED", "Asker", "authorize", "hash_key", "identify"]
+__all__ = ["HASHED", "Asker", "authorize", "check_supervisor", "hash_key", "identify"]
 
 # Marks a key that the configuration holds as its hash.
 HASHED = "sha256:"
@@ -27,6 +27,7 @@ _UNAUTHORIZED = Problem(
 _NO_TOKEN = Problem(401, (FieldError("authorization", "a token that has not run out"),))
 _OTHER_PAGE = Problem(403, (FieldError("origin", "the one that the token was given for"),))
 _OTHER_AGENT = Problem(403, (FieldError("agent", "the one that the token was given for"),))
+_NO_SUPERVISOR = Problem(403, (FieldError("authorization", "one of supervisor_keys"),))
 _CROSS_SITE = Problem(403, (FieldError("origin", "this server, for requests without a key"),))
 
 
@@ -96,9 +97,8 @@ def authorize(request: Request, integrator: Integrator) -> None:
     if len(credentials) == 1:
         scheme, _, key = credentials[0].partition(" ")
         # Starlette decodes headers as Latin-1; these are the bytes as they came.
-        if scheme.lower() == "bearer" and _is_key(
-            key.strip(" ").encode("latin-1"), integrator.api_keys
-        ):
+        keys = (*integrator.api_keys, *integrator.supervisor_keys)
+        if scheme.lower() == "bearer" and _is_key(key.strip(" ").encode("latin-1"), keys):
             mark_known(request)
             return
     if request.client is None or not is_inside(request.client.host, integrator.allow_from):
@@ -107,6 +107,13 @@ def authorize(request: Request, integrator: Integrator) -> None:
     if not _is_same_origin(request):
         raise _CROSS_SITE
     mark_known(request)
+
+
+def check_supervisor(request: Request, integrator: Integrator) -> None:
+    """Raise :exc:`Problem` (403) unless a request that is authorized has a supervisor's key."""
+    _, _, key = request.headers.get("authorization", "").partition(" ")
+    if not _is_key(key.strip(" ").encode("latin-1"), integrator.supervisor_keys):
+        raise _NO_SUPERVISOR
 
 
 def _is_same_origin(request: Request) -> bool:

@@ -52,9 +52,18 @@ def create_body(plan: NumberPlan = TELEFORGE) -> dict[str, Any]:
             "contact_ref": _reference(
                 "Your reference: letters, digits and . - _ ~; cut at 230; made up if absent."
             ),
+            "auto_answer": {
+                "description": "Whether the agent's phone is asked to answer by itself; not a full"
+                " number's.  If absent, as the integrator has it.",
+                "anyOf": [{"type": "boolean"}, {"type": "null"}],
+            },
             "call_ref": _reference("What contact_ref was called before v3.0.0; not both."),
         },
         "not": {"required": ["contact_ref", "call_ref"]},
+        "anyOf": [
+            {"properties": {"auto_answer": {"enum": [False, None]}}},
+            {"properties": {"agent": {"anyOf": _extensions(plan)}}},
+        ],
     }
     example = {
         "agent": AGENT_EXAMPLE,
@@ -108,6 +117,11 @@ def _number(plan: NumberPlan) -> dict[str, Any]:
     if plan.name == TELEFORGE.name:
         return text(f"{lengths}|{NUMBER_PATTERN}")
     return text(rf"\+?[0-9]{{2,{MAX_DIGITS}}}")
+
+
+def _extensions(plan: NumberPlan) -> list[dict[str, Any]]:
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in plan.extensions.lengths)
+    return [text(lengths), *_short_integers(plan.extensions)]
 
 
 def _caller_id(plan: NumberPlan) -> dict[str, Any]:

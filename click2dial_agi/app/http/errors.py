@@ -29,6 +29,9 @@ _STATUS = {
     Why.NOT_THERE: 409,
     Why.BUSY: 429,
     Why.LIMIT: 429,
+    Why.UNKNOWN: 404,
+    Why.NOT_NOW: 409,
+    Why.NOT_SET_UP: 501,
 }
 
 # By status, what the router says: nothing here, or not with this method.

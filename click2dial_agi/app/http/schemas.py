@@ -19,6 +19,7 @@ from click2dial_agi.domain.dispositions import EndReason
 __all__ = [
     "CREATE",
     "CREATE_TOKEN",
+    "IDEMPOTENCY_KEY",
     "ONE_CALL",
     "ONE_RECORDING",
     "SECURED",
@@ -38,18 +39,18 @@ _Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
 SECURED: dict[str, Any] = {"security": [{"bearer": []}]}
 
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key and body within 24 hours gives the first answer again and"
+    " does nothing twice.",
+    "schema": text(KEY_PATTERN),
+    "example": "9f2c1e7a",
+}
+
 CREATE: dict[str, Any] = {
     **SECURED,
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "The same key and body within 24 hours gives the first answer again and"
-            " rings nobody twice.",
-            "schema": text(KEY_PATTERN),
-            "example": "9f2c1e7a",
-        }
-    ],
+    "parameters": [IDEMPOTENCY_KEY],
     # Of the contract's plan; docs.py says it anew for an integrator's own.
     "requestBody": create_body(),
 }
@@ -166,11 +167,11 @@ _TEXTS = {
     415: "The body is neither JSON nor said to be, or is compressed.",
     421: "The Host is none of this server's, and the request has no key.",
     408: "The body did not come in time.",
-    409: "The agent's phone is not registered or not known.",
+    409: "The agent's phone is not registered or not known; or it is not the time for it.",
     413: "The body is too large.",
     422: "Wrong values, unknown or missing keys, unknown query parameters.",
-    429: "Too many calls.",
-    501: "No PBX has `ami` in the configuration, which tells what happens.",
+    429: "Too many calls, or somebody else is at it.",
+    501: "No PBX has a manager in the configuration (`ami`), which it takes.",
     503: "The PBX or Redis cannot be reached, or the journal keeps nothing.",
 }
 

@@ -1,0 +1,234 @@
+"""What one integrator may do to its calls while they are up (docs/control.md)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from click2dial_agi.app.control import recording, sound, supervision, transfer
+from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
+from click2dial_agi.app.logs import mask
+from click2dial_agi.app.notify import Notifier
+from click2dial_agi.app.pbxs import LivePBX, PBXs
+from click2dial_agi.domain.audits import listen_notification
+from click2dial_agi.domain.call_refused import CallRefused, Why
+from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.counts import Counts
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import FieldError, is_call_ref
+from click2dial_agi.domain.steering import Control, Listening
+from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.io.call_store import CallStore
+from click2dial_agi.io.steering_store import SteeringStore
+
+__all__ = ["Steering"]
+
+log = logging.getLogger(__name__)
+
+# How often another's action on the same call is waited for, and the seconds between.
+_LOOKS = 40
+_PAUSE = 0.05
+
+_NO_MANAGER = CallRefused(
+    Why.NOT_SET_UP,
+    (FieldError("asterisk.ami", "configured, with ami_username and ami_password"),),
+)
+_UNKNOWN = CallRefused(Why.UNKNOWN, (FieldError("call_ref", "a call of this integrator"),))
+_STEERED = CallRefused(
+    Why.BUSY, (FieldError("call_ref", "a call that nobody else steers at this moment"),), 1
+)
+
+# Tells whether calls of an agent are the affair of who asks.
+MaySee = Callable[[str], bool]
+
+
+def _anybody(_: str) -> bool:
+    return True
+
+
+class Steering:
+    """Steers the calls of one integrator.
+
+    Every method raises :exc:`CallRefused`, or :exc:`PBXUnreachable` or :exc:`NotificationError`
+    while a PBX or Redis is away; each may be asked again.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        integrator: Integrator,
+        pbxs: PBXs,
+        calls: CallStore,
+        store: SteeringStore,
+        notifier: Notifier,
+        counts: Counts,
+    ) -> None:
+        self._config = config
+        self.integrator = integrator
+        self._pbxs = pbxs
+        self._calls = calls
+        self._store = store
+        self._notifier = notifier
+        self._counts = counts
+
+    def check(self) -> None:
+        """Raise :exc:`CallRefused` where no PBX has a manager that could be asked."""
+        if all(one.manager is None for one in self._pbxs):
+            raise _NO_MANAGER
+
+    async def mute(self, call_ref: str, may_see: MaySee, *, muted: bool) -> Control:
+        """Let the client hear the agent, or not."""
+        async with self._steered(call_ref, may_see) as call:
+            await sound.mute(call, muted=muted)
+            return await sound.control_of(call)
+
+    async def press(self, call_ref: str, may_see: MaySee, digits: str, key: str | None) -> Control:
+        """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
+        async with self._steered(call_ref, may_see) as call:
+            await self._once(call_ref, "dtmf", key, lambda: sound.press(call, digits))
+            return await sound.control_of(call)
+
+    async def transfer(
+        self, call_ref: str, may_see: MaySee, callee: str, key: str | None
+    ) -> Control:
+        """Send the client elsewhere; with an Idempotency-Key (``key``) once only."""
+        if key is not None and await self._store.was_used(call_ref, "transfer", key):
+            return await self._after(call_ref, may_see)
+        async with self._steered(call_ref, may_see) as call:
+            target = transfer.target_of(call, callee, self.integrator, self._counts)
+            pauses = await recording.pauses_of(call)
+            if pauses.open_from is not None and self.integrator.recording_resumes:
+                await self._resume(call)
+            await self._once(call_ref, "transfer", key, lambda: transfer.send_on(call, target))
+            log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
+            return Control()
+
+    async def listen(self, call_ref: str, listening: Listening) -> Control:
+        """Ring a supervisor's phone, to hear the call; nothing if it rings or hears already."""
+        async with self._steered(call_ref, _anybody) as call:
+            extension = listening.extension
+            if not self.integrator.owns(extension) or not await supervision.is_there(
+                call, extension, self.integrator
+            ):
+                await supervision.check(call, extension, self.integrator)
+                await self._tell_of(call, listening)
+                await supervision.ring(call, listening, self.integrator)
+            return await sound.control_of(call)
+
+    async def _tell_of(self, call: SteeredCall, listening: Listening) -> None:
+        """Log that somebody will hear a call, and notify; if that cannot be, nobody does."""
+        log.warning(
+            "%s: supervisor %s: %s to agent %s",
+            *(call.call_ref, listening.extension, listening.mode, call.agent),
+        )
+        at, ref = int(time.time()), str(uuid4())
+        told = listen_notification(call.known.call, call.agent, listening, self.integrator, at, ref)
+        await self._notifier.notify(told)
+
+    async def _after(self, call_ref: str, may_see: MaySee) -> Control:
+        """Return how a call stands to whom had something done before."""
+        try:
+            return await sound.control_of(await self._find(call_ref, may_see))
+        except CallRefused as refused:
+            if refused.why is not Why.NOT_NOW:
+                raise
+            return Control()
+
+    async def pause(self, call_ref: str, may_see: MaySee) -> Control:
+        """Record silence."""
+        async with self._steered(call_ref, may_see) as call:
+            # Before it is paused: what nobody looks after might never go on.
+            await self._store.keep_paused(call_ref, call.agent_leg.uniqueid)
+            await recording.pause(call)
+            log.info("%s: recording paused", call_ref)
+            return await sound.control_of(call)
+
+    async def resume(self, call_ref: str, may_see: MaySee) -> Control:
+        """Record what is said."""
+        async with self._steered(call_ref, may_see) as call:
+            await self._resume(call)
+            return await sound.control_of(call)
+
+    async def _resume(self, call: SteeredCall) -> None:
+        await recording.resume(call)
+        await self._store.drop_paused(call.call_ref)
+        log.info("%s: recording goes on", call.call_ref)
+
+    async def look_after_pauses(self) -> None:
+        """Let recordings go on whose client another agent has; forget those that are over."""
+        if all(one.manager is None for one in self._pbxs):
+            return
+        for call_ref, paused_by in (await self._store.paused()).items():
+            try:
+                call = await self._find(call_ref, _anybody)
+                if not self.integrator.recording_resumes or call.agent_leg.uniqueid == paused_by:
+                    continue
+                async with self._steered(call_ref, _anybody) as call:
+                    if call.agent_leg.uniqueid != paused_by:
+                        await self._resume(call)
+            except CallRefused as refused:
+                over = refused.why is Why.UNKNOWN or await self._calls.record(call_ref) is not None
+                if over:
+                    await self._store.drop_paused(call_ref)
+
+    async def _once(
+        self, call_ref: str, action: str, key: str | None, do: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do something, if that key has not had it done before."""
+        if key is None:
+            await do()
+        elif await self._store.is_first(call_ref, action, key):
+            try:
+                await do()
+            except BaseException:
+                await self._store.forget(call_ref, action, key)
+                raise
+
+    @asynccontextmanager
+    async def _steered(self, call_ref: str, may_see: MaySee) -> AsyncIterator[SteeredCall]:
+        """Find a call and be the one who steers it."""
+        self.check()
+        if not is_call_ref(call_ref):
+            raise _UNKNOWN
+        call = await self._find(call_ref, may_see)
+        mine = await self._store.take(call_ref)
+        for _ in range(_LOOKS):
+            if mine is not None:
+                break
+            await asyncio.sleep(_PAUSE)
+            mine = await self._store.take(call_ref)
+        else:
+            raise _STEERED
+        try:
+            # As it is now: whoever steered it before may have handed it over.
+            yield await self._find(call_ref, may_see)
+        finally:
+            await self._store.give(call_ref, mine or "")
+        log.debug("%s was steered", call.call_ref)
+
+    async def _find(self, call_ref: str, may_see: MaySee) -> SteeredCall:
+        live = await self._calls.live_call(call_ref)
+        found = await self._pbxs.find(call_ref, live)
+        if found.pbx is not None:
+            call = await self._look(found.pbx, call_ref)
+            if call is not None:
+                if not may_see(call.agent):
+                    raise _UNKNOWN
+                return call
+        if live is not None:
+            if not may_see(live.agent):
+                raise _UNKNOWN
+            if found.pbx is None and not found.gone:
+                raise PBXUnreachable(f"{call_ref}: its PBX {live.pbx} cannot be asked")
+            raise NOT_UP
+        record = await self._calls.record(call_ref)
+        if record is not None and may_see(str(record.get("extension"))):
+            raise NOT_UP
+        raise _UNKNOWN
+
+    async def _look(self, pbx: LivePBX, call_ref: str) -> SteeredCall | None:
+        if pbx.manager is None:
+            raise _NO_MANAGER
+        return await look_at(pbx, pbx.manager, call_ref, self._config, self.integrator)

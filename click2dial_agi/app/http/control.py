@@ -1,0 +1,96 @@
+"""``POST /click2dial/calls/{call_ref}/…``: steering a call while it is up (docs/control.md)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from click2dial_agi.app.control.steering import MaySee, Steering
+from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.http.auth import check_supervisor, identify
+from click2dial_agi.app.http.bodies import read_json
+from click2dial_agi.app.http.control_schema import BODIES, ControlAnswer, operation
+from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.app.http.idempotency import read_key
+from click2dial_agi.app.http.query import read_query
+from click2dial_agi.app.http.schemas import errors
+from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.domain.steering import Control, read_digits, read_listening, read_transfer
+
+__all__ = ["add_control"]
+
+_ERRORS = (401, 403, 404, 409, 421, 422, 429, 501, 503)
+_BODY_ERRORS = (400, 408, 413, 415)
+
+_Act = Callable[[Steering, str, MaySee, Request], Awaitable[Control]]
+_Read = Callable[[object], tuple[Any, tuple[FieldError, ...]]]
+
+
+def add_control(
+    app: FastAPI,
+    path: str,
+    calls: Callable[[], CreatedCalls],
+    steering: Callable[[], Steering],
+) -> None:
+    """Add the routes, below the ``path`` of one call."""
+
+    def route(action: str, name: str, summary: str, act: _Act) -> None:
+        async def endpoint(request: Request) -> Response:
+            current, steers = calls(), steering()
+            asker = await identify(request, current.integrator, current.store.token)
+            read_query(request)
+            steers.check()
+            call_ref = request.path_params["call_ref"]
+            control = await act(steers, call_ref, asker.may_see, request)
+            return JSONResponse({"call_ref": call_ref, **control._asdict()}, 202)
+
+        app.add_api_route(
+            f"{path}/{action}",
+            endpoint,
+            methods=["POST"],
+            status_code=202,
+            response_model=ControlAnswer,
+            responses=errors(*_ERRORS, *(_BODY_ERRORS if action in BODIES else ())),
+            openapi_extra=operation(action),
+            operation_id=name,
+            summary=summary,
+        )
+
+    async def read(request: Request, reader: _Read) -> Any:
+        wanted, wrong = reader(await read_json(request, calls().times.body))
+        if wrong:
+            raise Problem(422, wrong)
+        return wanted
+
+    async def press(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        key = read_key(request.headers.getlist("idempotency-key"))
+        return await steers.press(ref, may_see, await read(request, read_digits), key)
+
+    async def mute(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.mute(ref, may_see, muted=True)
+
+    async def unmute(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.mute(ref, may_see, muted=False)
+
+    async def pause(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.pause(ref, may_see)
+
+    async def resume(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.resume(ref, may_see)
+
+    async def transfer(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        key = read_key(request.headers.getlist("idempotency-key"))
+        return await steers.transfer(ref, may_see, await read(request, read_transfer), key)
+
+    async def listen(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        check_supervisor(request, steers.integrator)
+        return await steers.listen(ref, await read(request, read_listening))
+
+    route("mute", "muteCall", "Let the client not hear the agent", mute)
+    route("unmute", "unmuteCall", "Let the client hear the agent again", unmute)
+    route("dtmf", "pressKeys", "Press keys for the agent", press)
+    route("recording/pause", "pauseRecording", "Record silence", pause)
+    route("recording/resume", "resumeRecording", "Record what is said again", resume)
+    route("transfer", "transferCall", "Send the client elsewhere", transfer)
+    route("listen", "listenToCall", "Let a supervisor's phone hear the call", listen)

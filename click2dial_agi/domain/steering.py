@@ -1,0 +1,84 @@
+"""What may be asked of a call that is up: the bodies of such requests."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from click2dial_agi.domain.bodies import read_text
+from click2dial_agi.domain.numbers import FieldError
+
+__all__ = [
+    "DIGITS_PATTERN",
+    "Control",
+    "ListenMode",
+    "Listening",
+    "read_digits",
+    "read_listening",
+    "read_transfer",
+]
+
+#: What a phone's keypad has, and the four keys that it once had.
+DIGITS_PATTERN = "[0-9A-D*#]{1,32}"
+_DIGITS = re.compile(DIGITS_PATTERN)
+_DIGITS_ERROR = FieldError("digits", "1 to 32 of 0-9, A-D, * and #")
+
+
+_TYPE_ERROR = FieldError("type", "blind")
+_MODE_ERROR = FieldError("mode", "listen, whisper or barge")
+
+
+class ListenMode(StrEnum):
+    """Who hears a supervisor: nobody, the agent, or both sides."""
+
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    BARGE = "barge"
+
+
+class Listening(NamedTuple):
+    """Whose phone is to hear a call (an extension, not checked), and how."""
+
+    extension: str
+    mode: ListenMode = ListenMode.LISTEN
+
+
+class Control(NamedTuple):
+    """How a call stands that is steered."""
+
+    muted: bool = False
+    recording_paused: bool = False
+
+
+def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:
+    """Return the digits to press, and what is wrong with the body."""
+    values, wrong = _read(body, ("digits",))
+    if not wrong and not _DIGITS.fullmatch(values["digits"]):
+        wrong = (_DIGITS_ERROR,)
+    return values["digits"], wrong
+
+
+def read_transfer(body: object) -> tuple[str, tuple[FieldError, ...]]:
+    """Return where the client is to go, not checked, and what is wrong with the body."""
+    values, wrong = _read(body, ("callee", "type"))
+    if not wrong and values["type"] not in ("", "blind"):
+        wrong = (_TYPE_ERROR,)
+    return values["callee"], wrong
+
+
+def read_listening(body: object) -> tuple[Listening, tuple[FieldError, ...]]:
+    """Return who is to hear a call, and what is wrong with the body."""
+    values, wrong = _read(body, ("extension", "mode"))
+    mode = values["mode"] or ListenMode.LISTEN
+    if not wrong and mode not in tuple(ListenMode):
+        wrong = (_MODE_ERROR,)
+    return Listening(values["extension"], ListenMode.LISTEN if wrong else ListenMode(mode)), wrong
+
+
+def _read(body: object, keys: Sequence[str]) -> tuple[dict[str, str], tuple[FieldError, ...]]:
+    """Return a body's values by key, empty where they are absent, and what is wrong with it."""
+    wanted = FieldError("body", f"a JSON object with {' and '.join(keys)}, and nothing else")
+    if not isinstance(body, Mapping):
+        return dict.fromkeys(keys, ""), (wanted,)
+    wrong = (wanted,) if any(key not in keys for key in body) else ()
+    return {key: read_text(body.get(key)) for key in keys}, wrong

@@ -1,0 +1,93 @@
+"""What servers must agree on about calls that are steered, kept in Redis.
+
+What a call *is* (muted, held, recorded or not) its channels say themselves; here is who steers it
+at this moment, which keys have been used, and which recordings somebody has to look after.
+"""
+
+from hashlib import sha256
+from secrets import token_hex
+from typing import Any
+
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+
+__all__ = ["SteeringStore"]
+
+_TIMEOUT = 2.0
+
+# A server that dies while it steers a call holds it for so long (ms); longer than all that one
+# action asks of a PBX.
+_HOLD = 10_000
+
+# An Idempotency-Key is known for as long as elsewhere (docs/contract.md).
+_REMEMBER = 24 * 60 * 60
+
+# KEYS: who steers a call.  ARGV: who gives it up.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+
+class SteeringStore:
+    """One integrator's.  Every method raises :exc:`NotificationError` while Redis is away."""
+
+    def __init__(self, url: str, key_prefix: str) -> None:
+        self._redis = connect(url, _TIMEOUT)
+        self._base = f"{{{key_prefix}}}"
+        self._paused = f"{self._base}:paused"
+        self._release = self._redis.register_script(_RELEASE)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def take(self, call_ref: str) -> str | None:
+        """Be the one who steers a call; return what to give back, None if another one is."""
+        mine = token_hex(8)
+        taken = await self._do(self._redis.set(self._key(call_ref), mine, nx=True, px=_HOLD))
+        return mine if taken else None
+
+    async def give(self, call_ref: str, mine: str) -> None:
+        """Let others steer it."""
+        await self._do(self._release([self._key(call_ref)], [mine]))
+
+    async def is_first(self, call_ref: str, action: str, key: str) -> bool:
+        """Take an Idempotency-Key for an action on a call; False if it was taken before."""
+        place = self._place(call_ref, action, key)
+        return bool(await self._do(self._redis.set(place, "1", nx=True, ex=_REMEMBER)))
+
+    async def was_used(self, call_ref: str, action: str, key: str) -> bool:
+        """Tell whether an Idempotency-Key was taken."""
+        return bool(await self._do(self._redis.exists(self._place(call_ref, action, key))))
+
+    async def forget(self, call_ref: str, action: str, key: str) -> None:
+        """Let an Idempotency-Key be used again: its action was not done."""
+        await self._do(self._redis.delete(self._place(call_ref, action, key)))
+
+    async def keep_paused(self, call_ref: str, paused_by: str) -> None:
+        """Have a paused recording looked after; ``paused_by`` is the agent's channel."""
+        await self._do(self._redis.hset(self._paused, call_ref, paused_by))
+
+    async def drop_paused(self, call_ref: str) -> None:
+        """It goes on, or is over."""
+        await self._do(self._redis.hdel(self._paused, call_ref))
+
+    async def paused(self) -> dict[str, str]:
+        """Return by whom recordings are paused, by call_ref."""
+        kept: dict[str, str] = await self._do(self._redis.hgetall(self._paused))
+        return kept
+
+    def _place(self, call_ref: str, action: str, key: str) -> str:
+        # Hashed: a client's text never becomes part of a key.
+        name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
+        return f"{self._base}:steered:{name}"
+
+    def _key(self, call_ref: str) -> str:
+        return f"{self._base}:steering:{call_ref}"
+
+    @staticmethod
+    async def _do(command: Any) -> Any:
+        try:
+            return await command
+        except REDIS_ERRORS as error:
+            raise NotificationError(f"Redis: {error or type(error).__name__}") from error

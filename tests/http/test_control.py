@@ -1,0 +1,231 @@
+"""Steering calls over HTTP: what is asked of the manager, and what is refused before."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from click2dial_agi.domain.steering import read_digits
+from sandbox import ports
+from sandbox.redis import RedisServer
+from tests.http.fake_ari import FakeARI
+from tests.http.manager import AGENT, CLIENT, REF, SUPERVISOR, put_up, served
+from tests.http.rig import API, CALLS, KEY, errors, serve
+from tests.http.test_phone_calls import HELP, channel
+from tests.io.running import run
+
+QUIET = {"Challenge", "Login", "Events", "Ping"}
+STANDS = {"call_ref": REF, "muted": False, "recording_paused": False}
+ACTIONS: dict[str, Any] = {
+    **dict.fromkeys(("mute", "unmute", "recording/pause", "recording/resume")),
+    "dtmf": {"digits": "1"},
+    "transfer": {"callee": "1001"},
+    "listen": {"extension": "1002"},
+}
+every_action = pytest.mark.parametrize("action", ACTIONS)
+
+
+async def ask(
+    api: API, action: str, body: Any = None, ref: str = REF, **headers: str
+) -> httpx.Response:
+    path = f"{CALLS}/{ref}/{action}"
+    if action == "listen":
+        headers = {"Authorization": f"Bearer {SUPERVISOR}", **headers}
+    return await api.client.post(path, json=body, headers=headers)
+
+
+def test_mute_and_unmute(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            for action, muted, volume in (("mute", True, "-32000"), ("unmute", False, "0")):
+                for _ in range(2):
+                    answer = await ask(api, action)
+                    assert (answer.status_code, answer.json()) == (202, STANDS | {"muted": muted})
+                    assert ami.variables[AGENT, "VOLUME(RX)"] == volume
+            assert {one["Channel"] for one in ami.asked("Setvar")} == {AGENT}
+
+    run(test())
+
+
+def test_keys_are_pressed_on_the_agents_side_once_for_each_idempotency_key(
+    redis: RedisServer,
+) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            body = {"digits": "9#A"}
+            for _ in range(2):
+                answer = await ask(api, "dtmf", body, **{"Idempotency-Key": "k1"})
+                assert (answer.status_code, answer.json()) == (202, STANDS)
+            pressed = ami.asked("PlayDTMF")
+            assert [one["Digit"] for one in pressed] == ["9", "#", "A"]
+            assert {(one["Channel"], one["Receive"]) for one in pressed} == {(AGENT, "true")}
+            await ask(api, "dtmf", body)
+            assert len(ami.asked("PlayDTMF")) == 6
+            ami.gone.add(AGENT)  # a key whose action was not done is good for another try
+            assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 409
+            ami.gone.clear()
+            assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 202
+
+    run(test())
+
+
+@given(st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text()), st.binary()))
+def test_no_other_digits_pass(value: object) -> None:
+    digits, wrong = read_digits({"digits": value})
+    assert bool(wrong) != (
+        1 <= len(digits) <= 32 and all(one in "0123456789ABCD*#" for one in digits)
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, {"digits": ""}, {"digits": "1\r\nAction: Redirect"}, {"digits": "1" * 33}),
+        *({"digits": "٣"}, {"digits": "1\n"}, {"digits": "1", "more": 1}, [], "1"),
+    ],
+)
+def test_wrong_digits_reach_nobody(redis: RedisServer, body: Any) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            answer = await ask(api, "dtmf", body)
+            assert answer.status_code == 422, answer.text
+            assert errors(answer)
+            assert ami.asked("PlayDTMF") == []
+
+    run(test())
+
+
+@every_action
+def test_nobody_steers_anothers_call(redis: RedisServer, action: str) -> None:
+    async def test() -> None:
+        port = ports.free_port()
+        globex = {"name": "globex", "extensions": ["2000-2099"], "key_prefix": "globex"}
+        globex |= {"http": f"127.0.0.1:{port}", "api_keys": ["key-of-globex"]}
+        async with served(redis, globex) as (api, _, ami):
+            path, body = f"{CALLS}/{REF}/{action}", ACTIONS[action]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as other:
+                theirs = 403 if action == "listen" else 404
+                for key, status in ((KEY, 401), ("key-of-globex", theirs), (SUPERVISOR, 401)):
+                    headers = {"Authorization": f"Bearer {key}"}
+                    answer = await other.post(path, json=body, headers=headers)
+                    assert (answer.status_code, bool(errors(answer))) == (status, True)
+                assert (await other.post(path, json=body)).status_code == 401
+            unknown = await ask(api, action, body, ref="bde674e2-eeaf-4355-b32c-664a82256e12")
+            assert unknown.status_code == 404
+            for wrong in (REF.upper(), "x", "..", "%0d%0aAction:%20Redirect"):
+                assert (await ask(api, action, body, ref=wrong)).status_code == 404, wrong
+            assert {one["Action"] for one in ami.actions} <= QUIET
+
+    run(test())
+
+
+@every_action
+def test_a_token_steers_its_agents_calls_alone(redis: RedisServer, action: str) -> None:
+    origin = "https://crm.example.com"
+
+    async def test() -> None:
+        async with served(redis, cors_origins=[origin]) as (api, _, _ami):
+            for agent, status in (("1000", 202), ("1001", 404)):
+                status = 403 if action == "listen" else status
+                wanted = {"agent": agent, "origin": origin}
+                token = (await api.client.post("/click2dial/tokens", json=wanted)).json()["token"]
+                headers = {"Authorization": f"Bearer {token}", "Origin": origin}
+                answer = await ask(api, action, ACTIONS[action], **headers)
+                assert answer.status_code == status, answer.text
+
+    run(test())
+
+
+@every_action
+def test_without_a_manager_it_names_the_key(redis: RedisServer, action: str) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, supervisor_keys=[SUPERVISOR]) as api:
+            answer = await ask(api, action, ACTIONS[action])
+            assert answer.status_code == 501
+            assert errors(answer)[0].startswith("asterisk.ami: ")
+
+    run(test())
+
+
+@every_action
+def test_what_is_not_up_is_not_steered(redis: RedisServer, action: str) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            body = ACTIONS[action]
+            if action != "listen":  # which asks the manager for nothing
+                ami.gone = {AGENT, CLIENT}  # it has just ended
+                assert (await ask(api, action, body)).status_code == 409
+            ami.gone = set()
+            del ari.variables["a1", "BRIDGEPEER"], ari.variables["c1", "BRIDGEPEER"]  # it rings
+            assert (await ask(api, action, body)).status_code == 409
+            ari.channels.clear()
+            channel(ari, "h1", "a", HELP)
+            answer = await ask(api, action, body)
+            assert (answer.status_code, "help" in answer.text) == (403, True)
+
+    run(test())
+
+
+@every_action
+def test_a_manager_or_redis_that_is_away_is_503(redis: RedisServer, action: str) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            await ami.vanish()
+            answer = await ask(api, action, ACTIONS[action])
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert errors(answer) == ["pbx: reachable; try again later"]
+
+    run(test())
+
+
+def test_two_at_once_take_turns(redis: RedisServer) -> None:
+    """Whoever came last has it; nobody sees half of it."""
+
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            answers = await asyncio.gather(*(ask(api, one) for one in ("mute", "unmute") * 8))
+            assert {answer.status_code for answer in answers} == {202}
+            silent = ami.variables[AGENT, "VOLUME(RX)"] == "-32000"
+            assert (ami.variables[AGENT, "C2D_MUTED_a1"] == "1") is silent
+
+    run(test())
+
+
+def test_a_call_that_somebody_else_steers(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, _ami):
+            api.redis.set(f"{{enigma:notifications}}:steering:{REF}", "other", px=60_000)
+            answer = await ask(api, "mute")
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+            api.redis.delete(f"{{enigma:notifications}}:steering:{REF}")
+            assert (await ask(api, "mute")).status_code == 202
+
+    run(test())
+
+
+def test_after_a_transfer_it_is_the_colleague_who_is_steered(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            del ari.channels["a1"]
+            channel(ari, "b1", "x", "")
+            ari.about["b1"] = {"name": "PJSIP/1001-00000003"}
+            ari.variables["c1", "BRIDGEPEER"] = "PJSIP/1001-00000003"
+            assert (await ask(api, "mute")).status_code == 202
+            assert {one["Channel"] for one in ami.asked("Setvar")} == {"PJSIP/1001-00000003"}
+
+    run(test())
+
+
+def test_a_call_from_outside(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis, dids=["27215550101"]) as (api, ari, ami):
+            put_up(ari, inbound=True)
+            assert (await ask(api, "mute")).status_code == 202
+            assert {one["Channel"] for one in ami.asked("Setvar")} == {AGENT}
+
+    run(test())

@@ -1,0 +1,256 @@
+"""Pausing recordings, sending clients on and listening, over HTTP: what the PBX is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.redis import RedisServer
+from tests.http.fake_ari import FakeARI
+from tests.http.manager import AGENT, CLIENT, REF, put_up, served
+from tests.http.rig import KEY, errors
+from tests.http.test_control import ask
+from tests.http.test_phone_calls import channel
+from tests.io.running import run
+
+PAUSES = "C2D_PAUSES_c1"
+
+
+def test_a_recording_is_paused_and_goes_on(redis: RedisServer) -> None:
+    """What counts first; the marks are left with both channels, one of which makes the record."""
+
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            for action, after, state, marks in (
+                ("pause", 1500, "1", "1500-"),
+                ("pause", 2000, "1", "1500-"),
+                ("resume", 3000, "0", "1500-3000"),
+                ("resume", 3500, "0", "1500-3000"),
+                ("pause", 4000, "1", "1500-3000_4000-"),
+            ):
+                ami.clock = 1_700_000_000_000 + after
+                answer = await ask(api, f"recording/{action}")
+                assert (answer.status_code, answer.json()["recording_paused"]) == (
+                    202,
+                    action == "pause",
+                )
+                assert ami.asked("MixMonitorMute")[-1] == {
+                    "Channel": CLIENT,
+                    "Direction": "both",
+                    "State": state,
+                }
+                assert ami.variables[CLIENT, PAUSES] == marks
+                assert ami.variables[AGENT, "C2D_PAUSES_a1"] == marks
+                kept = api.redis.hgetall("{enigma:notifications}:paused")
+                assert kept == ({REF: "a1"} if action == "pause" else {})
+
+    run(test())
+
+
+def test_there_is_an_end_to_pauses(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            ami.variables[CLIENT, PAUSES] = "_".join(f"{at}-{at}" for at in range(40))
+            answer = await ask(api, "recording/pause")
+            assert (answer.status_code, "40 pauses" in answer.text) == (409, True)
+            assert ami.asked("MixMonitorMute") == []
+
+    run(test())
+
+
+def test_what_is_not_recorded_is_not_paused(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            for one in ("a1", "c1"):
+                value = ari.variables[one, f"C2D_{one}"]
+                ari.variables[one, f"C2D_{one}"] = value.replace("&recorded=1", "")
+            for action in ("pause", "resume"):
+                assert (await ask(api, f"recording/{action}")).status_code == 409
+            assert ami.asked("MixMonitorMute") == []
+
+    run(test())
+
+
+def joined_with(ari: FakeARI, name: str) -> None:
+    """Let the client talk to another agent."""
+    del ari.channels["a1"]
+    channel(ari, "b1", "x", "")
+    ari.about["b1"] = {"name": name}
+    ari.variables["c1", "BRIDGEPEER"] = name
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_with_another_agent_it_goes_on_by_policy(redis: RedisServer, resumes: bool) -> None:
+    async def test() -> None:
+        async with served(redis, recording_resumes=resumes) as (api, ari, ami):
+            [steering] = api.api._now.steering.values()
+            await ask(api, "recording/pause")
+            await steering.look_after_pauses()  # nothing has changed
+            assert len(ami.asked("MixMonitorMute")) == 1
+            del ari.variables["c1", "BRIDGEPEER"], ari.variables["a1", "BRIDGEPEER"]
+            await steering.look_after_pauses()  # the colleague's phone rings
+            assert len(ami.asked("MixMonitorMute")) == 1
+            joined_with(ari, "PJSIP/1001-00000003")
+            await steering.look_after_pauses()
+            states = [one["State"] for one in ami.asked("MixMonitorMute")]
+            assert states == (["1", "0"] if resumes else ["1"])
+            assert api.redis.hlen("{enigma:notifications}:paused") == (not resumes)
+            ari.channels.clear()
+            await steering.look_after_pauses()
+            assert api.redis.hlen("{enigma:notifications}:paused") == 0
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("callee", "exten"),
+    [("1001", "1001"), (1001, "1001"), ("0820000100", "27820000100"), ("27820000100",) * 2],
+)
+def test_a_client_is_sent_on(redis: RedisServer, callee: Any, exten: str) -> None:
+    """By the agent's channel, into the context that asks a server again."""
+
+    async def test() -> None:
+        for inbound in (False, True):
+            changes = {"dids": ["27215550101"], "default_outbound_id": "27820001234"}
+            async with served(redis, **changes) as (api, ari, ami):
+                put_up(ari, inbound=inbound)
+                answer = await ask(api, "transfer", {"callee": callee, "type": "blind"})
+                assert answer.status_code == 202, answer.text
+                [asked] = ami.asked("BlindTransfer")
+                assert asked["Channel"] == AGENT
+                assert asked["Context"] == "click2dial-transfer"
+                assert asked["Exten"] in (exten, f"0{exten.removeprefix('27')}")
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 422, "callee"),
+        ({"callee": "1000"}, 422, "callee"),
+        ({"callee": "2001"}, 422, "callee"),
+        ({"callee": "112"}, 422, "callee"),
+        ({"callee": "1001\r\nAction: Redirect"}, 422, "callee"),
+        ({"callee": "click2dial-end"}, 422, "callee"),
+        ({"callee": "0044770090012345"}, 403, "callee"),
+        ({"callee": "1001", "type": "consult"}, 422, "type"),
+        ({"callee": "1001", "context": "trap"}, 422, "body"),
+    ],
+)
+def test_what_may_not_be_reaches_nobody(
+    redis: RedisServer, body: dict[str, Any], status: int, field: str
+) -> None:
+    async def test() -> None:
+        async with served(redis, destinations={"international": ["27"]}) as (api, _, ami):
+            answer = await ask(api, "transfer", body)
+            assert answer.status_code == status, answer.text
+            assert [error.partition(":")[0] for error in errors(answer)] == [field]
+            assert ami.asked("BlindTransfer") == []
+
+    run(test())
+
+
+def test_a_fallback_takes_what_is_the_operators(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis, transfer_fallback="from-internal-xfer") as (api, _, ami):
+            assert (await ask(api, "transfer", {"callee": "*700"})).status_code == 202
+            assert ami.asked("BlindTransfer")[0]["Exten"] == "*700"
+            for callee in ("*700,1", "x", "${SHELL(x)}"):
+                assert (await ask(api, "transfer", {"callee": callee})).status_code == 422
+            assert len(ami.asked("BlindTransfer")) == 1
+
+    run(test())
+
+
+def test_one_idempotency_key_sends_once(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            for _ in range(2):
+                answer = await ask(api, "transfer", {"callee": "1001"}, **{"Idempotency-Key": "k"})
+                assert answer.status_code == 202
+                # It rings at the colleague's.
+                ari.variables.pop(("c1", "BRIDGEPEER"), None)
+                ari.variables.pop(("a1", "BRIDGEPEER"), None)
+            assert len(ami.asked("BlindTransfer")) == 1
+            assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 409
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("listen", "uqE"), ("whisper", "uqEw"), ("barge", "uqEB")]
+)
+def test_a_supervisor_is_rung_and_told_of(redis: RedisServer, mode: str, options: str) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            for _ in range(2):  # the second time it rings already
+                answer = await ask(api, "listen", {"extension": "1002", "mode": mode})
+                assert answer.status_code == 202, answer.text
+            [originated] = ari.asked("originate")
+            assert originated.body["endpoint"] == "Local/ring@click2dial-listen/n"
+            told = originated.body["variables"]
+            assert told["__C2D_AGENT_DIAL"] == "PJSIP/1002"
+            assert (told["__C2D_SPIED"], told["__C2D_SPYING"]) == ("a1", options)
+            assert api.redis.llen("enigma:notifications:listen") == 1
+
+    run(test())
+
+
+def test_an_ordinary_key_does_not_listen_and_a_supervisors_does_all(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            key = {"Authorization": f"Bearer {KEY}"}
+            answer = await ask(api, "listen", {"extension": "1002"}, **key)
+            assert (answer.status_code, errors(answer)) == (
+                403,
+                ["authorization: one of supervisor_keys"],
+            )
+            assert ari.asked("originate") == []
+            assert api.redis.llen("enigma:notifications:listen") == 0
+            supervisors = {"Authorization": "Bearer key-of-a-supervisor"}
+            assert (await ask(api, "mute", **supervisors)).status_code == 202
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"extension": "2001"}, 422),  # another integrator's
+        ({"extension": "1000"}, 422),  # the agent himself
+        ({"extension": "0820000100"}, 422),
+        ({"extension": "1002&PJSIP/1003"}, 422),
+        ({"extension": "1002", "mode": "spy"}, 422),
+        ({"extension": "1002", "mode": "listen", "more": 1}, 422),
+    ],
+)
+def test_who_is_no_supervisor_of_ours(
+    redis: RedisServer, body: dict[str, Any], status: int
+) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            answer = await ask(api, "listen", body)
+            assert (answer.status_code, bool(errors(answer))) == (status, True)
+            assert ari.asked("originate") == []
+            assert api.redis.llen("enigma:notifications:listen") == 0
+
+    run(test())
+
+
+def test_nobody_listens_untold(redis: RedisServer) -> None:
+    """Where the notification cannot be stored nobody is rung."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            api.redis.set("enigma:notifications:listen", "no list")
+            assert (await ask(api, "listen", {"extension": "1002"})).status_code == 503
+            assert ari.asked("originate") == []
+            api.redis.delete("enigma:notifications:listen")
+            ari.endpoint = "offline"
+            assert (await ask(api, "listen", {"extension": "1002"})).status_code == 409
+            assert api.redis.llen("enigma:notifications:listen") == 0
+
+    run(test())
