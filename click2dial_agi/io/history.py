@@ -26,10 +26,12 @@ class History:
         await self._redis.aclose()
 
     async def before(self, cursor: str, count: int) -> list[tuple[str, str]]:
-        """Return ids and notifications before an id, ``""`` for the end.
+        """Return ids and notifications before an id (two numbers), ``""`` for the end.
 
         Raises :exc:`NotificationError`.
         """
+        if cursor and not any(map(int, cursor.split("-"))):
+            return []  # Redis takes 0-0 for a mistake: there is nothing before it
         last = f"({cursor}" if cursor else "+"
         try:
             found: Any = await self._redis.xrevrange(self._key, last, "-", count)

@@ -28,6 +28,8 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: Any) -> No
             case.body |= {"origin": ORIGIN, "agent": "1000"}
         if "callee" in case.body and _same(case.body.get("agent"), case.body["callee"]):
             case.body["callee"] = "0820000100"
+    if "agent" in (case.query or {}):
+        case.query["agent"] = "1000"
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch(r"[!-~]{1,240}", key):
         case.headers["Idempotency-Key"] = f"{key}-{next(_count)}"

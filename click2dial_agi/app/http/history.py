@@ -11,7 +11,7 @@ from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.agents import asks, live_or_501
 from click2dial_agi.app.http.call_filters import agent_key
 from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.live_schemas import HISTORY, HistoryAnswer
+from click2dial_agi.app.http.live_schemas import CURSOR_PATTERN, HISTORY, HistoryAnswer
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.past import Wanted, search
@@ -28,7 +28,7 @@ _LIMIT, _MOST = 100, 500
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}")
-_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+_CURSOR = re.compile(CURSOR_PATTERN)
 
 
 def add_history(

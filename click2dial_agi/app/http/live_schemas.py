@@ -4,12 +4,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE
+from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE, text
 from click2dial_agi.app.http.schemas import SECURED, Record
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.live.states import AgentState, CallState
+from click2dial_agi.domain.numbers import CONTACT_REF_PATTERN
 
 __all__ = [
+    "CURSOR_PATTERN",
     "EVENTS",
     "HISTORY",
     "LISTED_CALLS",
@@ -22,6 +24,9 @@ __all__ = [
 
 _Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 _TEXT = {"type": "string"}
+_SOME = {**_TEXT, "minLength": 1, "maxLength": 80}
+_WHEN = {"anyOf": [text("[0-9]{1,10}"), {**_TEXT, "format": "date-time"}]}
+CURSOR_PATTERN = "[0-9]{1,15}-[0-9]{1,15}"
 
 
 def _query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -60,18 +65,18 @@ ONE_AGENT: dict[str, Any] = {
 HISTORY: dict[str, Any] = {
     **SECURED,
     "parameters": [
-        _query("from", f"Calls dialled from then on. {_TIME}", _TEXT, "1795444000"),
-        _query("to", f"Calls dialled until then. {_TIME}", _TEXT, "2026-11-30T18:00:00Z"),
+        _query("from", f"Calls dialled from then on. {_TIME}", _WHEN, "1795444000"),
+        _query("to", f"Calls dialled until then. {_TIME}", _WHEN, "2026-11-30T18:00:00Z"),
         _AGENT,
-        _query("number", "The client's number, in any form.", _TEXT, CALLEE_EXAMPLE),
-        _query("contact_ref", "The integrator's reference.", _TEXT, "client-4711"),
+        _query("number", "The client's number, in any form.", _SOME, CALLEE_EXAMPLE),
+        _query("contact_ref", "Your reference.", text(CONTACT_REF_PATTERN), "client-4711"),
         _query(
             "limit",
             "At most so many records.",
             {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
             100,
         ),
-        _query("cursor", "The cursor of the answer before.", _TEXT, "1795444103221-0"),
+        _query("cursor", "That of the answer before.", text(CURSOR_PATTERN), "1795444103221-0"),
     ],
 }
 
