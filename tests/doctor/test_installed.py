@@ -35,7 +35,9 @@ def test_readmes_is_good(etc: Path) -> None:
 def test_one_of_an_older_version_is_named(etc: Path) -> None:
     text = (etc / UNIT).read_text("utf-8")
     (etc / UNIT).write_text(text.replace("WatchdogSec=2\n", ""), "utf-8")
-    (line,) = found(etc)
+    (one,) = check_units(etc, etc.parent / "packaged", OURS)
+    assert one.check == "unit-stale"
+    line = one.line()
     assert f"{etc / UNIT} is not the unit of this version" in line
     assert f"cp {OURS / UNIT} {etc / UNIT}" in line
     (etc.parent / "packaged").mkdir()
@@ -62,6 +64,7 @@ def test_a_softphone_that_was_not_built_is_named(tmp_path: Path) -> None:
     asterisk = {"ari_password": "good-enough-for-ari"}
     config = parse_config({"asterisk": asterisk, "integrators": [{**ACME, **keys}]})
     (found,) = check_softphone(config, tmp_path)
+    assert found.check == "softphone-missing"
     assert "integrators.acme.softphone" in found.what
     assert "make softphone" in found.cure
     (tmp_path / "dist").mkdir()
