@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from click2dial_agi.app.live.ending import end
 from click2dial_agi.domain.live.states import AgentState
 from click2dial_agi.domain.live.views import AgentView, CallView, merge_agents
 from click2dial_agi.exceptions import NotificationError
@@ -144,7 +145,7 @@ class Hub:
         task = self._task
         self.let_go()
         if task is not None:
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     def picture(self, agent: str = "") -> LiveEvent:
         """Return all that is known now, or what is of one agent."""
