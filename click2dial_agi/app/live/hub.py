@@ -184,8 +184,12 @@ class Hub:
                 return [one for one in events if one.agents is None or agent in ("", *one.agents)]
         return [picture]
 
+    def _is_current(self) -> bool:
+        """Tell whether this task is to go on: its cancellation may have been swallowed."""
+        return self._task is asyncio.current_task()
+
     async def _follow(self) -> None:
-        while True:
+        while self._is_current():
             try:
                 await self._look()
                 self._known.set()
@@ -210,8 +214,9 @@ class Hub:
 
     async def _read(self) -> None:
         looked = time.monotonic()
-        while True:
-            for entry in await self._store.after(self._at):
+        while self._is_current():
+            entries = await self._store.after(self._at)
+            for entry in entries if self._is_current() else ():
                 self._at = entry.id
                 if entry.type == "look":
                     await self._look()
