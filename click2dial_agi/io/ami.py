@@ -5,7 +5,6 @@ lives; one that is lost is made again, with pauses, for as long as the task runs
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine
 from itertools import count
@@ -238,8 +237,10 @@ class AMI:
         finally:
             connection.close()
             pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError, PBXUnreachable):
-                await pump
+            # Not `await pump`: whoever swallows its end might swallow our own cancellation.
+            await asyncio.wait((pump,))
+            if not pump.cancelled():
+                pump.exception()
 
 
 async def _while_it_lasts(pump: "asyncio.Task[None]", work: Coroutine[Any, Any, None]) -> None:

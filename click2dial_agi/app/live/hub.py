@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from click2dial_agi.app.live.ending import end
 from click2dial_agi.domain.live.states import AgentState
 from click2dial_agi.domain.live.views import AgentView, CallView, merge_agents
 from click2dial_agi.exceptions import NotificationError
@@ -144,7 +145,7 @@ class Hub:
         task = self._task
         self.let_go()
         if task is not None:
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     def picture(self, agent: str = "") -> LiveEvent:
         """Return all that is known now, or what is of one agent."""
@@ -183,8 +184,12 @@ class Hub:
                 return [one for one in events if one.agents is None or agent in ("", *one.agents)]
         return [picture]
 
+    def _is_current(self) -> bool:
+        """Tell whether this task is to go on: its cancellation may have been swallowed."""
+        return self._task is asyncio.current_task()
+
     async def _follow(self) -> None:
-        while True:
+        while self._is_current():
             try:
                 await self._look()
                 self._known.set()
@@ -209,8 +214,9 @@ class Hub:
 
     async def _read(self) -> None:
         looked = time.monotonic()
-        while True:
-            for entry in await self._store.after(self._at):
+        while self._is_current():
+            entries = await self._store.after(self._at)
+            for entry in entries if self._is_current() else ():
                 self._at = entry.id
                 if entry.type == "look":
                     await self._look()

@@ -11,6 +11,7 @@ from typing import Any
 
 from click2dial_agi.ami import Message
 from click2dial_agi.app.live.desk import Desk, before_of
+from click2dial_agi.app.live.ending import end
 from click2dial_agi.app.live.look import Endpoints, ask, look
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.board import Before, Board, Question
@@ -77,9 +78,7 @@ class Reader:
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in (*tasks, *self._tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            await end(*tasks, *self._tasks)
             await asyncio.gather(*(desk.give_up() for desk in self._desks.values()))
 
     def heard(self, event: Message) -> None:
@@ -182,21 +181,16 @@ class Reader:
                 if self.reads and reading is None:
                     reading = asyncio.create_task(self._ami.run(self))
                 elif not self.reads and reading is not None:
-                    await _cancelled(reading)
+                    await end(reading)
                     reading = None
         finally:
             if reading is not None:
-                await _cancelled(reading)
+                await end(reading)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _later_of(found: Before, known: Before) -> Before:
