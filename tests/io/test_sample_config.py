@@ -31,6 +31,7 @@ EXAMPLES |= {
     "metrics",
     "emergency",
     "accept",
+    "supervisor_keys",
 }
 
 

@@ -119,7 +119,7 @@ def test_a_page_that_is_closed_is_gone_at_once(front: Front) -> None:
         async with front.pbx(answer()) as pbx:
             with browser(front) as page:
                 assert (await page.register()).status == 200
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(patience(5)):
                 while (await (await pbx.call(FIRST)).final()).status != 404:
                     await asyncio.sleep(0.1)
 

@@ -14,6 +14,7 @@ from sandbox.phone_call import PhoneCall
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.ua import UA, answer, refuse, silent
+from sandbox.waiting import patience
 from tests.kamailio.fake_pbx import Front
 from tests.kamailio.rig import OUTBOUND, PHONES, Rig, password
 
@@ -76,7 +77,7 @@ def test_an_asterisk_freezes_and_wakes_up(rig: Rig) -> None:
                 assert pbx == 0
                 await call.hang_up()
             rig.pbxs[1].signal(signal.SIGCONT)
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(patience(10)):
                 while not await asyncio.to_thread(rig.all_serve):
                     await asyncio.sleep(0.1)
             late = [call for call in rig.trunks[1].incoming if call.number in numbers]

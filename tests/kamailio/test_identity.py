@@ -12,6 +12,7 @@ import pytest
 from sandbox.redis import RedisServer
 from sandbox.sip import Message
 from sandbox.ua import UA, answer
+from sandbox.waiting import patience
 from tests.kamailio.fake_pbx import Front
 from tests.kamailio.rig import OUTBOUND, PHONES
 
@@ -113,7 +114,7 @@ def test_kamailio_hands_nothing_on_to_others(front: Front, method: str) -> None:
     ):
         other.bind(("127.0.0.1", 0))
         other.settimeout(0.5)
-        phone.settimeout(5)
+        phone.settimeout(patience(2))
         port, third = front.kamailio.phones_port, other.getsockname()[1]
         way = f"Route: <sip:127.0.0.1:{port};lr>\r\n"
         for target, route in (

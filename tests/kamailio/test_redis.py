@@ -12,6 +12,7 @@ from redis import Redis
 
 from sandbox.redis import RedisServer, redis_server
 from sandbox.ua import UA, answer, refuse
+from sandbox.waiting import patience
 from tests.kamailio.fake_pbx import Front, load
 from tests.kamailio.rig import OUTBOUND, PHONES, password
 
@@ -110,6 +111,6 @@ async def _is(phone: UA, status: int) -> bool:
 
 
 async def _until(probe: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(patience(10)):
         while not await probe():
             await asyncio.sleep(0.2)

@@ -14,6 +14,7 @@ from sandbox.phone_call import PhoneCall
 from sandbox.redis import RedisServer
 from sandbox.sdp import describe
 from sandbox.ua import UA, answer
+from sandbox.waiting import patience
 from tests.e2e.webphone import web_phone
 from tests.kamailio.browser_phone import BrowserPhone
 from tests.kamailio.fake_pbx import Front
@@ -39,7 +40,7 @@ async def _registered(front: Front, node: int) -> AsyncIterator[UA]:
 
 async def _called(pbx: UA, name: str) -> PhoneCall:
     """Call a phone until the node knows of it: the other one tells it a moment after the 200."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patience(5)):
         while True:
             call = await pbx.call(name)
             if (await call.final()).status != 404:
