@@ -16,7 +16,7 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 # What needs no PBX, browser or Docker; what is marked slow is left to `make test`.
-WITHOUT_PBX = tests/domain tests/agi tests/io tests/app tests/http tests/edge tests/test_*.py
+WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tests/edge tests/test_*.py
 
 # What Redis itself does to the product: it stops, hangs, fills and moves there.
 WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py

@@ -85,7 +85,7 @@ class Service:
         self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
         self._agi = AGIServer(self._handlers, config.agi)
         edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
-        self._live = Live()
+        self._live = Live(lambda name: self.current.notifiers.get(name))
         self._api = CreateCallAPI(
             self._agi,
             listeners=self._listeners,

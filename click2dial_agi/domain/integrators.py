@@ -144,6 +144,9 @@ class Integrator(Section):
     history_days: Annotated[int, Field(ge=1, le=366)] = 7
     detailed_end_reasons: bool = False
     joined_notifications: bool = False
+    # Of each change of a state: the list and webhooks, and a Redis channel for each agent.
+    state_notifications: bool = False
+    agents_pubsub: bool = False
     # Had a meaning before 0.2; whatever it says, clients are followed through transfers.
     transfers: bool | None = None
     # What a phone that answers 302 may do.

@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
     JOINED = "c2d"  # the callee of an agent's call has answered
     EMERGENCY = "emergency"  # somebody calls for help
     LISTEN = "listen"  # a supervisor's phone is rung, to hear a call
+    STATE = "state"  # an agent or a call is in another state
 
 
 # The envelope's ``type``, where it is not the kind's name.

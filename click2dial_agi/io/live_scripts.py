@@ -50,11 +50,12 @@ redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return before
 """
 
-# KEYS: lease, fresh, agents, calls, events.  ARGV: number, how many events are kept, PBX; then each
-# change: type, key, text, and 1 for what is gone.
+# KEYS: lease, fresh, agents, calls, events.  ARGV: number, how many events are kept, PBX, the
+# channel of agents or nothing; then each change: type, key, text, and 1 for what is gone.  A user
+# who may not publish is no reason to lose an event, hence pcall.
 PUBLISH = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local hash = ARGV[i] == 'agent' and KEYS[3] or KEYS[4]
   if ARGV[i + 3] == '1' then
     redis.call('HDEL', hash, ARGV[i + 1])
@@ -63,6 +64,9 @@ for i = 4, #ARGV, 4 do
   end
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[i], 'pbx', ARGV[3],
              'key', ARGV[i + 1], 'data', ARGV[i + 2])
+  if ARGV[i] == 'agent' and ARGV[4] ~= '' then
+    redis.pcall('PUBLISH', ARGV[4] .. ARGV[i + 1], ARGV[i + 2])
+  end
 end
 return 1
 """

@@ -75,14 +75,18 @@ class LiveStore:
     """One integrator's.  Every method raises :exc:`NotificationError` while Redis is away.
 
     ``fence`` is the number of the lease under which something is written; those who write hear
-    False or None if another has it by now.
+    False or None if another has it by now.  ``channel`` and an extension are the Redis channel on
+    which an agent's changes are published, too; nothing: on none.
     """
 
-    def __init__(self, url: str, cdr_list: str, integrator: str, pbxs: Sequence[str]) -> None:
+    def __init__(
+        self, url: str, cdr_list: str, integrator: str, pbxs: Sequence[str], channel: str = ""
+    ) -> None:
         self._redis = connect(url, _TIMEOUT)
         self._base = f"{{{cdr_list}}}:live"
         self._events = events_key(cdr_list)
         self._integrator = integrator
+        self._channel = channel
         self.pbxs = tuple(pbxs)
         self._acquire = self._redis.register_script(ACQUIRE)
         self._renew = self._redis.register_script(RENEW)
@@ -138,7 +142,7 @@ class LiveStore:
     ) -> bool:
         """Say what has changed, by extension and call_ref, in its order."""
         keys = [*self._kept(pbx), self._events]
-        arguments: list[Any] = [fence, MAX_EVENTS, pbx]
+        arguments: list[Any] = [fence, MAX_EVENTS, pbx, self._channel]
         for key, view in changes:
             gone = isinstance(view, CallView) and view.state == "ended"
             kind = "agent" if isinstance(view, AgentView) else "call"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.notifications import NotificationKind
 from click2dial_agi.domain.records import Notification
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 
 # For how long a second push of the same call_ref on the same list is known as one.
 _REMEMBER = 24 * 60 * 60
+
+# Changes of states are many, and nobody tells of one again but after a push without an answer.
+_REMEMBER_STATE = 60
+_STATES = f":{NotificationKind.STATE}"
 
 # Asterisk waits for the receipt meanwhile, with the channel of a phone that has hung up: long
 # enough for a Redis that is busy, short enough that two servers can be tried.
@@ -180,7 +185,8 @@ class RedisLists:
     async def _write_list(self, list_name: str, group: list[Waiting]) -> None:
         keys = [list_name]
         keys += [pushed_key(list_name, notification.call_ref) for notification, _ in group]
-        arguments: list[Any] = [self._command, _REMEMBER, len(group)]
+        remember = _REMEMBER_STATE if list_name.endswith(_STATES) else _REMEMBER
+        arguments: list[Any] = [self._command, remember, len(group)]
         arguments += [notification.body for notification, _ in group]
         if self._story is not None and list_name == self._story.cdr_list:
             keys += [history_key(list_name), events_key(list_name)]

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.domain import facts
+from click2dial_agi.io.journal import read_waiting
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import UNSEALED, Server
@@ -54,11 +55,14 @@ def test_each_record_is_posted_once_and_after_a_kill_the_other_goes_on(
             for number, ref in enumerate(refs):
                 await end((one, other)[number % 2], ref)
             await eventually(lambda: len(posted(receiver)) == 24)
+            # Who is killed before that is noted posts it again, as nobody can tell.
+            await eventually(lambda: not read_waiting(tmp_path / "journal.db"))
             for server, survivor in ((one, other), (other, one)):
                 await asyncio.to_thread(server.kill)
                 late = str(uuid4())
                 await end(survivor, late)
                 await eventually(lambda: posted(receiver)[late] == 1)  # noqa: B023
+                await eventually(lambda: not read_waiting(tmp_path / "journal.db"))
                 await asyncio.to_thread(server.start)
             for server in (one, other):
                 await asyncio.to_thread(server.stop)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from click2dial_agi.domain.live.board import Before, Board, Change
 from click2dial_agi.domain.live.views import AgentView, CallView
@@ -28,7 +28,8 @@ class Desk:
     """Takes the lease when it is free, and writes what the board says while it has it.
 
     ``board`` returns the board of the PBX, None while its manager is away; ``may_take`` whether the
-    lease may be taken now; ``changed`` is called when the lease was taken or lost.
+    lease may be taken now; ``changed`` is called when the lease was taken or lost.  ``told`` is
+    called with what was written, and may wait.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Desk:
         board: Callable[[], Board | None],
         may_take: Callable[[], bool],
         changed: Callable[[], None],
+        told: Callable[[Sequence[Change]], Awaitable[None]],
     ) -> None:
         self._store = store
         self._integrator = integrator
@@ -46,6 +48,7 @@ class Desk:
         self._board = board
         self._may_take = may_take
         self._changed = changed
+        self._told = told
         self._fence = 0
         self._renewed = 0.0
         self._whole = False
@@ -155,7 +158,10 @@ class Desk:
         if not changes:
             return True
         pairs = [(change.key, change.view) for change in changes]
-        return await self._store.publish(self._pbx, self._fence, pairs)
+        if not await self._store.publish(self._pbx, self._fence, pairs):
+            return False
+        await self._told(changes)
+        return True
 
     @property
     def _where(self) -> str:

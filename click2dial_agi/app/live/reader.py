@@ -6,7 +6,8 @@ It tells Redis and nobody else.  A record is made without it, and whatever happe
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from click2dial_agi.ami import Message
@@ -14,15 +15,17 @@ from click2dial_agi.app.live.desk import Desk, before_of
 from click2dial_agi.app.live.ending import end
 from click2dial_agi.app.live.look import Endpoints, ask, look
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.live.board import Before, Board, Question
+from click2dial_agi.domain.live.board import Before, Board, Change, Question
 from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.exceptions import Click2DialError, PBXUnreachable
 from click2dial_agi.io.ami import AMI, AMIConnection
 from click2dial_agi.io.live_store import LiveStore
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "Told"]
 
 log = logging.getLogger(__name__)
+
+Told = Callable[[str, Sequence[Change]], Awaitable[None]]
 
 # Events that come while one looks at what is there, which takes some 10 ms.
 _MAX_BUFFERED = 50_000
@@ -31,7 +34,8 @@ _MAX_BUFFERED = 50_000
 class Reader:
     """Follows one PBX while it has a lease; the manager is asked by ``ami``.
 
-    ``stores`` are those of the integrators, by name; ``pbx`` is its name in them.
+    ``stores`` are those of the integrators, by name; ``pbx`` is its name in them.  ``told`` is
+    called with an integrator's name and what was written of it.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Reader:
         endpoints: Endpoints,
         stores: Mapping[str, LiveStore],
         config: Config,
+        told: Told,
     ) -> None:
         self._pbx = pbx
         self._ami = ami
@@ -48,13 +53,22 @@ class Reader:
         self._config = config
         self._board: Board | None = None
         self._before = Before()
+        self._begun: set[str] = set()  # the integrators of whose leases the board knows
         self._buffer: list[Message] | None = None
         self._connection: AMIConnection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._round = 0
         self._desks = {
-            name: Desk(store, name, pbx, lambda: self._board, self._may_take, self._changed.set)
+            name: Desk(
+                store,
+                name,
+                pbx,
+                partial(self._board_of, name),
+                self._may_take,
+                self._changed.set,
+                partial(told, name),
+            )
             for name, store in stores.items()
         }
 
@@ -94,8 +108,7 @@ class Reader:
     async def began(self, connection: AMIConnection) -> None:
         """Look at what is there."""
         self._connection = connection
-        before = before_of(self._desks)
-        await self._look(connection, _later_of(before, self._before))
+        await self._look(connection, self._before)
 
     async def ended(self) -> None:
         """Say that nothing is known any more."""
@@ -106,7 +119,10 @@ class Reader:
             desk.tell_all()
 
     async def _look(self, connection: AMIConnection, before: Before) -> None:
-        board, started = Board(self._config, self._pbx, before), time.monotonic()
+        late = self._late()
+        self._begun |= late.keys()
+        known = _later_of(before, before_of(late))
+        board, started = Board(self._config, self._pbx, known), time.monotonic()
         self._buffer = []
         try:
             await look(connection, self._endpoints, board, _now)
@@ -120,6 +136,25 @@ class Reader:
         log.debug("%s: looked in %.0f ms", self._pbx, 1000 * (time.monotonic() - started))
         for desk in self._desks.values():
             desk.tell_all()
+        self._catch_up()
+
+    def _board_of(self, integrator: str) -> Board | None:
+        """Return the board, None while what Redis had of an integrator is not in it."""
+        return self._board if integrator in self._begun else None
+
+    def _late(self) -> dict[str, Desk]:
+        """Return the desks whose leases came after the board was made."""
+        return {
+            name: desk
+            for name, desk in self._desks.items()
+            if desk.reads and name not in self._begun
+        }
+
+    def _catch_up(self) -> None:
+        """Look again where a lease came late: what Redis had of its integrator is known by now."""
+        self._begun &= {name for name, desk in self._desks.items() if desk.reads}
+        if self._late() and self._connection is not None:
+            self._later(self._look_again(self._connection))
 
     async def _look_again(self, connection: AMIConnection) -> None:
         if self._board is not None and self._buffer is None:
@@ -183,6 +218,7 @@ class Reader:
                 elif not self.reads and reading is not None:
                     await end(reading)
                     reading = None
+                self._catch_up()
         finally:
             if reading is not None:
                 await end(reading)
@@ -194,7 +230,7 @@ class Reader:
 
 
 def _later_of(found: Before, known: Before) -> Before:
-    """Return what Redis had, and over it what this server knew last."""
+    """Return what was found, and over it what was known later."""
     return Before({**found.agents, **known.agents}, {**found.calls, **known.calls})
 
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from click2dial_agi.app.live.hub import Hub
 from click2dial_agi.app.live.reader import Reader
+from click2dial_agi.app.notify import Notifier
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.live.board import Change
+from click2dial_agi.domain.live.told import agents_channel, state_notification
 from click2dial_agi.domain.pbxs import PBX
+from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari_facts import ARIFacts
 from click2dial_agi.io.history import History
@@ -46,9 +50,13 @@ class _Reading:
 
 
 class Live:
-    """Reads and tells what happens on the PBXs that have ``ami``; without any it does nothing."""
+    """Reads and tells what happens on the PBXs that have ``ami``; without any it does nothing.
 
-    def __init__(self) -> None:
+    ``notifier_of`` returns an integrator's, for ``state_notifications``.
+    """
+
+    def __init__(self, notifier_of: Callable[[str], Notifier | None]) -> None:
+        self._notifier_of = notifier_of
         self._integrators: Mapping[str, LiveOf] = {}
         self._readings: Mapping[str, _Reading] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -84,11 +92,12 @@ class Live:
         await asyncio.gather(*self._closing)
 
     def _keep(self, integrator: Integrator, pbxs: tuple[str, ...]) -> LiveOf:
-        place = (integrator.name, integrator.redis, integrator.cdr_list, pbxs)
+        channel = agents_channel(integrator)
+        place = (integrator.name, integrator.redis, integrator.cdr_list, pbxs, channel)
         known = self._integrators.get(integrator.name)
         if known is not None and known.place == place:
             return known
-        store = LiveStore(integrator.redis, integrator.cdr_list, integrator.name, pbxs)
+        store = LiveStore(integrator.redis, integrator.cdr_list, integrator.name, pbxs, channel)
         history = History(integrator.redis, integrator.cdr_list)
         return LiveOf(store, Hub(store), history, place)
 
@@ -108,8 +117,19 @@ class Live:
             pbx.ami_password or "",
             pbx.name or "",
         )
-        reader = Reader(name, ami, facts.endpoint_states, stores, config)
+        reader = Reader(name, ami, facts.endpoint_states, stores, config, self._notify)
         return _Reading(reader, asyncio.create_task(_run(reader)), facts, place)
+
+    async def _notify(self, integrator: str, changes: Sequence[Change]) -> None:
+        """Tell the list and the webhooks of changes, where they are to have them."""
+        notifier = self._notifier_of(integrator)
+        if notifier is None or not notifier.integrator.state_notifications:
+            return
+        for change in changes:
+            try:
+                await notifier.notify(state_notification(change.view, notifier.integrator))
+            except NotificationError as error:
+                log.warning("%s: a state is not told of: %s", integrator, error)
 
     async def _close(self, live: LiveOf) -> None:
         await live.hub.close()

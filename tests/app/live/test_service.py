@@ -33,7 +33,7 @@ def test_it_stops_at_any_moment(redis: RedisServer) -> None:
                 }
             )
             for number in range(8):
-                live = Live()
+                live = Live(lambda _: None)
                 live.use(config)
                 await asyncio.sleep(0.05 * number)
                 async with asyncio.timeout(patience(5)):

@@ -21,6 +21,8 @@ class LiveOffice(Office):
         if not hasattr(self, "manager"):
             self.manager = Proxy(self.pbx.ami_port)
         server.config["asterisk"]["ami"] = f"127.0.0.1:{self.manager.port}"
+        for integrator in server.config["integrators"]:
+            integrator |= {"state_notifications": True, "agents_pubsub": True}
         super().configure(server)
 
     def cut(self) -> None:
