@@ -94,12 +94,19 @@ class Office:
     """
 
     def __init__(
-        self, tree: Path, *, servers: int = 1, verbose: bool = False, extensions: str = ""
+        self,
+        tree: Path,
+        *,
+        servers: int = 1,
+        verbose: bool = False,
+        extensions: str = "",
+        dialplan: Path = DIALPLAN,
     ) -> None:
         self._tree = tree
         self._count = servers
         self._verbose = verbose
         self._extensions = extensions
+        self._dialplan = dialplan
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
         self._teams: dict[str, asyncio.PriorityQueue[tuple[float, int, Team]]] = {}
@@ -126,7 +133,7 @@ class Office:
             self.pbx = stack.enter_context(
                 Asterisk(
                     self._tree,
-                    include=DIALPLAN,
+                    include=self._dialplan,
                     c2d_agi=" ".join(server.agi_url for server in self.servers),
                     trunk_port=self.trunk_port,
                     extra_extensions=office_conf.extensions() + self._extensions,
