@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import md5
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -195,17 +195,19 @@ def test_nothing_hostile_is_written(data: st.DataObject) -> None:
 
 @given(HOSTILE)
 def test_no_path_is_written_that_kamailio_would_read(path: str) -> None:
-    writers: list[Callable[[], str]] = [
-        lambda: written(directory=f"/{path}"),
-        lambda: tls(_tls(f"/{path}")),
+    # A certificate's path is written as the configuration reads it: /a//b/ is /a/b.
+    read = str(PurePosixPath(f"/{path}".replace("\0", "")))
+    writers: list[tuple[str, Callable[[], str]]] = [
+        (f"/{path}", lambda: written(directory=f"/{path}")),
+        (read, lambda: tls(_tls(f"/{path}"))),
     ]
-    for write in writers:
+    for shown, write in writers:
         try:
             text = write()
         except ConfigError:
             continue
-        assert re.fullmatch(r"(/[A-Za-z0-9_.@+-]+)+", f"/{path}")
-        assert f"/{path}" in text
+        assert re.fullmatch(r"(/[A-Za-z0-9_.@+-]+)+", shown)
+        assert shown in text
 
 
 def _tls(path: str) -> Any:
