@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -332,7 +333,8 @@ def test_a_post_that_is_taken_over_rings_at_the_pbx_that_was_asked(
     """Which may do late what it was asked; and while it cannot tell, nobody is rung at all."""
 
     async def test() -> None:
-        async with two(redis) as (east, west, api):
+        # Who posts again waits so long for the first, who may be dead.
+        async with two(redis, replace(QUICK, lost_after=patience(0.5))) as (east, west, api):
             east.trouble["originate"] = west.trouble["originate"] = HANG
             assert (await api.post(key="k-1")).status_code == 503
             asked, other = (east, west) if east.asked("originate") else (west, east)
