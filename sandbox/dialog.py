@@ -100,7 +100,10 @@ class Dialog:
         value = challenge.header("WWW-Authenticate") or ""
         name = self.ua.login or self.ua.name
         return [
-            ("Authorization", digest(value, challenge.cseq_method, uri, name, self.ua.password))
+            (
+                "Authorization",
+                digest(value, challenge.cseq_method, uri, name, self.ua.password, self.ua.ha1),
+            )
         ]
 
     def invite_now(self, uri: str, caller: str, display: str = "", headers: Headers = ()) -> None:

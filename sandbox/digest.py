@@ -9,11 +9,14 @@ from hashlib import md5
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
 
 
-def digest(challenge: str, method: str, uri: str, name: str, password: str) -> str:
-    """Return the value of Authorization for a WWW-Authenticate with or without qop=auth."""
+def digest(challenge: str, method: str, uri: str, name: str, password: str, ha1: str = "") -> str:
+    """Return the value of Authorization for a WWW-Authenticate with or without qop=auth.
+
+    ``ha1`` is for an attacker who has that, and no password.
+    """
     given = {key: quoted or plain for key, quoted, plain in _PARAMETER.findall(challenge)}
     realm, nonce = given.get("realm", ""), given.get("nonce", "")
-    secret = _hash(f"{name}:{realm}:{password}")
+    secret = ha1 or _hash(f"{name}:{realm}:{password}")
     request = _hash(f"{method}:{uri}")
     parts = [f'username="{name}", realm="{realm}", nonce="{nonce}", uri="{uri}", algorithm=MD5']
     if "qop" in given:

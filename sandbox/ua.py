@@ -86,6 +86,7 @@ class UA:
     ) -> None:
         self.name = name
         self.password = password
+        self.ha1 = ""  # of an attacker: in place of a password
         self.login = login  # the name that it logs in with, if that is not its own
         self.pbx_port = pbx_port
         #: The telephone network is many parties: each says the number that was dialled.

@@ -50,6 +50,23 @@ def test_whose_password_is_wrong_does_not_come_in(front: Front) -> None:
 
 
 @pytest.mark.case("P6")
+@pytest.mark.parametrize("ha1", ["0" * 32, "d41d8cd98f00b204e9800998ecf8427e"])
+def test_who_has_no_login_passes_with_no_hash(front: Front, ha1: str) -> None:
+    """What stands for an unknown login must be nothing that somebody else can know."""
+
+    async def tries() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            phone.ha1 = ha1
+            for name in (FIRST, PHONES[-1], "1999", "nobody", "10%31"):
+                phone.name = str(name)
+                assert (await phone.register()).status in (400, 401, 403), name
+                assert await _invite(front, phone) in (400, 401, 403), name
+            assert pbx.incoming == []
+
+    asyncio.run(tries())
+
+
+@pytest.mark.case("P6")
 @pytest.mark.parametrize(
     "caller", [SECOND, f"%31{str(SECOND)[1:]}", f"{SECOND};x=1", "c2d-entrance"]
 )

@@ -79,7 +79,10 @@ def test_known_phones_call_while_redis_is_away(
                 for _ in range(3):
                     assert await _status(phone) == 200
                 assert await _status(new) == 401
+                new.ha1 = "0" * 32
+                assert await _status(new) == 401
             finally:
+                new.ha1 = ""
                 back()
                 load(front.kamailio.directory, front.kamailio.directory / "click2dial.yaml")
             await _until(lambda: _is(new, 200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -162,3 +163,34 @@ def test_a_phone_of_one_that_died_is_no_phone(front: Front) -> None:
         asyncio.run(calls())
     finally:
         front.kamailios[1].start()
+
+
+@pytest.mark.case("P7")
+@pytest.mark.parametrize("told", ["", "X-C2D-Within: node\r\n"])
+def test_neither_hands_a_strangers_request_on_for_the_other(front: Front, told: str) -> None:
+    """Along a way that the sender made up: in at one, out at the other."""
+    first, second = front.kamailios
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as third,
+    ):
+        third.bind(("127.0.0.1", 0))
+        third.settimeout(0.5)
+        stranger.settimeout(patience(2))
+        way = (
+            f"<sip:127.0.0.1:{first.phones_port};r2=on;lr>, "
+            f"<sip:{first.inner_host}:{first.inner_port};r2=on;lr>, "
+            f"<sip:{second.inner_host}:{second.inner_port};lr>, "
+            f"<sip:127.0.0.1:{third.getsockname()[1]};lr>"
+        )
+        request = (
+            f"MESSAGE sip:x@127.0.0.1:{front.pbx_ports[0]} SIP/2.0\r\n"
+            "Via: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK-stranger\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:{FIRST}@127.0.0.1>;tag=a\r\nTo: <sip:{FIRST}@127.0.0.1>;tag=b\r\n"
+            f"Call-ID: in-at-one{len(told)}\r\nCSeq: 1 MESSAGE\r\nRoute: {way}\r\n{told}"
+            "Content-Length: 0\r\n\r\n"
+        )
+        stranger.sendto(request.encode(), ("127.0.0.1", first.phones_port))
+        assert stranger.recv(65536).startswith(b"SIP/2.0 403 ")
+        with pytest.raises(TimeoutError):
+            third.recv(65536)
