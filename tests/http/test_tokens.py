@@ -15,6 +15,7 @@ from sandbox.redis import RedisServer
 from sandbox.server import ACME
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, BODY, CALLS, KEY, errors, serve
+from tests.http.test_phone_calls import OUTBOUND, REF
 from tests.io.running import run
 
 TOKENS = "/click2dial/tokens"
@@ -71,6 +72,34 @@ def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
                 assert (await crm.get(f"/click2dial/recordings/{ref}")).status_code == 401
             assert not [one for one in ari.requests if "DELETE" in str(one)]
             assert (await api.client.get(others)).status_code == 200
+
+    run(test())
+
+
+def test_who_has_handed_the_client_over_has_the_call_no_more(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, **PAGES) as api,
+            page(api, await token(api)) as first,
+            page(api, await token(api, "1001")) as colleague,
+        ):
+            where = (await first.post(CALLS, json=BODY)).headers["location"]
+            ref = where.rpartition("/")[2]
+            ari.channels = {"c1": "Up"}
+            ari.variables["c1", "C2D_c1"] = f"c{OUTBOUND.replace(REF, ref)}&created=1"
+            assert (await first.get(where)).status_code == 200  # the colleague's phone rings
+            assert (await colleague.delete(where)).status_code == 404
+            ari.variables["c1", "BRIDGEPEER"] = "PJSIP/1001-00000002"
+            assert (await first.get(CALLS)).json() == {"calls": []}
+            assert (await first.get(where)).status_code == 404
+            assert (await first.delete(where)).status_code == 404
+            assert list(ari.channels) == ["c1"]
+            assert (await colleague.get(where)).json()["agent"] == "1001"
+            (listed,) = (await colleague.get(CALLS)).json()["calls"]
+            assert (listed["agent"], listed["state"]) == ("1001", "up")
+            assert (await colleague.delete(where)).status_code == 204
+            assert not ari.channels
 
     run(test())
 
