@@ -63,15 +63,21 @@ class Listener:
         self._last_id = last_id
         self._events: asyncio.Queue[LiveEvent | None] = asyncio.Queue(_MAX_BEHIND + 1)
         self._begins = True
+        self._woken = asyncio.Event()
 
     async def next(self) -> list[LiveEvent] | None:
         """Return what is to be told next; None if there is no more to come."""
         if self._begins:
-            await self._hub.known()
+            await self._woken.wait()
+        if self._begins:  # he was not let go
             self._begins = False  # what happens from here on is put
             return await self._hub.beginning(self._agent, self._last_id)
         event = await self._events.get()
         return None if event is None else [event]
+
+    def wake(self) -> None:
+        """Begin: there is a picture."""
+        self._woken.set()
 
     def close(self) -> None:
         """Listen no more.  May be called twice."""
@@ -96,6 +102,7 @@ class Listener:
         self._clear()
         self._begins = False
         self._events.put_nowait(None)
+        self._woken.set()  # he may wait for the picture yet
         self.close()
 
     def _clear(self) -> None:
@@ -110,7 +117,7 @@ class Hub:
         self._store = store
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
-        self._known = asyncio.Event()
+        self._known = False
         self._at = "0-0"
         self._fresh: frozenset[str] = frozenset()
         self._agents: dict[str, dict[str, AgentView]] = {}
@@ -124,8 +131,10 @@ class Hub:
         listener = Listener(self, agent, last_id)
         self._listeners.add(listener)
         if self._task is None:
-            self._known.clear()
+            self._known = False
             self._task = asyncio.create_task(self._follow())
+        elif self._known:
+            listener.wake()
         return listener
 
     def forget(self, listener: Listener) -> None:
@@ -167,10 +176,6 @@ class Hub:
             calls = {key: call for key, call in calls.items() if agent in _agents_of(call)}
         return Kept(pbx in self._fresh, agents, calls)
 
-    async def known(self) -> None:
-        """Wait for the picture."""
-        await self._known.wait()
-
     async def beginning(self, agent: str, last_id: str) -> list[LiveEvent]:
         """Return what a listener is told first: what he missed, or the picture."""
         picture = self.picture(agent)
@@ -192,7 +197,9 @@ class Hub:
         while self._is_current():
             try:
                 await self._look()
-                self._known.set()
+                self._known = True
+                for listener in self._listeners:
+                    listener.wake()
                 self._tell(self.picture())
                 await self._read()
             except NotificationError as error:
