@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # Each holds one of the listener's connections (app/http/protocol.py), of which requests need some.
 MAX_LISTENERS = 750
 
+# Of these with tokens of one agent: a page that opens more and more takes nobody else's place.
+MAX_BY_TOKEN = 10
+
 # Events that one listener may be behind.
 _MAX_BEHIND = 200
 
@@ -51,15 +54,19 @@ class LiveEvent:
 
 
 class HubFull(Exception):
-    """There are as many listeners as may be."""
+    """There are as many listeners as may be; the message says what was expected."""
 
 
 class Listener:
-    """One who listens, to one agent's events or to all (``agent`` is empty)."""
+    """One who listens, to one agent's events or to all (``agent`` is empty).
 
-    def __init__(self, hub: "Hub", agent: str, last_id: str) -> None:
+    ``token_of`` is whose token he has, empty if he has none.
+    """
+
+    def __init__(self, hub: "Hub", agent: str, last_id: str, token_of: str = "") -> None:
         self._hub = hub
         self._agent = agent
+        self.token_of = token_of
         self._last_id = last_id
         self._events: asyncio.Queue[LiveEvent | None] = asyncio.Queue(_MAX_BEHIND + 1)
         self._begins = True
@@ -124,11 +131,17 @@ class Hub:
         self._calls: dict[str, dict[str, CallView]] = {}
         self._whole: LiveEvent | None = None
 
-    def listen(self, agent: str = "", last_id: str = "") -> Listener:
-        """Add a listener, who has had the event ``last_id``.  Raises :exc:`HubFull`."""
+    def listen(self, agent: str = "", last_id: str = "", *, by_token: bool = False) -> Listener:
+        """Add a listener, who has had the event ``last_id``.  Raises :exc:`HubFull`.
+
+        With ``by_token`` he has a token of the agent's.
+        """
         if len(self._listeners) >= MAX_LISTENERS:
-            raise HubFull
-        listener = Listener(self, agent, last_id)
+            raise HubFull("not so many listeners; this server has enough of them")
+        token_of = agent if by_token else ""
+        if token_of and sum(one.token_of == agent for one in self._listeners) >= MAX_BY_TOKEN:
+            raise HubFull(f"at most {MAX_BY_TOKEN} listeners at once with tokens of one agent")
+        listener = Listener(self, agent, last_id, token_of)
         self._listeners.add(listener)
         if self._task is None:
             self._known = False
