@@ -132,6 +132,30 @@ def test_calls_are_filtered(redis: RedisServer) -> None:
     run(test())
 
 
+def test_a_call_is_shown_without_a_look_at_all_agents(redis: RedisServer) -> None:
+    """A page asks each second, of an integrator with hundreds of them."""
+
+    async def test() -> None:
+        async with live_api(redis, "east", "west") as rig:
+            channel(rig.ari, "a1", "a", OUTBOUND)
+            channel(rig.ari, "c1", "c", OUTBOUND)
+            await rig.begin(agent("1000"), pbx="east")
+            held = call(CallState.HELD, since=1_700_000_020)
+            await rig.begin(agent("1000"), calls=[held], pbx="west")
+            rig.api.redis.config_resetstat()
+            found = (await rig.get(f"{CALLS}/{REF}")).json()
+            assert (found["state"], found["since"]) == ("held", 1_700_000_020)
+            assert "cmdstat_hgetall" not in rig.api.redis.info("commandstats")
+            (listed,) = (await rig.get(CALLS)).json()["calls"]
+            assert listed == found
+            await rig.live["acme"].store.away("west", rig.fences["west"])
+            found = (await rig.get(f"{CALLS}/{REF}")).json()
+            assert (found["state"], found["since"]) == ("up", 0)
+            assert (await rig.get(CALLS)).json()["calls"] == [found]
+
+    run(test())
+
+
 @pytest.mark.case("C11")
 @pytest.mark.parametrize(
     ("query", "message"),
