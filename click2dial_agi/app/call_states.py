@@ -16,12 +16,12 @@ from click2dial_agi.exceptions import MalformedFacts
 __all__ = ["CallState", "from_known", "from_live", "from_record", "with_view"]
 
 
-def from_live(live: LiveCall, state: CallState) -> dict[str, Any]:
-    """Describe a call that was counted in and has no record yet."""
+def from_live(live: LiveCall, agent: str, state: CallState) -> dict[str, Any]:
+    """Describe a call that was counted in and has no record yet; ``agent`` is who has it now."""
     return {
         "call_ref": live.call_ref,
         "contact_ref": live.contact_ref,
-        "agent": live.agent,
+        "agent": agent,
         "callee": live.callee,
         "dial_number": live.dial_number,
         "direction": _direction_of(live),

@@ -199,15 +199,19 @@ class CreatedCalls:
 
     async def _describe(self, live: LiveCall, found: Found) -> dict[str, Any]:
         """Show a call that was counted in, from where it is."""
+        agent = live.agent
         if found.pbx is not None:
             try:
                 state = await found.pbx.where.state(found.channels)
+                if not found.pbx.where.agents(found.channels):  # he has handed the client over
+                    _, joined = await self._phones.joined_with(found.pbx, found.channels[0])
+                    agent = joined or agent
             except PBXUnreachable as error:
                 found.pbx.note(error)
                 state = CallState.UNKNOWN
         else:
             state = CallState.ENDED if found.gone else CallState.UNKNOWN
-        return from_live(live, state)
+        return from_live(live, agent, state)
 
     async def hang_up(self, call_ref: str) -> bool:
         """End a call; False if this integrator has no such call.  One that has ended stays so."""

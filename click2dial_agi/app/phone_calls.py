@@ -81,13 +81,19 @@ class PhoneCalls:
         if agents:
             state = CallState.UP if _is_up(agents) else CallState.RINGING_CALLEE
             return from_known(call.known, call.known.call.extension, state)
-        # The client's: it tells itself whom it talks to.
         client = call.channels[0]
-        peer = Peer("", await call.pbx.where.variable(client, variables.JOINED_WITH))
+        peer, agent = await self.joined_with(call.pbx, client)
+        state = _state_of_client(call.known, client, peer)
+        return from_known(call.known, agent or call.known.call.extension, state)
+
+    async def joined_with(self, pbx: LivePBX, client: Channel) -> tuple[Peer, str]:
+        """Return whom a client's channel is joined with, and which agent that is.
+
+        The agent is empty if it is none of this integrator's.  Raises :exc:`PBXUnreachable`.
+        """
+        peer = Peer("", await pbx.where.variable(client, variables.JOINED_WITH))
         agent = peer.called(self._config.extensions_by_endpoint)
-        if not self._integrator.owns(agent):
-            agent = call.known.call.extension
-        return from_known(call.known, agent, _state_of_client(call.known, client, peer))
+        return peer, agent if self._integrator.owns(agent) else ""
 
 
 def known_on(channel: Channel, where: Whereabouts, config: Config) -> KnownCall | None:

@@ -18,6 +18,9 @@ __all__ = ["DEFAULT_TTL", "LONGEST", "SHORTEST", "AgentToken", "is_agent_token",
 # Seconds.
 SHORTEST, DEFAULT_TTL, LONGEST = 60, 3600, 24 * 60 * 60
 
+# Epoch seconds: what no clock of ours says.
+_LAST = 2**40
+
 _TOKEN = re.compile("agent-[A-Za-z0-9_-]{43}")
 _KEYS = frozenset({"agent", "origin", "ttl"})
 
@@ -29,10 +32,14 @@ _TTL = FieldError("ttl", f"whole seconds, {SHORTEST} to {LONGEST}")
 
 @dataclass(frozen=True, slots=True)
 class AgentToken:
-    """Whose calls it is for (``agent``, an extension), and of which pages (``origin``)."""
+    """Whose calls it is for (``agent``, an extension), and of which pages (``origin``).
+
+    ``expires_at`` is when it runs out, in epoch seconds; 0 in those that older servers gave.
+    """
 
     agent: str
     origin: str
+    expires_at: int = 0
 
     def text(self) -> str:
         """Return it as Redis keeps it."""
@@ -44,9 +51,14 @@ class AgentToken:
         try:
             known: Any = json.loads(text)
             agent, origin = known["agent"], known["origin"]
-        except (ValueError, KeyError, TypeError):
+            expires_at = known.get("expires_at", 0)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        return cls(agent, origin) if isinstance(agent, str) and isinstance(origin, str) else None
+        if not isinstance(agent, str) or not isinstance(origin, str):
+            return None
+        if type(expires_at) is not int or not 0 <= expires_at <= _LAST:
+            return None
+        return cls(agent, origin, expires_at)
 
 
 def is_agent_token(text: str) -> bool:

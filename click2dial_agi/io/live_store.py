@@ -134,7 +134,7 @@ class LiveStore:
         before = await self._do(self._replace(keys, arguments))
         if before == 0:
             return None
-        known = self._calls(before)
+        known = self._calls(_pairs(before))
         return {call_ref: view for call_ref, view in known.items() if call_ref not in calls}
 
     async def publish(
@@ -168,16 +168,24 @@ class LiveStore:
 
     async def agent(self, extension: str) -> dict[str, tuple[bool, AgentView | None]]:
         """Return of each PBX whether it is known, and what it says of one agent."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for pbx in self.pbxs:
-            _, fresh, agents, _ = self._kept(pbx)
-            pipeline.exists(fresh)
-            pipeline.hget(agents, extension)
-        answers = await self._do(pipeline.execute())
+        known = await self._of_each("agents", "HGET", extension)
         return {
-            pbx: (bool(fresh), AgentView.parse(text) if text else None)
-            for pbx, fresh, text in zip(self.pbxs, answers[::2], answers[1::2], strict=True)
+            pbx: (fresh, AgentView.parse(text) if text else None)
+            for pbx, (fresh, text) in known.items()
         }
+
+    async def call(self, call_ref: str) -> CallView | None:
+        """Return what is known now of one call, None if that is nothing."""
+        known = await self._of_each("calls", "HGET", call_ref)
+        texts = [(call_ref, text) for fresh, text in known.values() if fresh and text]
+        return self._calls(texts).get(call_ref)
+
+    async def calls(self) -> dict[str, CallView]:
+        """Return what is known now of all calls, by call_ref."""
+        known = await self._of_each("calls", "HGETALL")
+        return self._calls(
+            pair for fresh, texts in known.values() if fresh for pair in texts.items()
+        )
 
     async def fresh(self) -> frozenset[str]:
         """Return the PBXs of which it is known what goes on."""
@@ -206,6 +214,20 @@ class LiveStore:
         )
         return [_entry(*entry) for entry in found] if len(found) <= limit else None
 
+    async def _of_each(self, what: str, *command: str) -> dict[str, tuple[bool, Any]]:
+        """Return of each PBX whether it is known, and what a command reads of its agents or calls.
+
+        The key stands between the command's name and the rest.
+        """
+        name, *rest = command
+        pipeline = self._redis.pipeline(transaction=False)
+        for pbx in self.pbxs:
+            pipeline.exists(self._key("fresh", pbx))
+            pipeline.execute_command(name, self._key(what, pbx), *rest)
+        answers = await self._do(pipeline.execute())
+        each = zip(self.pbxs, answers[::2], answers[1::2], strict=True)
+        return {pbx: (bool(fresh), answer) for pbx, fresh, answer in each}
+
     def _key(self, what: str, pbx: str) -> str:
         return f"{self._base}:{what}:{pbx}"
 
@@ -217,11 +239,11 @@ class LiveStore:
         return Kept(
             bool(fresh),
             {key: view for key, view in known.items() if view is not None},
-            self._calls(calls),
+            self._calls(_pairs(calls)),
         )
 
-    def _calls(self, flat: Sequence[str]) -> dict[str, CallView]:
-        known = {key: CallView.parse(text, self._integrator) for key, text in _pairs(flat)}
+    def _calls(self, texts: Iterable[tuple[str, str]]) -> dict[str, CallView]:
+        known = {key: CallView.parse(text, self._integrator) for key, text in texts}
         return {key: view for key, view in known.items() if view is not None}
 
     @staticmethod

@@ -15,8 +15,8 @@ __all__ = ["SteeringStore"]
 
 _TIMEOUT = 2.0
 
-# A server that dies while it steers a call holds it for so long (ms); longer than all that one
-# action asks of a PBX.
+# A server that dies while it steers a call holds it for so long (ms); longer than the
+# deadline of one action (app/control/steering.py).
 _HOLD = 10_000
 
 # An Idempotency-Key is known for as long as elsewhere (docs/contract.md).

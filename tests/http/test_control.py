@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,13 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from click2dial_agi.app.control import steering
 from click2dial_agi.domain.steering import read_digits
+from click2dial_agi.io import ami as ami_module
 from sandbox import ports
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
 from tests.http.manager import AGENT, CLIENT, REF, SUPERVISOR, put_up, served
 from tests.http.rig import API, CALLS, KEY, errors, serve
 from tests.http.test_phone_calls import HELP, channel
+from tests.io.fake_ami import message
 from tests.io.running import run
 
 QUIET = {"Challenge", "Login", "Events", "Ping"}
@@ -70,6 +75,55 @@ def test_keys_are_pressed_on_the_agents_side_once_for_each_idempotency_key(
             assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 409
             ami.gone.clear()
             assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 202
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "asked", "answered"),
+    [
+        ("dtmf", {"digits": "123456"}, "PlayDTMF", 3),
+        ("dtmf", {"digits": "123456"}, "PlayDTMF", 0),
+        ("transfer", {"callee": "1001"}, "BlindTransfer", 0),
+    ],
+)
+@pytest.mark.parametrize("end", ["unanswered", "late", "refused"])
+def test_what_may_have_been_done_is_not_done_again_for_its_key(
+    redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    body: Any,
+    asked: str,
+    answered: int,
+    end: str,
+) -> None:
+    """A key that was pressed was pressed, whatever became of the next one."""
+    if end == "late":
+        monkeypatch.setattr(steering, "_DEADLINE", patience(0.5))
+    else:
+        monkeypatch.setattr(ami_module, "_TIMEOUT", patience(0.5))
+
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            if end == "late":
+                monkeypatch.setattr(ami_module, "_TIMEOUT", 60.0)
+            does = ami.answers[asked]
+
+            def answer(action: Mapping[str, str]) -> bytes | None:
+                if len(ami.asked(asked)) <= answered:
+                    return does(action)
+                told = {"Response": "Error", "Message": "no", "ActionID": action["ActionID"]}
+                return message(**told) if end == "refused" else None
+
+            ami.answers[asked] = answer
+            key = {"Idempotency-Key": "k1"}
+            assert (await ask(api, action, body, **key)).status_code == 503
+            assert len(ami.asked(asked)) == answered + 1
+            ami.answers[asked] = does
+            assert (await ask(api, action, body, **key)).status_code == 202
+            surely_not = end == "refused" and answered == 0
+            again = len(body.get("digits", "1")) if surely_not else 0
+            assert len(ami.asked(asked)) == answered + 1 + again
 
     run(test())
 

@@ -13,6 +13,7 @@ from redis import Redis
 
 from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.live.states import AgentState, CallState
+from click2dial_agi.io.live_store import Picture
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
@@ -127,6 +128,30 @@ def test_calls_are_filtered(redis: RedisServer) -> None:
             (held,) = (await rig.get(CALLS, state="held")).json()["calls"]
             assert held["since"] == 1_700_000_020
             assert (await rig.get(f"{CALLS}/{REF}")).json() == held
+
+    run(test())
+
+
+def test_a_call_is_shown_without_a_look_at_all_agents(redis: RedisServer) -> None:
+    """A page asks each second, of an integrator with hundreds of them."""
+
+    async def test() -> None:
+        async with live_api(redis, "east", "west") as rig:
+            channel(rig.ari, "a1", "a", OUTBOUND)
+            channel(rig.ari, "c1", "c", OUTBOUND)
+            await rig.begin(agent("1000"), pbx="east")
+            held = call(CallState.HELD, since=1_700_000_020)
+            await rig.begin(agent("1000"), calls=[held], pbx="west")
+            rig.api.redis.config_resetstat()
+            found = (await rig.get(f"{CALLS}/{REF}")).json()
+            assert (found["state"], found["since"]) == ("held", 1_700_000_020)
+            assert "cmdstat_hgetall" not in rig.api.redis.info("commandstats")
+            (listed,) = (await rig.get(CALLS)).json()["calls"]
+            assert listed == found
+            await rig.live["acme"].store.away("west", rig.fences["west"])
+            found = (await rig.get(f"{CALLS}/{REF}")).json()
+            assert (found["state"], found["since"]) == ("up", 0)
+            assert (await rig.get(CALLS)).json()["calls"] == [found]
 
     run(test())
 
@@ -425,6 +450,33 @@ def test_there_is_a_bound_of_listeners(redis: RedisServer, monkeypatch: pytest.M
                     await asyncio.sleep(0.01)
             async with rig.listen() as events:
                 assert len(events.told) == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_who_waits_for_the_picture_is_let_go(redis: RedisServer, others: int) -> None:
+    """Also while others wait on, who are told nothing that is not known."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            hub = rig.live["acme"].hub
+            asked = asyncio.Event()
+
+            async def read() -> Picture:
+                asked.set()
+                return await asyncio.Future()  # Redis is slow
+
+            hub._store.read = read  # type: ignore[method-assign]
+            first, *rest = [hub.listen() for _ in range(1 + others)]
+            waiting = [asyncio.create_task(one.next()) for one in (first, *rest)]
+            await asked.wait()
+            first.let_go()
+            async with asyncio.timeout(patience(5)):
+                assert await waiting[0] is None
+                assert not any(one.done() for one in waiting[1:])
+                hub.let_go()
+                assert await asyncio.gather(*waiting) == [None] * (1 + others)
 
     run(test())
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,12 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.agent_tokens import AgentToken, read_wanted
 from click2dial_agi.domain.config import parse_config
+from sandbox.events import listening
 from sandbox.redis import RedisServer
 from sandbox.server import ACME
+from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
+from tests.http.live_rig import EVENTS, agent, live_api
 from tests.http.rig import API, BODY, CALLS, KEY, errors, serve
+from tests.http.test_phone_calls import OUTBOUND, REF
 from tests.io.running import run
 
 TOKENS = "/click2dial/tokens"
@@ -71,6 +81,85 @@ def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
                 assert (await crm.get(f"/click2dial/recordings/{ref}")).status_code == 401
             assert not [one for one in ari.requests if "DELETE" in str(one)]
             assert (await api.client.get(others)).status_code == 200
+
+    run(test())
+
+
+def test_who_has_handed_the_client_over_has_the_call_no_more(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, **PAGES) as api,
+            page(api, await token(api)) as first,
+            page(api, await token(api, "1001")) as colleague,
+        ):
+            where = (await first.post(CALLS, json=BODY)).headers["location"]
+            ref = where.rpartition("/")[2]
+            ari.channels = {"c1": "Up"}
+            ari.variables["c1", "C2D_c1"] = f"c{OUTBOUND.replace(REF, ref)}&created=1"
+            assert (await first.get(where)).status_code == 200  # the colleague's phone rings
+            assert (await colleague.delete(where)).status_code == 404
+            ari.variables["c1", "BRIDGEPEER"] = "PJSIP/1001-00000002"
+            assert (await first.get(CALLS)).json() == {"calls": []}
+            assert (await first.get(where)).status_code == 404
+            assert (await first.delete(where)).status_code == 404
+            assert list(ari.channels) == ["c1"]
+            assert (await colleague.get(where)).json()["agent"] == "1001"
+            (listed,) = (await colleague.get(CALLS)).json()["calls"]
+            assert (listed["agent"], listed["state"]) == ("1001", "up")
+            assert (await colleague.delete(where)).status_code == 204
+            assert not ari.channels
+
+    run(test())
+
+
+def test_a_stream_of_events_ends_with_its_token(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with live_api(redis, **PAGES) as rig:
+            await rig.begin()
+            bearer = await token(rig.api)
+            [kept] = rig.api.redis.keys("*:token:*")
+            right = AgentToken.parse(str(rig.api.redis.get(kept)))
+            assert right is not None
+            assert 3500 < right.expires_at - time.time() <= 3600
+            async with page(rig.api, bearer) as crm:
+                for expires_at in (int(time.time()) + 1, 1):
+                    rig.api.redis.set(kept, replace(right, expires_at=expires_at).text())
+                    async with asyncio.timeout(patience(5)):
+                        ended = await crm.get(EVENTS, timeout=None)
+                    assert ended.status_code == 200
+                older = json.dumps({"agent": "1000", "origin": ORIGIN})
+                rig.api.redis.set(kept, older)  # it does not say when it runs out
+                async with listening(crm, EVENTS) as events:
+                    assert events.named("snapshot")
+                    await rig.say(agent("1000"))
+                    await events.until(lambda: len(events.told) == 2)
+
+    run(test())
+
+
+def test_the_tokens_of_one_agent_take_a_few_listeners_places(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_BY_TOKEN", 2)
+
+    async def test() -> None:
+        async with live_api(redis, **PAGES) as rig, contextlib.AsyncExitStack() as held:
+            await rig.begin()
+            pages = [
+                await held.enter_async_context(page(rig.api, await token(rig.api, one)))
+                for one in ("1000", "1000", "1001")
+            ]
+            for one in pages[:2]:
+                await held.enter_async_context(listening(one, EVENTS))
+            for one in pages[:2]:
+                refused = await one.get(EVENTS)
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+                assert errors(refused) == [
+                    "events: at most 2 listeners at once with tokens of one agent"
+                ]
+            for other in (listening(pages[2], EVENTS), rig.listen(agent="1000"), rig.listen()):
+                assert (await held.enter_async_context(other)).named("snapshot")
 
     run(test())
 
@@ -174,7 +263,7 @@ def test_no_body_gives_a_right_that_is_not_the_integrators(body: object) -> None
         assert (right, ttl) == (AgentToken("", ""), 0)
 
 
-@given(st.text() | st.builds(AgentToken, st.text(), st.text()).map(AgentToken.text))
+@given(st.text() | st.builds(AgentToken, st.text(), st.text(), st.integers()).map(AgentToken.text))
 def test_what_stands_in_redis_is_read_or_nothing(text: str) -> None:
     right = AgentToken.parse(text)
     assert right is None or AgentToken.parse(right.text()) == right

@@ -23,16 +23,15 @@ async def mute(call: SteeredCall, *, muted: bool) -> None:
     await call.set(leg, leg.variable(variables.MUTED), "1" if muted else "")
 
 
-async def press(call: SteeredCall, digits: str) -> None:
-    """Press keys for the agent, one after the other; Asterisk keeps the gaps."""
-    for digit in digits:
-        await call.act(
-            "PlayDTMF",
-            Channel=call.agent_leg.name,
-            Digit=digit,
-            Duration=_KEY_LENGTH,
-            Receive="true",  # as if his phone had sent it
-        )
+async def press(call: SteeredCall, digit: str) -> None:
+    """Press a key for the agent; Asterisk keeps the gap before the next one."""
+    await call.act(
+        "PlayDTMF",
+        Channel=call.agent_leg.name,
+        Digit=digit,
+        Duration=_KEY_LENGTH,
+        Receive="true",  # as if his phone had sent it
+    )
 
 
 async def control_of(call: SteeredCall) -> Control:

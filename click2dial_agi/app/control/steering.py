@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 from click2dial_agi.app.control import recording, sound, supervision, transfer
@@ -19,7 +20,7 @@ from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.steering import Control, Listening
-from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.steering_store import SteeringStore
 
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 # How often another's action on the same call is waited for, and the seconds between.
 _LOOKS = 40
 _PAUSE = 0.05
+
+# For all that one action asks of a PBX, in seconds: less than a call is held for
+# (io/steering_store.py), so that nobody else steers it meanwhile.
+_DEADLINE = 8.0
 
 _NO_MANAGER = CallRefused(
     Why.NOT_SET_UP,
@@ -42,6 +47,8 @@ _STEERED = CallRefused(
 
 # Tells whether calls of an agent are the affair of who asks.
 MaySee = Callable[[str], bool]
+
+_Do = Callable[[], Awaitable[None]]
 
 
 def _anybody(_: str) -> bool:
@@ -87,7 +94,8 @@ class Steering:
     async def press(self, call_ref: str, may_see: MaySee, digits: str, key: str | None) -> Control:
         """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
         async with self._steered(call_ref, may_see) as call:
-            await self._once(call_ref, "dtmf", key, lambda: sound.press(call, digits))
+            keys = [partial(sound.press, call, digit) for digit in digits]
+            await self._once(call_ref, "dtmf", key, keys)
             return await sound.control_of(call)
 
     async def transfer(
@@ -101,7 +109,8 @@ class Steering:
             pauses = await recording.pauses_of(call)
             if pauses.open_from is not None and self.integrator.recording_resumes:
                 await self._resume(call)
-            await self._once(call_ref, "transfer", key, lambda: transfer.send_on(call, target))
+            send_on = partial(transfer.send_on, call, target)
+            await self._once(call_ref, "transfer", key, [send_on])
             log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
 
@@ -174,39 +183,50 @@ class Steering:
                     await self._store.drop_paused(call_ref)
 
     async def _once(
-        self, call_ref: str, action: str, key: str | None, do: Callable[[], Awaitable[None]]
+        self, call_ref: str, action: str, key: str | None, steps: Sequence[_Do]
     ) -> None:
-        """Do something, if that key has not had it done before."""
-        if key is None:
-            await do()
-        elif await self._store.is_first(call_ref, action, key):
+        """Do all steps, if that key has not had it done before.
+
+        The key is good for another try only if surely nothing was done.
+        """
+        if key is not None and not await self._store.is_first(call_ref, action, key):
+            return
+        for number, do in enumerate(steps):
             try:
                 await do()
-            except BaseException:
-                await self._store.forget(call_ref, action, key)
+            except (CallRefused, PBXUnreachable) as error:
+                nothing_done = number == 0 and not isinstance(error, PBXUnanswered)
+                if key is not None and nothing_done:
+                    await self._store.forget(call_ref, action, key)
                 raise
 
     @asynccontextmanager
     async def _steered(self, call_ref: str, may_see: MaySee) -> AsyncIterator[SteeredCall]:
-        """Find a call and be the one who steers it."""
+        """Find a call and be the one who steers it, until the deadline."""
         self.check()
         if not is_call_ref(call_ref):
             raise _UNKNOWN
-        call = await self._find(call_ref, may_see)
-        mine = await self._store.take(call_ref)
-        for _ in range(_LOOKS):
-            if mine is not None:
-                break
-            await asyncio.sleep(_PAUSE)
-            mine = await self._store.take(call_ref)
-        else:
-            raise _STEERED
+        await self._find(call_ref, may_see)
+        mine, until = await self._hold(call_ref)
         try:
-            # As it is now: whoever steered it before may have handed it over.
-            yield await self._find(call_ref, may_see)
+            async with asyncio.timeout_at(until):
+                # As it is now: whoever steered it before may have handed it over.
+                yield await self._find(call_ref, may_see)
+        except TimeoutError:
+            raise PBXUnanswered(f"{call_ref}: not steered in {_DEADLINE:g} s") from None
         finally:
-            await self._store.give(call_ref, mine or "")
-        log.debug("%s was steered", call.call_ref)
+            await self._store.give(call_ref, mine)
+        log.debug("%s was steered", call_ref)
+
+    async def _hold(self, call_ref: str) -> tuple[str, float]:
+        """Be the one who steers a call; return what to give back, and the deadline (loop time)."""
+        for _ in range(_LOOKS):
+            until = asyncio.get_running_loop().time() + _DEADLINE
+            mine = await self._store.take(call_ref)
+            if mine is not None:
+                return mine, until
+            await asyncio.sleep(_PAUSE)
+        raise _STEERED
 
     async def _find(self, call_ref: str, may_see: MaySee) -> SteeredCall:
         live = await self._calls.live_call(call_ref)

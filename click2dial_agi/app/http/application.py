@@ -16,7 +16,7 @@ from click2dial_agi.app.http.agents import add_agents
 from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.button import add_button
-from click2dial_agi.app.http.call_filters import CALL_FILTERS, live_calls, read_filter
+from click2dial_agi.app.http.call_filters import CALL_FILTERS, live_call, live_calls, read_filter
 from click2dial_agi.app.http.control import add_control
 from click2dial_agi.app.http.errors import Problem, add_error_handlers, answer_to
 from click2dial_agi.app.http.events import add_events
@@ -131,7 +131,7 @@ def create_application(
         found = await current.state(call_ref) if is_call_ref(call_ref) else None
         if found is None or not asker.may_see(found["agent"]):
             raise _UNKNOWN_CALL
-        return JSONResponse(with_view(found, (await live_calls(live())).get(call_ref)))
+        return JSONResponse(with_view(found, await live_call(live(), call_ref)))
 
     @app.delete(
         _CALL_PATH,

@@ -48,9 +48,13 @@ _hash_known = lru_cache(maxsize=1024)(hash_key)
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the integrator, or a page for one ``agent`` alone."""
+    """Who asks: the integrator, or a page for one ``agent`` alone.
+
+    ``expires_at`` is when a page's right ends, in epoch seconds; 0 where that is not known.
+    """
 
     agent: str | None = None
+    expires_at: int = 0
 
     def may_see(self, agent: str) -> bool:
         """Tell whether calls of an agent are its affair."""
@@ -83,7 +87,7 @@ async def identify(
     if origins != [right.origin] or right.origin not in integrator.cors_origins:
         raise _OTHER_PAGE
     mark_known(request)
-    return Asker(right.agent)
+    return Asker(right.agent, right.expires_at)
 
 
 def authorize(request: Request, integrator: Integrator) -> None:

@@ -16,7 +16,7 @@ from click2dial_agi.domain.live.views import CallView
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import NotificationError
 
-__all__ = ["CALL_FILTERS", "agent_key", "live_calls", "read_filter"]
+__all__ = ["CALL_FILTERS", "agent_key", "live_call", "live_calls", "read_filter"]
 
 CALL_FILTERS = ("agent", "state", "direction")
 
@@ -49,11 +49,19 @@ async def live_calls(live: LiveOf | None) -> Mapping[str, CallView]:
     if live is None:
         return {}
     try:
-        picture = await live.store.read()
+        return await live.store.calls()
     except NotificationError:
         return {}
-    known = [kept.calls for kept in picture.pbxs.values() if kept.fresh]
-    return {call_ref: view for calls in known for call_ref, view in calls.items()}
+
+
+async def live_call(live: LiveOf | None, call_ref: str) -> CallView | None:
+    """Return what is known of one call as it happens; None while nobody can tell."""
+    if live is None:
+        return None
+    try:
+        return await live.store.call(call_ref)
+    except NotificationError:
+        return None
 
 
 def agent_key(query: Mapping[str, str], integrator: Integrator) -> str:

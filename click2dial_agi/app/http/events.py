@@ -1,6 +1,8 @@
 """``GET /click2dial/events``: what happens, as server-sent events."""
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 
@@ -33,9 +35,6 @@ _RETRY = 1000
 
 _ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 
-_FULL = Problem(
-    503, (FieldError("events", "not so many listeners; this server has enough of them"),), 5
-)
 _NOT_OURS = Problem(422, (FieldError("agent", "an extension of this integrator"),))
 _NO_ID = Problem(422, (FieldError("last-event-id", "the id of an event"),))
 
@@ -64,23 +63,35 @@ def add_events(
         last_id = request.headers.get("last-event-id", "")
         if last_id and not _ID.fullmatch(last_id):
             raise _NO_ID
+        by_token = asker.agent is not None
         try:
-            return _Events(hub.listen(query.get("agent", ""), last_id))
-        except HubFull:
-            raise _FULL from None
+            listener = hub.listen(query.get("agent", ""), last_id, by_token=by_token)
+        except HubFull as full:
+            raise Problem(503, (FieldError("events", str(full)),), 5) from None
+        return _Events(listener, asker.expires_at)
 
 
 class _Events(EventSourceResponse):
-    """The stream of one listener, who is let go however it ends."""
+    """The stream of one listener, who is let go however it ends.
 
-    def __init__(self, listener: Listener) -> None:
+    It ends with the right to it: at ``expires_at``, in epoch seconds, if that is not 0.
+    """
+
+    def __init__(self, listener: Listener, expires_at: int) -> None:
         super().__init__(_told(listener), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)
         self._listener = listener
+        self._expires_at = expires_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        end = None
+        if self._expires_at:
+            left = self._expires_at - time.time()
+            end = asyncio.get_running_loop().call_later(left, self._listener.let_go)
         try:
             await super().__call__(scope, receive, send)
         finally:
+            if end is not None:
+                end.cancel()
             self._listener.close()
 
 

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -41,11 +42,12 @@ def add_tokens(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
         if wrong:
             raise Problem(422, wrong)
         token = f"agent-{secrets.token_urlsafe(32)}"
-        await current.store.keep_token(token, wanted, ttl)
+        right = replace(wanted, expires_at=int(time.time()) + ttl)
+        await current.store.keep_token(token, right, ttl)
         answer = TokenAnswer(
             token=token,
-            agent=wanted.agent,
-            origin=wanted.origin,
-            expires_at=int(time.time()) + ttl,
+            agent=right.agent,
+            origin=right.origin,
+            expires_at=right.expires_at,
         )
         return JSONResponse(answer.model_dump(), 201, {"Cache-Control": "no-store"})

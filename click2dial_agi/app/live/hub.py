@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # Each holds one of the listener's connections (app/http/protocol.py), of which requests need some.
 MAX_LISTENERS = 750
 
+# Of these with tokens of one agent: a page that opens more and more takes nobody else's place.
+MAX_BY_TOKEN = 10
+
 # Events that one listener may be behind.
 _MAX_BEHIND = 200
 
@@ -51,27 +54,37 @@ class LiveEvent:
 
 
 class HubFull(Exception):
-    """There are as many listeners as may be."""
+    """There are as many listeners as may be; the message says what was expected."""
 
 
 class Listener:
-    """One who listens, to one agent's events or to all (``agent`` is empty)."""
+    """One who listens, to one agent's events or to all (``agent`` is empty).
 
-    def __init__(self, hub: "Hub", agent: str, last_id: str) -> None:
+    ``token_of`` is whose token he has, empty if he has none.
+    """
+
+    def __init__(self, hub: "Hub", agent: str, last_id: str, token_of: str = "") -> None:
         self._hub = hub
         self._agent = agent
+        self.token_of = token_of
         self._last_id = last_id
         self._events: asyncio.Queue[LiveEvent | None] = asyncio.Queue(_MAX_BEHIND + 1)
         self._begins = True
+        self._woken = asyncio.Event()
 
     async def next(self) -> list[LiveEvent] | None:
         """Return what is to be told next; None if there is no more to come."""
         if self._begins:
-            await self._hub.known()
+            await self._woken.wait()
+        if self._begins:  # he was not let go
             self._begins = False  # what happens from here on is put
             return await self._hub.beginning(self._agent, self._last_id)
         event = await self._events.get()
         return None if event is None else [event]
+
+    def wake(self) -> None:
+        """Begin: there is a picture."""
+        self._woken.set()
 
     def close(self) -> None:
         """Listen no more.  May be called twice."""
@@ -96,6 +109,7 @@ class Listener:
         self._clear()
         self._begins = False
         self._events.put_nowait(None)
+        self._woken.set()  # he may wait for the picture yet
         self.close()
 
     def _clear(self) -> None:
@@ -110,22 +124,30 @@ class Hub:
         self._store = store
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
-        self._known = asyncio.Event()
+        self._known = False
         self._at = "0-0"
         self._fresh: frozenset[str] = frozenset()
         self._agents: dict[str, dict[str, AgentView]] = {}
         self._calls: dict[str, dict[str, CallView]] = {}
         self._whole: LiveEvent | None = None
 
-    def listen(self, agent: str = "", last_id: str = "") -> Listener:
-        """Add a listener, who has had the event ``last_id``.  Raises :exc:`HubFull`."""
+    def listen(self, agent: str = "", last_id: str = "", *, by_token: bool = False) -> Listener:
+        """Add a listener, who has had the event ``last_id``.  Raises :exc:`HubFull`.
+
+        With ``by_token`` he has a token of the agent's.
+        """
         if len(self._listeners) >= MAX_LISTENERS:
-            raise HubFull
-        listener = Listener(self, agent, last_id)
+            raise HubFull("not so many listeners; this server has enough of them")
+        token_of = agent if by_token else ""
+        if token_of and sum(one.token_of == agent for one in self._listeners) >= MAX_BY_TOKEN:
+            raise HubFull(f"at most {MAX_BY_TOKEN} listeners at once with tokens of one agent")
+        listener = Listener(self, agent, last_id, token_of)
         self._listeners.add(listener)
         if self._task is None:
-            self._known.clear()
+            self._known = False
             self._task = asyncio.create_task(self._follow())
+        elif self._known:
+            listener.wake()
         return listener
 
     def forget(self, listener: Listener) -> None:
@@ -167,10 +189,6 @@ class Hub:
             calls = {key: call for key, call in calls.items() if agent in _agents_of(call)}
         return Kept(pbx in self._fresh, agents, calls)
 
-    async def known(self) -> None:
-        """Wait for the picture."""
-        await self._known.wait()
-
     async def beginning(self, agent: str, last_id: str) -> list[LiveEvent]:
         """Return what a listener is told first: what he missed, or the picture."""
         picture = self.picture(agent)
@@ -192,7 +210,9 @@ class Hub:
         while self._is_current():
             try:
                 await self._look()
-                self._known.set()
+                self._known = True
+                for listener in self._listeners:
+                    listener.wake()
                 self._tell(self.picture())
                 await self._read()
             except NotificationError as error:
