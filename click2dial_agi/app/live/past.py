@@ -25,7 +25,7 @@ Before = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
 class Wanted:
     """Which records: of calls dialled from ``first`` to ``last`` (Unix seconds), None for any.
 
-    ``number`` is how the integrator's numbers are compared (``agent_key``).
+    ``agent`` and ``number`` are as the integrator's ``agent_key`` writes them.
     """
 
     first: float | None = None
@@ -40,7 +40,7 @@ class Wanted:
         return (
             (self.first is None or dialed_at >= self.first)
             and (self.last is None or dialed_at <= self.last)
-            and self.agent in ("", str(record["extension"]))
+            and self.agent in ("", integrator.agent_key(str(record["extension"])))
             and self.contact_ref in ("", record["contact_ref"])
             and self.number in ("", integrator.agent_key(client_of(record)))
         )
