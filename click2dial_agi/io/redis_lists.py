@@ -21,8 +21,10 @@ __all__ = ["MAX_HISTORY", "RedisLists", "Story", "history_key", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
+_DAY = 24 * 60 * 60
+
 # For how long a second push of the same call_ref on the same list is known as one.
-_REMEMBER = 24 * 60 * 60
+_REMEMBER = _DAY
 
 # Changes of states are many, and nobody tells of one again but after a push without an answer.
 _REMEMBER_STATE = 60
@@ -40,7 +42,8 @@ _ALARM_EVERY = 300.0
 
 # KEYS: the list, then a marker for each body, then perhaps the streams of what was and of what
 # happens.  ARGV: the push command, the markers' lifetime, how many bodies, the bodies; then how
-# many entries each stream keeps, and from which time on the first.
+# many entries each stream keeps, and from which time on the first, to the entry; and for how long
+# it stays without a push, in seconds.
 #
 # Pushing comes before marking: if the list is of another type the script ends there, and nothing is
 # marked that was not pushed.  The channel of the list's name lets `tail` watch without popping.
@@ -64,7 +67,10 @@ for i = 1, count do
     pushed[i] = 0
   end
 end
-if past then redis.pcall('XTRIM', past, 'MINID', '~', ARGV[count + 6]) end
+if past then
+  redis.pcall('XTRIM', past, 'MINID', ARGV[count + 6])
+  redis.pcall('EXPIRE', past, ARGV[count + 7])
+end
 pushed[count + 1] = length
 return pushed
 """
@@ -91,7 +97,12 @@ class Story(NamedTuple):
 
     def since(self, now: float) -> str:
         """Return the id in the stream from which on records are kept."""
-        return str(int((now - self.days * 86_400) * 1000))
+        return str(int((now - self.days * _DAY) * 1000))
+
+    @property
+    def lifetime(self) -> int:
+        """For how long the stream stays when no call adds to it any more, in seconds."""
+        return (self.days + 1) * _DAY
 
 
 def history_key(cdr_list: str) -> str:
@@ -190,7 +201,8 @@ class RedisLists:
         arguments += [notification.body for notification, _ in group]
         if self._story is not None and list_name == self._story.cdr_list:
             keys += [history_key(list_name), events_key(list_name)]
-            arguments += [MAX_HISTORY, MAX_EVENTS, self._story.since(time.time())]
+            since, lifetime = self._story.since(time.time()), self._story.lifetime
+            arguments += [MAX_HISTORY, MAX_EVENTS, since, lifetime]
         try:
             async with asyncio.timeout(self._timeout):
                 pushed = await self._script(keys, arguments)

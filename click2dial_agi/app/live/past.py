@@ -1,6 +1,7 @@
 """Looks for records of the last days."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,15 +52,19 @@ async def search(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return records, the newest first, and where to go on; ``""`` if there are no more.
 
-    It may return fewer than ``limit``, or none, and yet there are more.
+    It may return fewer than ``limit``, or none, and yet there are more.  What is older than
+    ``history_days`` is not shown, whatever Redis still holds of it: it trims at a push alone.
     """
+    oldest = time.time() - integrator.history_days * 86_400
+    if wanted.first is not None:
+        oldest = max(oldest, wanted.first - _CLOCKS)
     found: list[dict[str, Any]] = []
     looked = 0
     while looked < _MOST:
         entries = await before(cursor, _BATCH)
         for cursor, text in entries:
             looked += 1
-            if wanted.first is not None and _stored_at(cursor) < wanted.first - _CLOCKS:
+            if _stored_at(cursor) < oldest:
                 return found, ""
             record = _record(text)
             if record is not None and wanted.takes(record, integrator):
