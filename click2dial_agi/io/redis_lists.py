@@ -5,7 +5,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
+
+from redis.exceptions import NoPermissionError
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.notifications import NotificationKind
@@ -47,8 +49,9 @@ _ALARM_EVERY = 300.0
 #
 # Pushing comes before marking: if the list is of another type the script ends there, and nothing is
 # marked that was not pushed.  The channel of the list's name lets `tail` watch without popping.
-# What the streams do not take (an old Redis, a user who may not) is no reason to refuse a record,
-# hence pcall.  Last in the answer is the list's length, 0 if nothing was pushed.
+# What the streams do not take (an old Redis, another type) is no reason to refuse a record, hence
+# pcall.  A user who may not touch them may not even begin a script that names them: then they are
+# left out.  Last in the answer is the list's length, 0 if nothing was pushed.
 _SCRIPT = """
 local pushed, length, count = {}, 0, tonumber(ARGV[3])
 local past, events = KEYS[count + 2], KEYS[count + 3]
@@ -141,6 +144,8 @@ class RedisLists:
         self._alarm_at: dict[str, float] = defaultdict(float)
         self._failing = False
         self._told_at = 0.0
+        # While its user may not write the streams, they are left out, and tried now and again.
+        self._untold_until = 0.0
         self._waiting: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -173,7 +178,9 @@ class RedisLists:
         """Return what is wrong with this Redis.  Raises :exc:`NotificationError`."""
         try:
             async with asyncio.timeout(2 * self._timeout):
-                return await redis_checks.examine(self._redis, integrator)
+                return await redis_checks.examine(
+                    self._redis, integrator, is_live=self._story is not None
+                )
         except REDIS_ERRORS as error:
             reason = str(error) or "no answer in time"
             raise NotificationError(f"Redis: {self._place}: {reason}") from error
@@ -194,18 +201,9 @@ class RedisLists:
                 await self._write_list(list_name, group)
 
     async def _write_list(self, list_name: str, group: list[Waiting]) -> None:
-        keys = [list_name]
-        keys += [pushed_key(list_name, notification.call_ref) for notification, _ in group]
-        remember = _REMEMBER_STATE if list_name.endswith(_STATES) else _REMEMBER
-        arguments: list[Any] = [self._command, remember, len(group)]
-        arguments += [notification.body for notification, _ in group]
-        if self._story is not None and list_name == self._story.cdr_list:
-            keys += [history_key(list_name), events_key(list_name)]
-            since, lifetime = self._story.since(time.time()), self._story.lifetime
-            arguments += [MAX_HISTORY, MAX_EVENTS, since, lifetime]
         try:
             async with asyncio.timeout(self._timeout):
-                pushed = await self._script(keys, arguments)
+                pushed = await self._push(list_name, [notification for notification, _ in group])
         except Exception as error:  # whatever it was, those who wait must hear of it
             # Those behind too: they must not overtake, nor each wait for a Redis that is away.
             group, self._waiting = group + self._waiting, []
@@ -220,6 +218,34 @@ class RedisLists:
                 stored.set_result(bool(new))
         if length >= self._list_alarm:
             self._warn_of_length(list_name, length)
+
+    async def _push(self, list_name: str, batch: Sequence[Notification]) -> list[int]:
+        """Run the script; return what it says."""
+        keys = [list_name, *(pushed_key(list_name, one.call_ref) for one in batch)]
+        remember = _REMEMBER_STATE if list_name.endswith(_STATES) else _REMEMBER
+        arguments: list[str | int] = [self._command, remember, len(batch)]
+        arguments += [one.body for one in batch]
+        story = self._story
+        if story is None or list_name != story.cdr_list or time.monotonic() < self._untold_until:
+            return await self._run(keys, arguments)
+        streams = [history_key(list_name), events_key(list_name)]
+        kept: list[str | int] = [MAX_HISTORY, MAX_EVENTS, story.since(time.time()), story.lifetime]
+        try:
+            return await self._run(keys + streams, arguments + kept)
+        except NoPermissionError:
+            pushed = await self._run(keys, arguments)
+        self._untold_until = time.monotonic() + _ALARM_EVERY
+        log.warning(
+            "Redis: %s%s: its user may not write %s, so records are pushed but neither in the "
+            "history nor among the events; see docs/redis.md for the ACL",
+            self._whose,
+            self._place,
+            " and ".join(streams),
+        )
+        return pushed
+
+    async def _run(self, keys: list[str], arguments: list[str | int]) -> list[int]:
+        return cast(list[int], await self._script(keys, cast(Any, arguments)))
 
     def _fail(self, list_name: str, group: list[Waiting], error: Exception) -> None:
         reason = str(error) or "no answer in time"
