@@ -8,6 +8,7 @@ from typing import Any
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 from click2dial_agi.io.redis_lists import history_key
+from click2dial_agi.io.stream_ids import id_before
 
 __all__ = ["History"]
 
@@ -30,9 +31,9 @@ class History:
 
         Raises :exc:`NotificationError`.
         """
-        if cursor and not any(map(int, cursor.split("-"))):
-            return []  # Redis takes 0-0 for a mistake: there is nothing before it
-        last = f"({cursor}" if cursor else "+"
+        last = id_before(cursor) if cursor else "+"
+        if not last:
+            return []
         try:
             found: Any = await self._redis.xrevrange(self._key, last, "-", count)
         except REDIS_ERRORS as error:

@@ -18,6 +18,7 @@ from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.live_scripts import ACQUIRE, AWAY, PUBLISH, READ, RELEASE, RENEW, REPLACE
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.stream_ids import id_after, place
 
 __all__ = ["Entry", "Kept", "LiveStore", "Picture", "events_key"]
 
@@ -161,8 +162,8 @@ class LiveStore:
             keys += self._kept(pbx)[1:]
         at, *found = await self._do(self._read(keys, [len(self.pbxs)]))
         kept = {
-            pbx: self._parse(*found[3 * place : 3 * place + 3])
-            for place, pbx in enumerate(self.pbxs)
+            pbx: self._parse(*found[3 * index : 3 * index + 3])
+            for index, pbx in enumerate(self.pbxs)
         }
         return Picture(str(at), kept)
 
@@ -207,10 +208,10 @@ class LiveStore:
         None if that is more than ``limit``, or not known any more.
         """
         first = await self._do(self._redis.xrange(self._events, count=1))
-        if not first or _place(first[0][0]) > _place(event_id):
-            return None if _place(event_id) < _place(last) else []
+        if not first or place(first[0][0]) > place(event_id):
+            return None if place(event_id) < place(last) else []
         found = await self._do(
-            self._redis.xrange(self._events, f"({event_id}", last, count=limit + 1)
+            self._redis.xrange(self._events, id_after(event_id), last, count=limit + 1)
         )
         return [_entry(*entry) for entry in found] if len(found) <= limit else None
 
@@ -272,9 +273,3 @@ def _flat(entries: Any) -> Any:
 def _entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
     told = {name: fields.get(name, "") for name in ("type", "pbx", "key", "data")}
     return Entry(entry_id, **told)
-
-
-def _place(event_id: str) -> tuple[int, int]:
-    """Return an id's place among others; it is ``<milliseconds>-<number>``."""
-    milliseconds, _, number = event_id.partition("-")
-    return int(milliseconds), int(number or 0)

@@ -13,8 +13,9 @@ from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import NoPermissionError, ResponseError
 
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.io.live_store import events_key
 
-__all__ = ["RedisReport", "examine", "needs"]
+__all__ = ["RedisReport", "examine", "needs", "permissions"]
 
 # ARGV: a command with its arguments as JSON, each.  Returns those that this user may not run.
 _MAY_I = """
@@ -45,8 +46,11 @@ class RedisReport:
     run_id: str = ""
 
 
-def needs(integrator: Integrator) -> list[Command]:
-    """Return an example of each command that is run for an integrator, on its keys and channels."""
+def needs(integrator: Integrator, *, is_live: bool) -> list[Command]:
+    """Return an example of each command that is run for an integrator, on its keys and channels.
+
+    ``is_live``: a PBX has ``ami``, so there are events and a history, too.
+    """
     push = "LPUSH" if integrator.push == "left" else "RPUSH"
     commands: list[Command] = []
     for prefix in (integrator.key_prefix, *integrator.copies):
@@ -73,16 +77,23 @@ def needs(integrator: Integrator) -> list[Command]:
     if integrator.caller_ids.calls_per_day is not None:
         shown = f"{base}:shown:x"
         commands += [("HINCRBY", shown, "x", "1"), ("EXPIRE", shown, "1"), ("HGETALL", shown)]
+    if is_live:
+        past, events = f"{{{integrator.cdr_list}}}:history", events_key(integrator.cdr_list)
+        commands += [("XADD", key, "*", "data", "x") for key in (past, events)]
+        commands += [("XTRIM", past, "MAXLEN", "1"), ("EXPIRE", past, "1")]
+        commands += [("XREVRANGE", past, "+", "-"), ("XRANGE", events, "-", "+")]
+        commands += [("XREAD", "STREAMS", events, "0")]
     return [*commands, ("EVALSHA", "x", "0"), ("SCRIPT", "LOAD", "x")]
 
 
-async def examine(redis: Any, integrator: Integrator) -> RedisReport:
+async def examine(redis: Any, integrator: Integrator, *, is_live: bool) -> RedisReport:
     """Return what is wrong with an integrator's Redis; ``redis`` is a client of one or a cluster.
 
+    ``is_live`` is that of :func:`needs`.
     Raises one of :data:`~click2dial_agi.io.redis_client.REDIS_ERRORS` when it does not answer.
     """
     findings, run_id = await _server(redis)
-    findings += await _permissions(redis, integrator)
+    findings += await permissions(redis, needs(integrator, is_live=is_live), integrator.cdr_list)
     findings += await _lists(redis, integrator)
     findings += [] if findings else await _write(redis, integrator)
     return RedisReport(tuple(findings), run_id)
@@ -114,21 +125,25 @@ async def _info(redis: Any) -> list[Mapping[str, Any]]:
     return [await redis.info()]
 
 
-async def _permissions(redis: Any, integrator: Integrator) -> list[str]:
-    asked = [json.dumps(command) for command in needs(integrator)]
+async def permissions(redis: Any, commands: Sequence[Command], cdr_list: str) -> list[str]:
+    """Return which of these commands this user may not run, in words; Redis 7 knows.
+
+    Raises one of :data:`~click2dial_agi.io.redis_client.REDIS_ERRORS` when it does not answer.
+    """
+    asked = [json.dumps(command) for command in commands]
     try:
-        refused = await redis.eval(_MAY_I, 1, integrator.cdr_list, *asked)
+        refused = await redis.eval(_MAY_I, 1, cdr_list, *asked)
     except NoPermissionError:
         return [
-            f"its user may not run EVAL on {integrator.cdr_list}, and every push is a script; "
+            f"its user may not run EVAL on {cdr_list}, and every push is a script; "
             "see docs/redis.md for the ACL"
         ]
     except ResponseError as error:
         return [f"it runs no scripts, and every push is one: {error}"]
-    commands = dict.fromkeys(_shown(json.loads(command)) for command in refused)
-    if not commands:
+    shown = dict.fromkeys(_shown(json.loads(command)) for command in refused)
+    if not shown:
         return []
-    return [f"its user may not run {', '.join(commands)}; see docs/redis.md for the ACL"]
+    return [f"its user may not run {', '.join(shown)}; see docs/redis.md for the ACL"]
 
 
 def _shown(command: Sequence[str]) -> str:

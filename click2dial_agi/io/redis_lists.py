@@ -5,7 +5,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
+
+from redis.exceptions import NoPermissionError
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.notifications import NotificationKind
@@ -21,8 +23,10 @@ __all__ = ["MAX_HISTORY", "RedisLists", "Story", "history_key", "pushed_key"]
 
 log = logging.getLogger(__name__)
 
+_DAY = 24 * 60 * 60
+
 # For how long a second push of the same call_ref on the same list is known as one.
-_REMEMBER = 24 * 60 * 60
+_REMEMBER = _DAY
 
 # Changes of states are many, and nobody tells of one again but after a push without an answer.
 _REMEMBER_STATE = 60
@@ -40,12 +44,14 @@ _ALARM_EVERY = 300.0
 
 # KEYS: the list, then a marker for each body, then perhaps the streams of what was and of what
 # happens.  ARGV: the push command, the markers' lifetime, how many bodies, the bodies; then how
-# many entries each stream keeps, and from which time on the first.
+# many entries each stream keeps, and from which time on the first, to the entry; and for how long
+# it stays without a push, in seconds.
 #
 # Pushing comes before marking: if the list is of another type the script ends there, and nothing is
 # marked that was not pushed.  The channel of the list's name lets `tail` watch without popping.
-# What the streams do not take (an old Redis, a user who may not) is no reason to refuse a record,
-# hence pcall.  Last in the answer is the list's length, 0 if nothing was pushed.
+# What the streams do not take (an old Redis, another type) is no reason to refuse a record, hence
+# pcall.  A user who may not touch them may not even begin a script that names them: then they are
+# left out.  Last in the answer is the list's length, 0 if nothing was pushed.
 _SCRIPT = """
 local pushed, length, count = {}, 0, tonumber(ARGV[3])
 local past, events = KEYS[count + 2], KEYS[count + 3]
@@ -64,7 +70,10 @@ for i = 1, count do
     pushed[i] = 0
   end
 end
-if past then redis.pcall('XTRIM', past, 'MINID', '~', ARGV[count + 6]) end
+if past then
+  redis.pcall('XTRIM', past, 'MINID', ARGV[count + 6])
+  redis.pcall('EXPIRE', past, ARGV[count + 7])
+end
 pushed[count + 1] = length
 return pushed
 """
@@ -91,7 +100,12 @@ class Story(NamedTuple):
 
     def since(self, now: float) -> str:
         """Return the id in the stream from which on records are kept."""
-        return str(int((now - self.days * 86_400) * 1000))
+        return str(int((now - self.days * _DAY) * 1000))
+
+    @property
+    def lifetime(self) -> int:
+        """For how long the stream stays when no call adds to it any more, in seconds."""
+        return (self.days + 1) * _DAY
 
 
 def history_key(cdr_list: str) -> str:
@@ -130,6 +144,8 @@ class RedisLists:
         self._alarm_at: dict[str, float] = defaultdict(float)
         self._failing = False
         self._told_at = 0.0
+        # While its user may not write the streams, they are left out, and tried now and again.
+        self._untold_until = 0.0
         self._waiting: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -162,7 +178,9 @@ class RedisLists:
         """Return what is wrong with this Redis.  Raises :exc:`NotificationError`."""
         try:
             async with asyncio.timeout(2 * self._timeout):
-                return await redis_checks.examine(self._redis, integrator)
+                return await redis_checks.examine(
+                    self._redis, integrator, is_live=self._story is not None
+                )
         except REDIS_ERRORS as error:
             reason = str(error) or "no answer in time"
             raise NotificationError(f"Redis: {self._place}: {reason}") from error
@@ -183,17 +201,9 @@ class RedisLists:
                 await self._write_list(list_name, group)
 
     async def _write_list(self, list_name: str, group: list[Waiting]) -> None:
-        keys = [list_name]
-        keys += [pushed_key(list_name, notification.call_ref) for notification, _ in group]
-        remember = _REMEMBER_STATE if list_name.endswith(_STATES) else _REMEMBER
-        arguments: list[Any] = [self._command, remember, len(group)]
-        arguments += [notification.body for notification, _ in group]
-        if self._story is not None and list_name == self._story.cdr_list:
-            keys += [history_key(list_name), events_key(list_name)]
-            arguments += [MAX_HISTORY, MAX_EVENTS, self._story.since(time.time())]
         try:
             async with asyncio.timeout(self._timeout):
-                pushed = await self._script(keys, arguments)
+                pushed = await self._push(list_name, [notification for notification, _ in group])
         except Exception as error:  # whatever it was, those who wait must hear of it
             # Those behind too: they must not overtake, nor each wait for a Redis that is away.
             group, self._waiting = group + self._waiting, []
@@ -208,6 +218,34 @@ class RedisLists:
                 stored.set_result(bool(new))
         if length >= self._list_alarm:
             self._warn_of_length(list_name, length)
+
+    async def _push(self, list_name: str, batch: Sequence[Notification]) -> list[int]:
+        """Run the script; return what it says."""
+        keys = [list_name, *(pushed_key(list_name, one.call_ref) for one in batch)]
+        remember = _REMEMBER_STATE if list_name.endswith(_STATES) else _REMEMBER
+        arguments: list[str | int] = [self._command, remember, len(batch)]
+        arguments += [one.body for one in batch]
+        story = self._story
+        if story is None or list_name != story.cdr_list or time.monotonic() < self._untold_until:
+            return await self._run(keys, arguments)
+        streams = [history_key(list_name), events_key(list_name)]
+        kept: list[str | int] = [MAX_HISTORY, MAX_EVENTS, story.since(time.time()), story.lifetime]
+        try:
+            return await self._run(keys + streams, arguments + kept)
+        except NoPermissionError:
+            pushed = await self._run(keys, arguments)
+        self._untold_until = time.monotonic() + _ALARM_EVERY
+        log.warning(
+            "Redis: %s%s: its user may not write %s, so records are pushed but neither in the "
+            "history nor among the events; see docs/redis.md for the ACL",
+            self._whose,
+            self._place,
+            " and ".join(streams),
+        )
+        return pushed
+
+    async def _run(self, keys: list[str], arguments: list[str | int]) -> list[int]:
+        return cast(list[int], await self._script(keys, cast(Any, arguments)))
 
     def _fail(self, list_name: str, group: list[Waiting], error: Exception) -> None:
         reason = str(error) or "no answer in time"

@@ -303,12 +303,17 @@ def test_what_others_put_into_the_history_is_left_out(redis: RedisServer) -> Non
 def test_old_records_go(redis: RedisServer) -> None:
     async def test() -> None:
         async with live_api(redis) as rig:
+            kept = f"{{{ACME_LIST}}}:history"
             with Redis.from_url(redis.url) as client:
                 body = json.dumps({"payload": record(0)})
                 for number in range(1, 500):
-                    client.xadd(f"{{{ACME_LIST}}}:history", {"data": body}, id=f"{number}-0")
-            await push(redis, record(1))
-            assert len(await found(rig, limit="500")) < 250  # Redis trims by the hundred
+                    client.xadd(kept, {"data": body}, id=f"{number}-0")
+                assert await found(rig, limit="500") == []
+                await push(redis, record(1))
+                assert client.xlen(kept) == 1
+                # Nobody calls any more: it goes by itself.
+                assert 7 * 86_400 < client.ttl(kept) <= 8 * 86_400
+            assert len(await found(rig, limit="500")) == 1
 
     run(test())
 

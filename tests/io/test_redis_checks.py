@@ -12,9 +12,11 @@ import pytest
 from redis import Redis
 
 from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io import redis_lists
 from click2dial_agi.io.cdr_feed import CDRFeed
+from click2dial_agi.io.live_store import events_key
 from click2dial_agi.io.redis_checks import RedisReport, needs
-from click2dial_agi.io.redis_lists import RedisLists
+from click2dial_agi.io.redis_lists import RedisLists, Story, history_key
 from sandbox.redis import RedisServer
 from tests.domain.examples import integrator
 from tests.io.running import eventually, run
@@ -28,7 +30,7 @@ ACL: str = re.findall(r"<!-- acl -->\n```\n(.*?)\n```", DOCS, re.DOTALL)[0]
 
 def report(url: str, **keys: Any) -> RedisReport:
     async def examined() -> RedisReport:
-        lists = RedisLists(url, "left")
+        lists = RedisLists(url, "left", story=Story(LIST, 7))
         try:
             return await lists.examine(integrator(redis=url, **keys))
         finally:
@@ -92,6 +94,8 @@ def test_a_replica_is_found(redis: RedisServer, client: Redis) -> None:
         ("~* resetchannels +@all", "SUBSCRIBE enigma:notifications:cdr"),
         ("~* &* +@all -hset", "HSET {enigma:notifications}:live"),
         ("~* &* +@all -hincrby", "HINCRBY {enigma:notifications}:shown"),
+        ("~* &* +@all -xadd", "XADD {enigma:notifications:cdr}:history"),
+        ("~* &* +@all -xread", "XREAD STREAMS"),
         ("~enigma:notifications:* &* +@all", "SET {enigma:notifications:cdr}:pushed:x"),
         ("~other:* &* +@all", "EVAL on enigma:notifications:cdr"),
     ],
@@ -109,16 +113,17 @@ def test_the_documented_user_is_enough_for_all_that_is_done(
     assert report(url, **EVERYTHING).findings == ()
     with Redis.from_url(url) as user:
         commands: Any = user
-        for command in needs(integrator(**EVERYTHING)):
+        for command in needs(integrator(**EVERYTHING), is_live=True):
             if command[0] not in ("SUBSCRIBE", "EVALSHA", "SCRIPT"):
                 commands.execute_command(*command)
     client.flushall()
 
     async def all_of_it() -> None:
-        lists = RedisLists(url, "left")
+        lists = RedisLists(url, "left", story=Story(LIST, 7))
         assert await lists.push(note(1))
         assert not await lists.push(note(1))
         assert await lists.lengths([LIST]) == [1]
+        assert client.xlen(history_key(LIST)) == client.xlen(events_key(LIST)) == 1
         await lists.close()
         feed = CDRFeed(url, LIST)
         feed.listen()
@@ -127,6 +132,46 @@ def test_the_documented_user_is_enough_for_all_that_is_done(
         await eventually(lambda: client.pubsub_numsub(LIST)[0][1] == 0)
 
     run(all_of_it())
+
+
+@pytest.mark.case("C16")
+def test_a_user_without_the_streams_does_not_keep_records_back(
+    redis: RedisServer, client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A script that names a key which its user may not touch does not begin."""
+    old = f"~enigma:notifications:* ~{{{LIST}}}:pushed:* &* +@all"
+
+    async def pushed() -> None:
+        lists = RedisLists(limited(redis, client, old), "left", story=Story(LIST, 7))
+        for number in (1, 2, 3):
+            assert await lists.push(note(number))
+            assert not await lists.push(note(number))
+        assert not lists.failing
+        await lists.close()
+
+    run(pushed())
+    assert client.llen(LIST) == 3
+    (told,) = caplog.messages
+    assert f"its user may not write {history_key(LIST)} and {events_key(LIST)}" in told
+    assert "see docs/redis.md for the ACL" in told
+
+
+@pytest.mark.case("C16")
+def test_the_streams_are_tried_again(
+    redis: RedisServer, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_lists, "_ALARM_EVERY", 0.0)
+    old = f"~enigma:notifications:* ~{{{LIST}}}:pushed:* &* +@all"
+
+    async def pushed() -> None:
+        lists = RedisLists(limited(redis, client, old), "left", story=Story(LIST, 7))
+        assert await lists.push(note(1))
+        limited(redis, client, f"{old} allkeys")
+        assert await lists.push(note(2))
+        await lists.close()
+
+    run(pushed())
+    assert client.xlen(history_key(LIST)) == 1
 
 
 @pytest.mark.case("C16")
@@ -163,7 +208,7 @@ def test_a_redis_that_is_away_is_an_error() -> None:
 
 def test_what_is_needed_is_documented() -> None:
     shown = DOCS.replace("P:", "enigma:notifications:").replace("{P}", "{enigma:notifications}")
-    for command in needs(integrator(**EVERYTHING)):
+    for command in needs(integrator(**EVERYTHING), is_live=True):
         for key in (part for part in command if part.startswith(("enigma", "{"))):
             known = (
                 re.sub(r":(x|1)$", ":", key).replace(":inbound}", ":cdr}").replace(":c2d}", ":cdr}")

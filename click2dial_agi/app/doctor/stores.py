@@ -8,6 +8,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
+from click2dial_agi.io.redis_checks import needs, permissions
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
 __all__ = ["check_redis"]
@@ -31,6 +32,7 @@ async def check_redis(config: Config) -> list[Finding]:
         client = connect(one.redis, _TIMEOUT)
         try:
             found += await _server(one, cast(Any, client))
+            found += await _rights(one, client, config.is_live)
         except REDIS_ERRORS as error:
             what = (
                 f"integrators.{one.name}.redis: {_place(one.redis)} does not take records for "
@@ -55,6 +57,14 @@ async def _server(one: Integrator, client: Any) -> list[Finding]:
         what = f"integrators.{one.name}.redis: not examined further: {error}"
         return [Finding(Level.NOTE, "redis-unseen", what)]
     return list(_judge(one, memory, keeping))
+
+
+async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
+    what = await permissions(client, needs(one, is_live=is_live), one.cdr_list)
+    cure = "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
+    where = f"integrators.{one.name}.redis: {_place(one.redis)}"
+    lost = "what needs these rights is missing: events, history, created calls, or records"
+    return [Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, cure) for text in what]
 
 
 def _judge(
@@ -89,7 +99,7 @@ def _place(url: str) -> str:
 def _cure(error: str) -> str:
     said = error.upper()
     if "NOPERM" in said or "PERMISSION" in said or "USER EXECUTING" in said:
-        return "the ACL in docs/operations.md; redis-cli ACL LOG tells what was refused"
+        return "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
     if "READONLY" in said or "READ ONLY" in said or "READ-ONLY" in said:
         return "the address of the primary, or redis+sentinel://"
     if "AUTH" in said or "WRONGPASS" in said:

@@ -1,6 +1,7 @@
 """Looks for records of the last days."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ Before = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
 class Wanted:
     """Which records: of calls dialled from ``first`` to ``last`` (Unix seconds), None for any.
 
-    ``number`` is how the integrator's numbers are compared (``agent_key``).
+    ``agent`` and ``number`` are as the integrator's ``agent_key`` writes them.
     """
 
     first: float | None = None
@@ -40,7 +41,7 @@ class Wanted:
         return (
             (self.first is None or dialed_at >= self.first)
             and (self.last is None or dialed_at <= self.last)
-            and self.agent in ("", str(record["extension"]))
+            and self.agent in ("", integrator.agent_key(str(record["extension"])))
             and self.contact_ref in ("", record["contact_ref"])
             and self.number in ("", integrator.agent_key(client_of(record)))
         )
@@ -51,15 +52,19 @@ async def search(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return records, the newest first, and where to go on; ``""`` if there are no more.
 
-    It may return fewer than ``limit``, or none, and yet there are more.
+    It may return fewer than ``limit``, or none, and yet there are more.  What is older than
+    ``history_days`` is not shown, whatever Redis still holds of it: it trims at a push alone.
     """
+    oldest = time.time() - integrator.history_days * 86_400
+    if wanted.first is not None:
+        oldest = max(oldest, wanted.first - _CLOCKS)
     found: list[dict[str, Any]] = []
     looked = 0
     while looked < _MOST:
         entries = await before(cursor, _BATCH)
         for cursor, text in entries:
             looked += 1
-            if wanted.first is not None and _stored_at(cursor) < wanted.first - _CLOCKS:
+            if _stored_at(cursor) < oldest:
                 return found, ""
             record = _record(text)
             if record is not None and wanted.takes(record, integrator):
