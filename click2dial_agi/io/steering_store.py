@@ -4,6 +4,7 @@ What a call *is* (muted, held, recorded or not) its channels say themselves; her
 at this moment, which keys have been used, and which recordings somebody has to look after.
 """
 
+import time
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any
@@ -22,6 +23,9 @@ _HOLD = 10_000
 # An Idempotency-Key is known for as long as elsewhere (docs/contract.md).
 _REMEMBER = 24 * 60 * 60
 
+# A paused recording is looked after for so long (s): its PBX may never come back.
+_LOOK_AFTER = 24 * 60 * 60
+
 # KEYS: who steers a call.  ARGV: who gives it up.
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
@@ -35,6 +39,7 @@ class SteeringStore:
         self._redis = connect(url, _TIMEOUT)
         self._base = f"{{{key_prefix}}}"
         self._paused = f"{self._base}:paused"
+        self._paused_since = f"{self._base}:paused_since"
         self._release = self._redis.register_script(_RELEASE)
 
     async def close(self) -> None:
@@ -68,14 +73,24 @@ class SteeringStore:
         """Have a paused recording looked after; ``paused_by`` is the agent's channel."""
         await self._do(self._redis.hset(self._paused, call_ref, paused_by))
 
-    async def drop_paused(self, call_ref: str) -> None:
-        """It goes on, or is over."""
-        await self._do(self._redis.hdel(self._paused, call_ref))
+    async def drop_paused(self, *call_refs: str) -> None:
+        """They go on, or are over."""
+        await self._do(self._redis.hdel(self._paused, *call_refs))
+        await self._do(self._redis.zrem(self._paused_since, *call_refs))
 
     async def paused(self) -> dict[str, str]:
-        """Return by whom recordings are paused, by call_ref."""
+        """Return by whom recordings are paused, by call_ref; none for longer than a day."""
         kept: dict[str, str] = await self._do(self._redis.hgetall(self._paused))
-        return kept
+        if not kept:
+            return kept
+        now = time.time()
+        since = dict.fromkeys(kept, now)
+        await self._do(self._redis.zadd(self._paused_since, since, nx=True))
+        aged = self._redis.zrangebyscore(self._paused_since, "-inf", now - _LOOK_AFTER)
+        old: list[str] = await self._do(aged)
+        if old:
+            await self.drop_paused(*old)
+        return {call_ref: by for call_ref, by in kept.items() if call_ref not in old}
 
     def _place(self, call_ref: str, action: str, key: str) -> str:
         # Hashed: a client's text never becomes part of a key.

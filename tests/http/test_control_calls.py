@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from click2dial_agi.domain.live_calls import LiveCall
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.manager import AGENT, CLIENT, REF, put_up, served
@@ -15,6 +17,9 @@ from tests.http.test_phone_calls import channel
 from tests.io.running import run
 
 PAUSES = "C2D_PAUSES_c1"
+LIVE, PAUSED, SINCE = (
+    f"{{enigma:notifications}}:{key}" for key in ("live", "paused", "paused_since")
+)
 
 
 def test_a_recording_is_paused_and_goes_on(redis: RedisServer) -> None:
@@ -99,6 +104,30 @@ def test_with_another_agent_it_goes_on_by_policy(redis: RedisServer, resumes: bo
             ari.channels.clear()
             await steering.look_after_pauses()
             assert api.redis.hlen("{enigma:notifications}:paused") == 0
+
+    run(test())
+
+
+def test_others_do_not_wait_for_a_paused_call_whose_pbx_is_away(redis: RedisServer) -> None:
+    """Of that one nothing is known; it is looked for through a day, and then no more."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            [steering] = api.api._now.steering.values()
+            away = LiveCall(str(uuid4()), agent="1000", pbx="east", run="east/2026-01-01")
+            api.redis.hset(LIVE, away.call_ref, away.text())
+            api.redis.hset(PAUSED, away.call_ref, "a0")
+            await ask(api, "recording/pause")
+            assert list(api.redis.hkeys(PAUSED)) == [away.call_ref, REF]  # in this order
+            joined_with(ari, "PJSIP/1001-00000003")
+            await steering.look_after_pauses()
+            assert api.redis.hkeys(PAUSED) == [away.call_ref]
+            api.redis.zincrby(SINCE, -23 * 60 * 60, away.call_ref)
+            await steering.look_after_pauses()
+            assert api.redis.hkeys(PAUSED) == [away.call_ref]
+            api.redis.zincrby(SINCE, -60 * 60, away.call_ref)
+            await steering.look_after_pauses()
+            assert api.redis.exists(PAUSED, SINCE) == 0
 
     run(test())
 

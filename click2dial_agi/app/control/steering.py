@@ -181,6 +181,8 @@ class Steering:
                 over = refused.why is Why.UNKNOWN or await self._calls.record(call_ref) is not None
                 if over:
                     await self._store.drop_paused(call_ref)
+            except PBXUnreachable as error:  # those on other PBXs must not wait for it
+                log.debug("%s: paused, and its PBX is away: %s", call_ref, error)
 
     async def _once(
         self, call_ref: str, action: str, key: str | None, steps: Sequence[_Do]
