@@ -81,6 +81,10 @@ class ListQueue:
             # Overtaking is better than no receipt, with which another server would overtake too.
             return await self._lists.push(notification)
 
+    async def tell(self, notification: Notification) -> None:
+        """Push what is worth nothing later: now, past the journal, or not at all."""
+        await self._lists.tell(notification)
+
     async def flush(self) -> int:
         """Push all that is in the journal and return how many that were.
 

@@ -50,6 +50,17 @@ class Notifier:
             await _all(*(webhook.push(notification) for webhook in self.webhooks))
         return new
 
+    async def tell(self, notification: Notification) -> None:
+        """Tell all of what is worth nothing later: now or never, nowhere kept for another try.
+
+        So it never stands in a queue before a record, nor takes its room.
+        """
+        for webhook in self.webhooks:
+            webhook.tell(notification)
+        copies = self.integrator.copies
+        lists = notification.for_all_lists(self.integrator) if copies else (notification,)
+        await _all(*(self.lists.tell(one) for one in lists))
+
 
 async def _all(*offers: Coroutine[Any, Any, T]) -> list[T]:
     """Wait for all of them, and only then raise what one of them did."""

@@ -5,6 +5,7 @@ import logging
 import random
 import time
 
+from click2dial_agi.app.fresh_posts import FreshPosts
 from click2dial_agi.app.metrics import NOT_POSTED
 from click2dial_agi.domain.integrators import Integrator, Webhook
 from click2dial_agi.domain.records import Notification
@@ -45,6 +46,7 @@ class WebhookQueue:
         self._earlier = f"{integrator.name} -> {self.webhook.url}"
         self._shown = f"{self.queue} ({self.webhook.shown_url})"
         self._client = WebhookClient(self.webhook, f"integrators.{self.queue}")
+        self._fresh = FreshPosts(self._client, self._shown)
         self._journal = journal
         self._lock = QueueLock(journal.path.parent, self.queue)
         self._news = asyncio.Event()
@@ -74,6 +76,11 @@ class WebhookQueue:
         except QueueFull as error:
             NOT_POSTED.labels(self.queue).inc()
             log.debug("%s: %s", notification.call_ref, error)
+
+    def tell(self, notification: Notification) -> None:
+        """Post what is worth nothing later: soon, beside the queue, or not at all."""
+        if not self.failing:
+            self._fresh.post(notification)
 
     async def flush(self) -> bool:
         """Post all that waits, each once tried; False if another process is at it.
@@ -107,6 +114,7 @@ class WebhookQueue:
         self.retire()
         if self._task is not None:
             await asyncio.wait([self._task])
+        await self._fresh.close()
         await self._client.close()
 
     def _acquire(self) -> bool:

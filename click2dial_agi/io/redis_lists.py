@@ -39,6 +39,9 @@ _TIMEOUT = 2.0
 # Redis runs a script without a pause, so a batch must stay well under a millisecond.
 _MAX_BATCH = 200
 
+# After one that was told and not taken, in seconds, in which nothing is told.
+_TELL_PAUSE = 5.0
+
 # What lasts is told of so often, in seconds: a list that nobody pops, a Redis that takes nothing.
 _ALARM_EVERY = 300.0
 
@@ -144,6 +147,7 @@ class RedisLists:
         self._alarm_at: dict[str, float] = defaultdict(float)
         self._failing = False
         self._told_at = 0.0
+        self._tell_from: dict[str, float] = defaultdict(float)
         # While its user may not write the streams, they are left out, and tried now and again.
         self._untold_until = 0.0
         self._waiting: list[Waiting] = []
@@ -165,6 +169,26 @@ class RedisLists:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         return await stored
+
+    async def tell(self, notification: Notification) -> None:
+        """Push what is worth nothing later: now, or never.
+
+        Whatever becomes of it, :meth:`push` and ``failing`` hear nothing of it.
+        """
+        list_name = notification.list_name
+        if time.monotonic() < self._tell_from[list_name]:
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                *_, length = await self._push(list_name, [notification])
+        except REDIS_ERRORS as error:
+            self._tell_from[list_name] = time.monotonic() + _TELL_PAUSE
+            reason = str(error) or "no answer in time"
+            where = f"{self._whose}{self._place}, {list_name}"
+            self._warn(list_name, f"Redis is not told what happens: {where}: {reason}")
+            return
+        if length >= self._list_alarm:
+            self._warn_of_length(list_name, length)
 
     async def lengths(self, names: Sequence[str]) -> list[int]:
         """Return how many notifications lie on lists.  Raises :exc:`NotificationError`."""
@@ -269,7 +293,10 @@ class RedisLists:
         )
 
     def _warn_of_length(self, list_name: str, length: int) -> None:
+        self._warn(list_name, f"{list_name} holds {length} notifications: does nobody pop them?")
+
+    def _warn(self, list_name: str, text: str) -> None:
         now = time.monotonic()
         if now >= self._alarm_at[list_name]:
             self._alarm_at[list_name] = now + _ALARM_EVERY
-            log.warning("%s holds %d notifications: does nobody pop them?", list_name, length)
+            log.warning("%s", text)

@@ -14,13 +14,12 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.board import Change
 from click2dial_agi.domain.live.told import agents_channel, state_notification
 from click2dial_agi.domain.pbxs import PBX
-from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari_facts import ARIFacts
 from click2dial_agi.io.history import History
 from click2dial_agi.io.live_store import LiveStore
 
-__all__ = ["Live", "LiveOf"]
+__all__ = ["Live", "LiveOf", "tell_states"]
 
 log = logging.getLogger(__name__)
 
@@ -122,14 +121,7 @@ class Live:
 
     async def _notify(self, integrator: str, changes: Sequence[Change]) -> None:
         """Tell the list and the webhooks of changes, where they are to have them."""
-        notifier = self._notifier_of(integrator)
-        if notifier is None or not notifier.integrator.state_notifications:
-            return
-        for change in changes:
-            try:
-                await notifier.notify(state_notification(change.view, notifier.integrator))
-            except NotificationError as error:
-                log.warning("%s: a state is not told of: %s", integrator, error)
+        await tell_states(self._notifier_of(integrator), changes)
 
     async def _close(self, live: LiveOf) -> None:
         await live.hub.close()
@@ -150,6 +142,14 @@ class Live:
 def name_of(pbx: PBX) -> str:
     """Return what a PBX is called where it has no name, and stands alone."""
     return pbx.name or "asterisk"
+
+
+async def tell_states(notifier: Notifier | None, changes: Sequence[Change]) -> None:
+    """Tell an integrator's list and webhooks of changes, if they are to have them, while fresh."""
+    if notifier is None or not notifier.integrator.state_notifications:
+        return
+    for change in changes:
+        await notifier.tell(state_notification(change.view, notifier.integrator))
 
 
 async def _run(reader: Reader) -> None:
