@@ -74,12 +74,11 @@ class AMIParser:
 
     def receive_data(self, data: bytes) -> list[Message]:
         """Return the messages that are complete with ``data``."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, self._rest = (self._rest + data).split(b"\r\n")
         if len(self._rest) > MAX_LINE:
             raise LimitExceeded("a line of AMI", MAX_LINE)
         messages = []
         for line in lines:
-            line = line.removesuffix(b"\r")
             if len(line) > MAX_LINE:
                 raise LimitExceeded("a line of AMI", MAX_LINE)
             if self._banner is None:
@@ -87,7 +86,9 @@ class AMIParser:
             elif line:
                 self._add(line)
             elif self._lines:
-                messages.append(_message(self._lines))
+                message = _message(self._lines)
+                if _is_asterisks(message):
+                    messages.append(message)
                 self._lines, self._size = [], 0
         return messages
 
@@ -115,3 +116,15 @@ def _message(lines: list[bytes]) -> Message:
         else:
             fields.setdefault(name, value)
     return Message(fields, variables)
+
+
+def _is_asterisks(message: Message) -> bool:
+    """Tell whether a message begins as Asterisk's do.
+
+    An event that answers nothing says next what right it takes (``manager_event_sessions`` in
+    manager.c); one of a list may, and has its ActionID somewhere.
+    """
+    first, second, *_ = *message.fields, "", ""
+    if first == "Event":
+        return second == "Privilege" or message.action_id != ""
+    return first == "Response"

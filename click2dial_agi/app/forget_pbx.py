@@ -25,9 +25,12 @@ async def forget(integrators: Sequence[Integrator], pbx: str, tell: Callable[[st
         }
         for store in stores.values():
             stack.push_async_callback(store.close)
-        calls = [(name, one) for name in stores for one in (await stores[name].live()).values()]
+        known = [(name, one) for name in stores for one in (await stores[name].live()).values()]
+        # Of one without a run, not rung yet or an older version's, nobody can tell whether its PBX
+        # is there; it is over when all PBXs say so.
+        calls = [(name, one) for name, one in known if one.run]
         chosen = [(name, one) for name, one in calls if pbx and pbx in (one.pbx, one.run)]
-        for name, run in {(name, one.run) for name, one in chosen if one.run}:
+        for name, run in {(name, one.run) for name, one in chosen}:
             if await stores[name].is_present(run):
                 raise PBXThere(f"{pbx} is there: a server has seen it within the last seconds")
         for name, one in chosen:

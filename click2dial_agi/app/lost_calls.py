@@ -98,6 +98,8 @@ async def reap(calls: CreatedCalls) -> None:
 async def _reap_present(calls: CreatedCalls, live: LiveCall, where: Found, pbx: LivePBX) -> None:
     """See to a call that goes on."""
     await calls.keep_at(live, pbx)
+    if await calls.store.take_mark(live.call_ref, Mark.FORGOTTEN):
+        log.warning("%s: PBX %s is back with the call; it is not given up", live.call_ref, pbx)
     if await calls.store.take_mark(live.call_ref, Mark.ABANDONED):
         await calls.hang_up(live.call_ref)
     elif not pbx.where.agents(where.channels):
@@ -106,7 +108,7 @@ async def _reap_present(calls: CreatedCalls, live: LiveCall, where: Found, pbx: 
 
 async def _reap_absent(calls: CreatedCalls, live: LiveCall, where: Found) -> None:
     """See to a call that is nowhere as far as this server can tell."""
-    forgotten = await calls.store.has_mark(live.call_ref, Mark.FORGOTTEN)
+    forgotten = await _is_forgotten(calls, live)
     if not forgotten and live.at > time.time() - calls.times.lost_after:
         return
     at_home = calls.pbxs.home(live) is not None or not live.run
@@ -120,6 +122,12 @@ async def _reap_absent(calls: CreatedCalls, live: LiveCall, where: Found) -> Non
         log.warning(
             "%s: PBX %s was not seen for a while; its agent is free again", live.call_ref, live.pbx
         )
+
+
+async def _is_forgotten(calls: CreatedCalls, live: LiveCall) -> bool:
+    """Tell whether an operator gave up its PBX, which is not back since."""
+    marked = await calls.store.has_mark(live.call_ref, Mark.FORGOTTEN)
+    return marked and not (live.run and await calls.store.is_present(live.run))
 
 
 async def _give_up(calls: CreatedCalls, live: LiveCall) -> None:

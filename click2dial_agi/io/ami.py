@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from itertools import count
+from secrets import token_hex
 from typing import Any, Protocol
 
 from click2dial_agi.ami import AMIParser, Message, login_key, serialize_action
@@ -60,7 +61,8 @@ class AMIConnection:
         self._reader = reader
         self._writer = writer
         self._parser = AMIParser()
-        self._ids = count(1)
+        # Nobody can guess an ActionID: a phone's text in an event must answer nothing.
+        self._ids = (f"{token_hex(8)}-{number}" for number in count(1))
         self._waiting: dict[str, _Answer] = {}
         self._user: AMIUser | None = None
 
@@ -80,7 +82,7 @@ class AMIConnection:
         return events[:-1]  # without the one that says so
 
     async def _ask(self, name: str, fields: dict[str, str], *, listing: bool) -> "_Answer":
-        action_id = str(next(self._ids))
+        action_id = next(self._ids)
         data = serialize_action(name, action_id, fields)
         if self._writer.is_closing():
             raise PBXUnreachable("AMI: not connected")

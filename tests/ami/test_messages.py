@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from click2dial_agi.ami import AMIParser, Message
@@ -19,8 +19,8 @@ HELD = (
 names = st.from_regex(r"[A-Za-z]{1,12}", fullmatch=True).filter(
     lambda name: name not in ("Variable", "ChanVariable")
 )
-values = st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]))
-messages = st.dictionaries(names, values, min_size=1, max_size=8)
+values = st.text(st.characters(blacklist_categories=["Cs"])).filter(lambda text: "\r\n" not in text)
+answers = st.dictionaries(names, values, max_size=8).map(lambda more: {"Response": "x"} | more)
 
 
 def parsed(data: bytes) -> list[Message]:
@@ -46,7 +46,8 @@ def test_the_banner_is_no_message() -> None:
 
 def test_variables_are_by_their_names() -> None:
     (status,) = parsed(
-        b"Event: Status\r\nVariable: C2D_1.2=acall_ref=x\r\nVariable: EVAL(${A=B})=c=d\r\n"
+        b"Event: Status\r\nPrivilege: Call\r\n"
+        b"Variable: C2D_1.2=acall_ref=x\r\nVariable: EVAL(${A=B})=c=d\r\n"
         b"ChanVariable(PJSIP/1-1): X=\r\nVariable: none\r\n\r\n"
     )
     assert status.variables == {"C2D_1.2": "acall_ref=x", "EVAL(${A": "B})=c=d", "X": ""}
@@ -54,11 +55,46 @@ def test_variables_are_by_their_names() -> None:
 
 
 def test_of_a_field_that_comes_twice_the_first_counts() -> None:
-    (event,) = parsed(b"Event: Hangup\r\nCause: 16\r\nCause: 28\r\nnonsense\r\n\r\n\r\n\r\n")
-    assert event.fields == {"Event": "Hangup", "Cause": "16"}
+    (answer,) = parsed(b"Response: Error\r\nCause: 16\r\nCause: 28\r\nnonsense\r\n\r\n\r\n\r\n")
+    assert answer.fields == {"Response": "Error", "Cause": "16"}
 
 
-@given(st.lists(messages, max_size=6), st.data())
+HANGUP = (
+    b"Event: Hangup\r\nPrivilege: call,all\r\nContext: click2dial\r\n"
+    b"Exten: %b\r\nPriority: 16\r\n\r\n"
+)
+FORGED = b"Event: DeviceStateChange\nPrivilege: call,all\nDevice: PJSIP/1000\nState: UNAVAILABLE"
+
+
+@given(st.binary(max_size=80).filter(lambda text: b"\r\n" not in text and text[-1:] != b"\r"))
+@example(b"1\n\n" + FORGED + b"\n\n")
+@example(b"1\r\r" + FORGED.replace(b"\n", b"\r") + b"\r\rx")
+def test_a_text_that_a_phone_wrote_stays_in_its_field(text: bytes) -> None:
+    (event,) = parsed(HANGUP % text)
+    assert list(event.fields) == ["Event", "Privilege", "Context", "Exten", "Priority"]
+    assert event.get("Exten") == text.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"Device: PJSIP/1000\r\nEvent: DeviceStateChange\r\nPrivilege: call,all",
+        b"Event: DeviceStateChange\r\nDevice: PJSIP/1000\r\nPrivilege: call,all",
+        b"Event: DeviceStateChange",
+        b"ActionID: 1\r\nResponse: Success",
+    ],
+)
+def test_what_does_not_begin_as_asterisks_do_is_no_message(forged: bytes) -> None:
+    found = parsed(HANGUP % (b"1\r\n\r\n" + forged + b"\r\n\r\n"))
+    assert [one.event for one in found] == ["Hangup"]
+
+
+def test_an_event_of_a_list_begins_otherwise() -> None:
+    (event,) = parsed(b"Event: QueueMember\r\nQueue: sales\r\nActionID: 7\r\n\r\n")
+    assert (event.event, event.action_id) == ("QueueMember", "7")
+
+
+@given(st.lists(answers, max_size=6), st.data())
 def test_wherever_the_bytes_are_cut(told: list[dict[str, str]], data: st.DataObject) -> None:
     text = "".join(
         "".join(f"{name}: {value}\r\n" for name, value in one.items()) + "\r\n" for one in told
@@ -83,9 +119,9 @@ def test_any_bytes_make_messages_or_nothing(chunks: list[bytes]) -> None:
     "data",
     [
         b"a" * (MAX_LINE + 1),
-        b"a" * (MAX_LINE + 1) + b"\n",
-        b"a: b\n" * (MAX_FIELDS + 1),
-        b"a" * (MAX_LINE - 1) + b"\n" + (b"b" * (MAX_LINE - 1) + b"\n") * (MAX_MESSAGE // MAX_LINE),
+        b"a" * (MAX_LINE + 1) + b"\r\n",
+        b"a: b\r\n" * (MAX_FIELDS + 1),
+        (b"b" * (MAX_LINE - 1) + b"\r\n") * (MAX_MESSAGE // MAX_LINE + 1),
     ],
     ids=["unended line", "line", "fields", "message"],
 )
@@ -97,4 +133,4 @@ def test_too_much(data: bytes) -> None:
 def test_messages_without_end_take_no_memory() -> None:
     parser = AMIParser()
     for _ in range(3 * MAX_FIELDS):
-        assert len(parser.receive_data(b"banner\n" if parser.banner is None else HELD)) <= 1
+        assert len(parser.receive_data(BANNER if parser.banner is None else HELD)) <= 1

@@ -28,6 +28,7 @@ from tests.io.running import eventually, run
 
 LIVE = "{enigma:notifications}:live"
 AWAY = "{enigma:notifications}:away"
+MARKS = "{enigma:notifications}:marks"
 PRESENT = "{enigma:notifications}:pbx:*"
 
 #: PBXs are looked at all the time.  For how long they count as seen, a test says (`unseen`).
@@ -382,7 +383,7 @@ def test_a_pbx_that_never_comes_back_is_forgotten(redis: RedisServer) -> None:
                 await asyncio.gather(api.reap(), api.reap())
                 assert [cdr["call_ref"] for cdr in api.cdrs()] == [ref]
                 assert list(api.held().values()) == [other]
-                assert api.redis.hlen(AWAY) == api.redis.hlen("{enigma:notifications}:marks") == 0
+                assert api.redis.hlen(AWAY) == api.redis.hlen(MARKS) == 0
 
     run(test())
 
@@ -396,6 +397,51 @@ def test_a_pbx_without_a_name_is_forgotten_by_its_run(redis: RedisServer) -> Non
             await unseen(api, ari.started)
             count, _ = await asyncio.to_thread(forget, api, f"{ari.entity_id}/{ari.started}")
             assert count == 1
+
+    run(test())
+
+
+@pytest.mark.case("S3")
+def test_a_forgotten_pbx_that_comes_back_keeps_its_calls(redis: RedisServer) -> None:
+    """Though the call stands in no answer just then; the next time it has to be asked for anew."""
+
+    async def test() -> None:
+        async with fake_ari() as ari, serve(redis, {"east": ari}, times=FLEETING) as api:
+            ref = (await api.post()).json()["call_ref"]
+            await seen(api)
+            cut = dict.fromkeys(("info", "channels", "channel"), CLOSE)
+            ari.trouble |= cut
+            await unseen(api, ari.started)
+            assert (await asyncio.to_thread(forget, api, "east"))[0] == 1
+            del ari.trouble["info"]
+            await seen(api)
+            await api.reap()  # its channels are not to be had yet
+            assert (api.cdrs(), api.redis.hlen(MARKS)) == ([], 1)
+            ari.trouble.clear()
+            await api.api._now.pbxs.look()
+            await api.reap()
+            assert (api.cdrs(), api.redis.hlen(MARKS), list(ari.channels)) == ([], 0, [ref])
+            ari.trouble |= cut
+            await unseen(api, ari.started)
+            await api.reap()
+            assert api.cdrs() == []
+
+    run(test())
+
+
+def test_a_call_that_does_not_say_which_run_has_it_is_not_forgotten(redis: RedisServer) -> None:
+    """Whether its PBX is there cannot be told."""
+
+    async def test() -> None:
+        async with fake_ari() as ari, serve(redis, {"east": ari}, times=FLEETING) as api:
+            ref = (await api.post()).json()["call_ref"]
+            entry = json.loads(api.redis.hget(LIVE, ref) or "") | {"run": ""}
+            api.redis.hset(LIVE, ref, json.dumps(entry))
+            assert await asyncio.to_thread(forget, api, "east") == (
+                0,
+                ["no call is at east; there are calls at: none"],
+            )
+            assert api.redis.exists(MARKS) == 0
 
     run(test())
 
