@@ -35,6 +35,7 @@ _FOR_BROWSERS = {
     "res_pjsip_transport_websocket": "/ws for softphones",
 }
 _FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
+_FOR_SUPERVISORS = {"app_chanspy": "supervisors who listen"}
 
 _CURE = "asterisk -rx 'module load {0}.so', and no noload of it in modules.conf"
 
@@ -52,6 +53,7 @@ def check_modules(
     if browsers:
         yield from _missing(_FOR_BROWSERS, running, Level.WARNING, "no browser can register")
     yield from _missing(_FOR_INBOUND, running, Level.NOTE, "if you use C2D_QUEUE")
+    yield from _missing(_FOR_SUPERVISORS, running, Level.NOTE, "if you use supervisor_keys")
 
 
 def _missing(
