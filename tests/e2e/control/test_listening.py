@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from sandbox.office import Office
 from sandbox.ua import forward, refuse
+from sandbox.waiting import patience
 from tests.e2e.control.desk import SUPERVISOR, ask, play, ref_of, steer
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
@@ -24,6 +25,13 @@ async def told(scene: Scene) -> list[dict[str, object]]:
     payloads = [json.loads(text) for text in texts]
     assert {one["type"] for one in payloads} <= {"listen"}
     return [one["payload"] for one in payloads if one["payload"]["contact_ref"] == scene.ref]
+
+
+async def rung_out(scene: Scene) -> None:
+    """Wait until what rang the supervisor is gone; now and then it stays as long as it may ring."""
+    async with asyncio.timeout(patience(15)):
+        while any("click2dial-listen" in one["name"] for one in await scene.office.channels()):
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +86,10 @@ def test_the_call_and_its_record_are_as_without(office: Office) -> None:
         await supervisor.up()
         if leaves:
             await supervisor.hang_up()
+            await rung_out(scene)
             await scene.end(scene.agent)
             return
+        await rung_out(scene)
         await scene.agent.send_to(scene.team.second.name)
         other = await scene.team.second.next_call()
         await supervisor.over()
@@ -127,7 +137,7 @@ def test_who_may_not_and_which_phone_cannot(office: Office) -> None:
             before = len(third.incoming)
             await steer(scene, ref, "listen", extension=third.name)
             await (await third.next_call(before)).over()
-            await asyncio.sleep(0.2)
+            await rung_out(scene)
         await scene.end(scene.agent)
 
     play(office, refused)
