@@ -14,8 +14,7 @@ from typing import Any
 from click2dial_agi.domain.agent_tokens import AgentToken
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
-from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.redis_lists import pushed_key
 
 __all__ = ["Admission", "CallStore", "FirstAnswer", "Mark"]
@@ -180,7 +179,7 @@ class CallStore:
 
     async def ping(self) -> None:
         """Ask for an answer."""
-        await self._do(self._redis.ping())
+        await answer_of(self._redis.ping())
 
     async def admit(self, call: LiveCall, limits: Limits, minute: int) -> Admission:
         """Count a call in if no limit forbids it; ``minute`` is Unix time in whole minutes."""
@@ -190,34 +189,34 @@ class CallStore:
             *(limits.calls_per_minute, limits.concurrent_calls),
             _field(call.call_ref, Mark.LOST),
         ]
-        return Admission(await self._do(self._admit(keys, values)))
+        return Admission(await answer_of(self._admit(keys, values)))
 
     async def release(self, call_ref: str) -> None:
         """Count a call out; one that was not in does no harm."""
         values = [call_ref, *(_field(call_ref, mark) for mark in Mark)]
         keys = [self._live, self._agents, self._marks, self._away]
-        await self._do(self._release(keys, values))
+        await answer_of(self._release(keys, values))
 
     async def place(self, call: LiveCall) -> bool:
         """Write on which PBX a call is; False if it was counted out.  It is away no more."""
         keys = [self._live, self._away]
-        return bool(await self._do(self._place(keys, [call.call_ref, call.text()])))
+        return bool(await answer_of(self._place(keys, [call.call_ref, call.text()])))
 
     async def set_aside(self, call_ref: str) -> bool:
         """Let a call hold neither its agent nor a place; False if it does not already."""
         keys = [self._live, self._agents, self._away]
-        return bool(await self._do(self._set_aside(keys, [call_ref])))
+        return bool(await answer_of(self._set_aside(keys, [call_ref])))
 
     async def show_present(self, runs: Iterable[str], seconds: float) -> None:
         """Tell all servers that these runs of PBXs are there, for so long."""
         pipeline = self._redis.pipeline(transaction=False)
         for run in runs:
             pipeline.set(self._present_key(run), "1", px=max(1, int(seconds * 1000)))
-        await self._do(pipeline.execute())
+        await answer_of(pipeline.execute())
 
     async def is_present(self, run: str) -> bool:
         """Tell whether any server has seen a run of a PBX lately."""
-        return bool(await self._do(self._redis.exists(self._present_key(run))))
+        return bool(await answer_of(self._redis.exists(self._present_key(run))))
 
     def _present_key(self, run: str) -> str:
         return f"{self._base}:pbx:{run}"
@@ -230,31 +229,31 @@ class CallStore:
             pipeline.hincrby(key, number, calls)
         pipeline.expire(key, _DAYS_SHOWN)
         pipeline.hgetall(key)
-        *_, counted = await self._do(pipeline.execute())
+        *_, counted = await answer_of(pipeline.execute())
         return {number: int(calls) for number, calls in counted.items()}
 
     async def free_agent(self, call_ref: str) -> None:
         """Let the agent of a call that ends, or goes on without him, have the next one."""
-        await self._do(self._free([self._live, self._agents], [call_ref]))
+        await answer_of(self._free([self._live, self._agents], [call_ref]))
 
     async def mark(self, call_ref: str, mark: Mark) -> bool:
         """Set a mark; False if it was set before."""
-        return bool(await self._do(self._redis.hsetnx(self._marks, _field(call_ref, mark), "1")))
+        return bool(await answer_of(self._redis.hsetnx(self._marks, _field(call_ref, mark), "1")))
 
     async def has_mark(self, call_ref: str, mark: Mark) -> bool:
         """Tell whether a mark is set."""
-        return bool(await self._do(self._redis.hexists(self._marks, _field(call_ref, mark))))
+        return bool(await answer_of(self._redis.hexists(self._marks, _field(call_ref, mark))))
 
     async def take_mark(self, call_ref: str, mark: Mark) -> bool:
         """Take a mark away; False if it was not there, so that one alone acts on it."""
-        return bool(await self._do(self._redis.hdel(self._marks, _field(call_ref, mark))))
+        return bool(await answer_of(self._redis.hdel(self._marks, _field(call_ref, mark))))
 
     async def live(self) -> dict[str, LiveCall]:
         """Return the calls that were counted in, by call_ref."""
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hgetall(self._away)
         pipeline.hgetall(self._live)
-        away, live = await self._do(pipeline.execute())
+        away, live = await answer_of(pipeline.execute())
         known = {ref: LiveCall.parse(ref, text, away=True) for ref, text in away.items()}
         return known | {ref: LiveCall.parse(ref, text) for ref, text in live.items()}
 
@@ -263,13 +262,13 @@ class CallStore:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hget(self._live, call_ref)
         pipeline.hget(self._away, call_ref)
-        live, away = await self._do(pipeline.execute())
+        live, away = await answer_of(pipeline.execute())
         text = live or away
         return LiveCall.parse(call_ref, text, away=not live) if text else None
 
     async def record(self, call_ref: str) -> dict[str, Any] | None:
         """Return the cdr payload of a call that ended within 24 hours."""
-        body = await self._do(self._redis.get(pushed_key(self._cdr_list, call_ref)))
+        body = await answer_of(self._redis.get(pushed_key(self._cdr_list, call_ref)))
         if body is None:
             return None
         payload: dict[str, Any] = json.loads(body)["payload"]
@@ -277,14 +276,16 @@ class CallStore:
 
     async def claim(self, key: str, mine: FirstAnswer) -> FirstAnswer | None:
         """Take an Idempotency-Key; return None, or what is known of it if it was taken before."""
-        theirs = await self._do(self._claim([self._idempotency_key(key)], [mine.text(), _REMEMBER]))
+        theirs = await answer_of(
+            self._claim([self._idempotency_key(key)], [mine.text(), _REMEMBER])
+        )
         return None if theirs is None else FirstAnswer.parse(theirs)
 
     async def retake(self, key: str, seen: FirstAnswer) -> FirstAnswer | None:
         """Take over a key that was left without an answer; None if it is not as it was seen."""
         mine = replace(seen, status=0, attempt=seen.attempt + 1)
         arguments: list[str | int] = [seen.stored, mine.text(), _REMEMBER]
-        taken = await self._do(self._retake([self._idempotency_key(key)], arguments))
+        taken = await answer_of(self._retake([self._idempotency_key(key)], arguments))
         return replace(mine, stored=mine.text()) if taken else None
 
     async def answer(self, key: str, answer: FirstAnswer) -> None:
@@ -292,7 +293,7 @@ class CallStore:
         keep = _REMEMBER
         if answer.status not in _LASTING:
             keep = min(_REMEMBER_FAILURE, answer.retry_after or _REMEMBER_FAILURE)
-        await self._do(self._redis.set(self._idempotency_key(key), answer.text(), ex=keep))
+        await answer_of(self._redis.set(self._idempotency_key(key), answer.text(), ex=keep))
 
     def _idempotency_key(self, key: str) -> str:
         # Hashed: a client's text never becomes part of a key.
@@ -300,23 +301,16 @@ class CallStore:
 
     async def keep_token(self, token: str, right: AgentToken, ttl: int) -> None:
         """Keep what a token is a right to, for so many seconds."""
-        await self._do(self._redis.set(self._token_key(token), right.text(), ex=ttl))
+        await answer_of(self._redis.set(self._token_key(token), right.text(), ex=ttl))
 
     async def token(self, token: str) -> AgentToken | None:
         """Return what a token is a right to; None if it is none, or not any more."""
-        text = await self._do(self._redis.get(self._token_key(token)))
+        text = await answer_of(self._redis.get(self._token_key(token)))
         return AgentToken.parse(text) if text else None
 
     def _token_key(self, token: str) -> str:
         # Hashed: who reads Redis cannot call with it.
         return f"{self._base}:token:{sha256(token.encode()).hexdigest()}"
-
-    @staticmethod
-    async def _do(command: Any) -> Any:
-        try:
-            return await command
-        except REDIS_ERRORS as error:
-            raise NotificationError(f"Redis: {error or type(error).__name__}") from error
 
 
 def _field(call_ref: str, mark: Mark) -> str:

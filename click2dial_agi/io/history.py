@@ -3,10 +3,7 @@
 See :mod:`click2dial_agi.io.redis_lists`, where each is added in the step that pushes it.
 """
 
-from typing import Any
-
-from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.redis_lists import history_key
 from click2dial_agi.io.stream_ids import id_before
 
@@ -34,8 +31,5 @@ class History:
         last = id_before(cursor) if cursor else "+"
         if not last:
             return []
-        try:
-            found: Any = await self._redis.xrevrange(self._key, last, "-", count)
-        except REDIS_ERRORS as error:
-            raise NotificationError(f"Redis: {error or type(error).__name__}") from error
+        found = await answer_of(self._redis.xrevrange(self._key, last, "-", count))
         return [(str(entry), fields.get("data", "")) for entry, fields in found]

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from click2dial_agi.domain.live.views import AgentView, CallView
-from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.live_scripts import ACQUIRE, AWAY, PUBLISH, READ, RELEASE, RENEW, REPLACE
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.stream_ids import id_after, place
 
 __all__ = ["Entry", "Kept", "LiveStore", "Picture", "events_key"]
@@ -104,17 +103,17 @@ class LiveStore:
     async def acquire(self, pbx: str) -> int:
         """Take the lease of a PBX that nobody has; return its number, 0 if somebody has it."""
         keys = [self._key(what, pbx) for what in ("lease", "fence", "fresh")]
-        return int(await self._do(self._acquire(keys, [LEASE])))
+        return int(await answer_of(self._acquire(keys, [LEASE])))
 
     async def renew(self, pbx: str, fence: int) -> bool:
         """Keep a lease."""
         keys = [self._key("lease", pbx), self._key("fresh", pbx)]
-        return bool(await self._do(self._renew(keys, [fence, LEASE])))
+        return bool(await answer_of(self._renew(keys, [fence, LEASE])))
 
     async def release(self, pbx: str, fence: int) -> None:
         """Give a lease up."""
         keys = [self._key("lease", pbx), self._key("fresh", pbx), self._events]
-        await self._do(self._release(keys, [fence, MAX_EVENTS, pbx]))
+        await answer_of(self._release(keys, [fence, MAX_EVENTS, pbx]))
 
     async def replace(
         self,
@@ -132,7 +131,7 @@ class LiveStore:
         for views in (agents, calls):
             for key, view in views.items():
                 arguments += [key, _text(view)]
-        before = await self._do(self._replace(keys, arguments))
+        before = await answer_of(self._replace(keys, arguments))
         if before == 0:
             return None
         known = self._calls(_pairs(before))
@@ -148,19 +147,19 @@ class LiveStore:
             gone = isinstance(view, CallView) and view.state == "ended"
             kind = "agent" if isinstance(view, AgentView) else "call"
             arguments += [kind, key, _text(view), "1" if gone else ""]
-        return bool(await self._do(self._publish(keys, arguments)))
+        return bool(await answer_of(self._publish(keys, arguments)))
 
     async def away(self, pbx: str, fence: int) -> None:
         """Say that nobody knows what goes on at a PBX."""
         keys = [self._key("lease", pbx), self._key("fresh", pbx), self._events]
-        await self._do(self._away(keys, [fence, MAX_EVENTS, pbx]))
+        await answer_of(self._away(keys, [fence, MAX_EVENTS, pbx]))
 
     async def read(self) -> Picture:
         """Return what is known, and up to which event."""
         keys = [self._events]
         for pbx in self.pbxs:
             keys += self._kept(pbx)[1:]
-        at, *found = await self._do(self._read(keys, [len(self.pbxs)]))
+        at, *found = await answer_of(self._read(keys, [len(self.pbxs)]))
         kept = {
             pbx: self._parse(*found[3 * index : 3 * index + 3])
             for index, pbx in enumerate(self.pbxs)
@@ -193,12 +192,12 @@ class LiveStore:
         pipeline = self._redis.pipeline(transaction=False)
         for pbx in self.pbxs:
             pipeline.exists(self._key("fresh", pbx))
-        answers = await self._do(pipeline.execute())
+        answers = await answer_of(pipeline.execute())
         return frozenset(pbx for pbx, known in zip(self.pbxs, answers, strict=True) if known)
 
     async def after(self, event_id: str) -> list[Entry]:
         """Return what happens after an event, waiting a moment for it."""
-        found = await self._do(self._redis.xread({self._events: event_id}, 500, _BLOCK))
+        found = await answer_of(self._redis.xread({self._events: event_id}, 500, _BLOCK))
         streams = found.values() if isinstance(found, dict) else (one[1] for one in found or ())
         return [_entry(*entry) for entries in streams for entry in _flat(entries)]
 
@@ -207,10 +206,10 @@ class LiveStore:
 
         None if that is more than ``limit``, or not known any more.
         """
-        first = await self._do(self._redis.xrange(self._events, count=1))
+        first = await answer_of(self._redis.xrange(self._events, count=1))
         if not first or place(first[0][0]) > place(event_id):
             return None if place(event_id) < place(last) else []
-        found = await self._do(
+        found = await answer_of(
             self._redis.xrange(self._events, id_after(event_id), last, count=limit + 1)
         )
         return [_entry(*entry) for entry in found] if len(found) <= limit else None
@@ -225,7 +224,7 @@ class LiveStore:
         for pbx in self.pbxs:
             pipeline.exists(self._key("fresh", pbx))
             pipeline.execute_command(name, self._key(what, pbx), *rest)
-        answers = await self._do(pipeline.execute())
+        answers = await answer_of(pipeline.execute())
         each = zip(self.pbxs, answers[::2], answers[1::2], strict=True)
         return {pbx: (bool(fresh), answer) for pbx, fresh, answer in each}
 
@@ -246,13 +245,6 @@ class LiveStore:
     def _calls(self, texts: Iterable[tuple[str, str]]) -> dict[str, CallView]:
         known = {key: CallView.parse(text, self._integrator) for key, text in texts}
         return {key: view for key, view in known.items() if view is not None}
-
-    @staticmethod
-    async def _do(command: Any) -> Any:
-        try:
-            return await command
-        except REDIS_ERRORS as error:
-            raise NotificationError(f"Redis: {error or type(error).__name__}") from error
 
 
 def _pairs(flat: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -13,12 +13,21 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
 from click2dial_agi.domain.redis_url import RedisKind, RedisPlace, parse_redis_url
+from click2dial_agi.exceptions import NotificationError
 
-__all__ = ["REDIS_ERRORS", "connect", "messages", "subscriber"]
+__all__ = ["REDIS_ERRORS", "answer_of", "connect", "messages", "subscriber"]
 
 # What a Redis that is away, or that refuses, makes of a command.  A cluster of which no node
 # answers is none of redis-py's RedisErrors; TimeoutError is an OSError.
 REDIS_ERRORS = (RedisError, RedisClusterException, OSError)
+
+
+async def answer_of(command: Any) -> Any:
+    """Return what Redis answers to a command.  Raises :exc:`NotificationError`."""
+    try:
+        return await command
+    except REDIS_ERRORS as error:
+        raise NotificationError(f"Redis: {error or type(error).__name__}") from error
 
 
 class _Primary(Redis):

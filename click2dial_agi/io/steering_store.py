@@ -7,10 +7,8 @@ at this moment, which keys have been used, and which recordings somebody has to 
 import time
 from hashlib import sha256
 from secrets import token_hex
-from typing import Any
 
-from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_client import answer_of, connect
 
 __all__ = ["SteeringStore"]
 
@@ -49,45 +47,45 @@ class SteeringStore:
     async def take(self, call_ref: str) -> str | None:
         """Be the one who steers a call; return what to give back, None if another one is."""
         mine = token_hex(8)
-        taken = await self._do(self._redis.set(self._key(call_ref), mine, nx=True, px=_HOLD))
+        taken = await answer_of(self._redis.set(self._key(call_ref), mine, nx=True, px=_HOLD))
         return mine if taken else None
 
     async def give(self, call_ref: str, mine: str) -> None:
         """Let others steer it."""
-        await self._do(self._release([self._key(call_ref)], [mine]))
+        await answer_of(self._release([self._key(call_ref)], [mine]))
 
     async def is_first(self, call_ref: str, action: str, key: str) -> bool:
         """Take an Idempotency-Key for an action on a call; False if it was taken before."""
         place = self._place(call_ref, action, key)
-        return bool(await self._do(self._redis.set(place, "1", nx=True, ex=_REMEMBER)))
+        return bool(await answer_of(self._redis.set(place, "1", nx=True, ex=_REMEMBER)))
 
     async def was_used(self, call_ref: str, action: str, key: str) -> bool:
         """Tell whether an Idempotency-Key was taken."""
-        return bool(await self._do(self._redis.exists(self._place(call_ref, action, key))))
+        return bool(await answer_of(self._redis.exists(self._place(call_ref, action, key))))
 
     async def forget(self, call_ref: str, action: str, key: str) -> None:
         """Let an Idempotency-Key be used again: its action was not done."""
-        await self._do(self._redis.delete(self._place(call_ref, action, key)))
+        await answer_of(self._redis.delete(self._place(call_ref, action, key)))
 
     async def keep_paused(self, call_ref: str, paused_by: str) -> None:
         """Have a paused recording looked after; ``paused_by`` is the agent's channel."""
-        await self._do(self._redis.hset(self._paused, call_ref, paused_by))
+        await answer_of(self._redis.hset(self._paused, call_ref, paused_by))
 
     async def drop_paused(self, *call_refs: str) -> None:
         """They go on, or are over."""
-        await self._do(self._redis.hdel(self._paused, *call_refs))
-        await self._do(self._redis.zrem(self._paused_since, *call_refs))
+        await answer_of(self._redis.hdel(self._paused, *call_refs))
+        await answer_of(self._redis.zrem(self._paused_since, *call_refs))
 
     async def paused(self) -> dict[str, str]:
         """Return by whom recordings are paused, by call_ref; none for longer than a day."""
-        kept: dict[str, str] = await self._do(self._redis.hgetall(self._paused))
+        kept: dict[str, str] = await answer_of(self._redis.hgetall(self._paused))
         if not kept:
             return kept
         now = time.time()
         since = dict.fromkeys(kept, now)
-        await self._do(self._redis.zadd(self._paused_since, since, nx=True))
+        await answer_of(self._redis.zadd(self._paused_since, since, nx=True))
         aged = self._redis.zrangebyscore(self._paused_since, "-inf", now - _LOOK_AFTER)
-        old: list[str] = await self._do(aged)
+        old: list[str] = await answer_of(aged)
         if old:
             await self.drop_paused(*old)
         return {call_ref: by for call_ref, by in kept.items() if call_ref not in old}
@@ -99,10 +97,3 @@ class SteeringStore:
 
     def _key(self, call_ref: str) -> str:
         return f"{self._base}:steering:{call_ref}"
-
-    @staticmethod
-    async def _do(command: Any) -> Any:
-        try:
-            return await command
-        except REDIS_ERRORS as error:
-            raise NotificationError(f"Redis: {error or type(error).__name__}") from error

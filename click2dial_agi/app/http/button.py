@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.files import SOFTPHONE_FILES, StaticFile
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering.display import groupings, rewritings
+from click2dial_agi.domain.numbering.display import rules
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["add_button"]
@@ -34,7 +34,5 @@ def add_button(app: FastAPI, current: Callable[[], Integrator]) -> None:
         return _TYPES.response(request, _HEADERS)
 
     @app.get("/click2dial.json", include_in_schema=False)
-    async def rules(_: Request) -> Response:
-        plan = current().plan
-        numbers = {"dialled": rewritings(plan), "shown": groupings(plan)}
-        return JSONResponse({"numbers": numbers}, headers=_HEADERS)
+    async def numbers(_: Request) -> Response:
+        return JSONResponse({"numbers": rules(current().plan)}, headers=_HEADERS)

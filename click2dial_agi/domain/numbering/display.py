@@ -13,7 +13,7 @@ from phonenumbers.phonemetadata import NumberFormat
 
 from click2dial_agi.domain.numbering.plan import NumberPlan
 
-__all__ = ["Grouping", "groupings", "rewritings"]
+__all__ = ["Grouping", "groupings", "rewritings", "rules"]
 
 #: A pattern over a whole number's digits, after a plus or not, and what its groups are put into.
 Grouping = tuple[str, str]
@@ -43,6 +43,11 @@ def groupings(plan: NumberPlan) -> tuple[Grouping, ...]:
 def rewritings(plan: NumberPlan) -> tuple[Grouping, ...]:
     """Return how a softphone writes digits, after a plus or not, so that the plan takes them."""
     return _WITHOUT_PLUS if plan.name == "teleforge" else ()
+
+
+def rules(plan: NumberPlan) -> dict[str, tuple[Grouping, ...]]:
+    """Return both, under the names by which pages know them (numbers.js, useRules)."""
+    return {"dialled": rewritings(plan), "shown": groupings(plan)}
 
 
 @lru_cache
