@@ -42,6 +42,15 @@ def test_the_dialplan_asks_where_the_server_listens_unless_told_otherwise() -> N
     assert re.findall(r"agi://[\w.:]+", CODE) == [f"agi://{AGI().listen}"]
 
 
+def test_each_dial_follows_no_forward_and_does_not_part_its_channels_itself() -> None:
+    """Option i everywhere, and nowhere G: it reads a channel that may have ended."""
+    options = re.findall(r",Dial\([^,]*,[^,]*,([^\n]*)\)$", CODE, re.MULTILINE)
+    assert len(options) == len(re.findall(r",Dial\(", CODE))
+    # Without what is in parentheses, the names of contexts.
+    bare = [re.sub(r"\([\w-]+(\^\w+)*\)", "", one).partition("${IF")[0] for one in options]
+    assert [one for one in bare if not re.fullmatch(r"[gbUFI]*(i|\$\{ARG1\})[gbUFI]*", one)] == []
+
+
 def test_no_line_is_too_long_to_be_read() -> None:
     assert [line for line in DIALPLAN.splitlines() if len(line) > 200] == []
 

@@ -33,6 +33,9 @@ _QUESTIONS = 6
 # ast_channel_state in channelstate.h.
 _UP, _RINGING = "6", "5"
 
+# ABORT: a Gosub ended the Dial() after the answer, as that of created calls does.
+_ANSWERED = ("ANSWER", "ABORT")
+
 
 class Change(NamedTuple):
     """An agent, or a call, as it is now; a call that has ended comes once more as such."""
@@ -181,7 +184,7 @@ class Board:
 
     def _dial_end(self, event: Mapping[str, str]) -> None:
         called = self._channel(event, "Dest")
-        if called is not None and event.get("DialStatus") == "ANSWER":
+        if called is not None and event.get("DialStatus") in _ANSWERED:
             called.up = True
             called.ringing = False
             self._touch(called)
