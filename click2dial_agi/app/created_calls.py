@@ -326,8 +326,9 @@ class CreatedCalls:
 
     async def keep_at(self, live: LiveCall, pbx: LivePBX) -> None:
         """See to it that all servers know where a call is that goes on at a PBX."""
-        if live.away or live.run != str(pbx.run):
-            await self.store.place(replace(live, pbx=pbx.name, run=str(pbx.run)))
+        run = str(pbx.run) or live.run
+        if live.away or live.run != run:
+            await self.store.place(replace(live, pbx=pbx.name, run=run))
 
     async def end_lost(self, live: LiveCall) -> None:
         """Record a call as failed of which nobody knows anything, and count it out."""

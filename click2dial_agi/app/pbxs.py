@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
+# Of how many runs of a PBX a server knows that they were.
+_RUNS = 8
+
 
 class LivePBX:
     """One PBX: its interface, its channels, and whether it answered when it was asked last."""
@@ -38,7 +41,9 @@ class LivePBX:
         self.ari = ARI(config, timeout)
         self.manager = _manager(config)
         self.where = Whereabouts(self.ari)
+        #: Which run this is; unknown from when it does not answer until it was looked at again.
         self.run = PBXRun()
+        self._runs: list[PBXRun] = []
         self.serves = True
 
     def __str__(self) -> str:
@@ -47,17 +52,29 @@ class LivePBX:
     async def look(self) -> None:
         """Ask which run this is.  Raises :exc:`PBXUnreachable`."""
         run = await self.ari.run()
-        if run != self.run and self.run.entity_id:
-            log.warning("%s was started anew", self)
+        if run.entity_id and run not in self._runs[-1:]:
+            if self._runs:
+                log.warning("%s was started anew", self)
+            self._runs = [*self._runs[-_RUNS:], run]
         self.run = run
 
     def note(self, trouble: PBXUnreachable | None) -> None:
         """Keep whether it answered, and tell of a change."""
         if self.serves and trouble is not None:
             log.warning("%s at %s is away: %s", self, self.url, trouble)
+            self.run = PBXRun()
         elif not self.serves and trouble is None:
             log.warning("%s at %s is back", self, self.url)
         self.serves = trouble is None
+
+    def follows(self, call: LiveCall) -> bool:
+        """Tell whether this is the PBX of a call, in a later run than the call says.
+
+        Also if it was up already when the call began: it was not known yet that it had been down.
+        """
+        before = [run for run in self._runs if run != self.run]
+        was = any(run.entity_id == self.run.entity_id and str(run) == call.run for run in before)
+        return was or self.run.follows(self.name, call)
 
 
 def _manager(config: PBX) -> AMI | None:
@@ -140,6 +157,8 @@ class PBXs:
                 if several and not one.serves:
                     raise PBXUnreachable(f"{one} is away")
                 async with asyncio.timeout(patience if several else None):
+                    if not one.serves:  # it may be another run that answers
+                        await one.look()
                     answers[one] = await question(one)
             except TimeoutError:
                 missing = PBXUnreachable(f"{one}: no answer in {patience:g} s")
@@ -217,4 +236,4 @@ class PBXs:
 
     def is_over(self, call: LiveCall, answered: Iterable[LivePBX]) -> bool:
         """Tell whether a PBX that answered is that of a call, and was started anew since."""
-        return any(one.run.follows(one.name, call) for one in answered)
+        return any(one.follows(call) for one in answered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from click2dial_agi.app.times import Times
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
-from tests.http.fake_ari import GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
+from tests.http.fake_ari import CLOSE, GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import BODY, CALLS, exchange, serve, wire
+from tests.http.test_several_pbxs import LIVE, PRESENT
 from tests.io.running import eventually, run
 
 SOON = Times(ari=0.3, lost_after=0.0, reap_every=0.05)
@@ -35,6 +37,41 @@ def test_a_call_whose_asterisk_was_killed(redis: RedisServer) -> None:
             assert cdr["call_ref"] == created["call_ref"]
             assert (cdr["end_reason"], cdr["extension"]) == ("failed", "1000")
             assert (await api.post()).status_code == 201
+
+    run(test())
+
+
+@pytest.mark.case("S1")
+def test_a_call_that_names_the_run_before_of_its_asterisk(redis: RedisServer) -> None:
+    """The server took it for that one: it had been started anew between two looks."""
+
+    async def test() -> None:
+        times = replace(SOON, lost_after=0.5, look_every=1000.0)
+        async with FakeARI() as ari, serve(redis, ari, times=times) as api:
+            await api.post()
+            ari.started = "2026-01-02T03:05:06.789+0000"
+            [call] = [json.loads(text) for text in api.redis.hvals(LIVE)]
+            assert not call["run"].endswith(ari.started)
+            await api.api._now.pbxs.look()
+            ari.channels.clear()
+            api.redis.delete(*api.redis.keys(PRESENT))
+            await eventually(lambda: api.held() == {})
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["failed"]
+
+    run(test())
+
+
+def test_an_asterisk_that_was_away_is_asked_which_run_it_is(redis: RedisServer) -> None:
+    async def test() -> None:
+        times = replace(SOON, lost_after=1000.0, look_every=1000.0)
+        async with FakeARI() as ari, serve(redis, ari, times=times) as api:
+            ari.trouble["endpoint"] = CLOSE
+            assert (await api.post()).status_code == 503
+            ari.trouble.clear()
+            ari.started = "2026-01-02T03:05:06.789+0000"
+            await api.post()
+            [call] = [json.loads(text) for text in api.redis.hvals(LIVE)]
+            assert call["run"].endswith(ari.started)
 
     run(test())
 
