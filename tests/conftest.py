@@ -8,15 +8,21 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from sandbox.redis import RedisServer, redis_server
 
-# No deadline for one example: the machine may be busy.  The same examples in each run, so that one
-# that fails says something of the change; C2D_RANDOM=1 looks for new ones.
+# No deadline for one example, nor for making some: the machine may be busy.  The same examples in
+# each run, so that one that fails says something of the change; C2D_RANDOM=1 looks for new ones.
 _RANDOM = bool(os.environ.get("C2D_RANDOM"))
-settings.register_profile("tests", deadline=None, max_examples=60, derandomize=not _RANDOM)
+settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=60,
+    derandomize=not _RANDOM,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("tests")
 
 # A shell that starts us in the background has it ignored, and so would all that tests start.
