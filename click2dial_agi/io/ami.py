@@ -19,7 +19,7 @@ from click2dial_agi.exceptions import (
     ProtocolError,
 )
 
-__all__ = ["AMI", "AMIConnection", "AMIUser"]
+__all__ = ["AMI", "AMIConnection", "AMIUser", "LoginRefused"]
 
 log = logging.getLogger(__name__)
 
@@ -220,8 +220,17 @@ class AMI:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
 
-    async def _session(self, user: AMIUser) -> None:
-        """Connect and stay.  It ends by an exception only."""
+    async def once(self, user: AMIUser) -> None:
+        """Connect, let ``user`` begin, and leave.  Raises :exc:`PBXUnreachable`."""
+        try:
+            await self._session(user, stay=False)
+        except TimeoutError:
+            raise PBXUnreachable(f"{self._whose}: no answer in time") from None
+        except OSError as error:
+            raise PBXUnreachable(f"{self._whose}: {error}") from error
+
+    async def _session(self, user: AMIUser, *, stay: bool = True) -> None:
+        """Connect and stay.  That ends by an exception only."""
         async with asyncio.timeout(_TIMEOUT):
             reader, writer = await asyncio.open_connection(*self._place)
         connection = AMIConnection(reader, writer)
@@ -231,6 +240,8 @@ class AMI:
             connection.tell(user)
             try:
                 await _while_it_lasts(pump, user.began(connection))
+                if not stay:
+                    return
                 self._connection = connection
                 log.info("%s is there", self._whose)
                 await _while_it_lasts(pump, connection.ping())

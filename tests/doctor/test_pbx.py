@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from click2dial_agi.app.doctor import Level
+from click2dial_agi.app.doctor import Finding, Level
 from click2dial_agi.app.doctor.modules import FOR_ALL
 from sandbox import ports
 from sandbox.process import until
@@ -33,6 +33,33 @@ def test_a_wrong_password_is_named(place: Place) -> None:
     found = place.found(asterisk=asterisk)["ari-password"]
     assert "does not know click2dial with this password" in found.what
     assert "another" not in found.line()
+
+
+def test_a_manager_that_does_not_do_what_is_needed_is_named(place: Place) -> None:
+    def found(**changes: str) -> dict[str, Finding]:
+        asterisk = {**place.server.config["asterisk"], **place.pbx.manager, **changes}
+        named = place.found(asterisk=asterisk)
+        return {kind: one for kind, one in named.items() if kind.startswith("manager-")}
+
+    assert found() == {}
+    [(kind, one)] = found(ami_password="another").items()
+    assert kind == "manager-password"
+    assert "does not let click2dial in" in one.what
+    assert "another" not in one.line()
+    [(kind, one)] = found(ami=f"127.0.0.1:{ports.free_port()}").items()
+    assert kind == "manager-away"
+    conf = place.pbx.etc / "manager.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("write = call,agent", "write = agent"))
+    try:
+        place.pbx.cli("manager reload")
+        [(kind, one)] = found().items()
+        assert kind == "manager-rights"
+        assert "may not BlindTransfer, " in one.what
+        assert "write = call,agent" in one.cure
+    finally:
+        conf.write_text(text)
+        place.pbx.cli("manager reload")
 
 
 @pytest.mark.case("O15")

@@ -26,6 +26,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.installed import check_softphone, check_units
+from click2dial_agi.app.doctor.manager import check_manager
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
@@ -94,16 +95,17 @@ async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None)
 
 async def _examine_one(config: Config, pbx: PBX, console: AsteriskConsole | None) -> list[Finding]:
     ari = ARIFacts(pbx)
+    manager = await check_manager(pbx)
     try:
         found = await check_access(config, pbx, ari)
-        return found or await _ask(config, pbx, ari, console)
+        return manager + (found or await _ask(config, pbx, ari, console))
     except PBXUnreachable as error:
         what = f"asterisk: {error}"
         why, cure = (
             "the PBX was not looked at further",
             "asterisk -rx 'ari show status'; its own log",
         )
-        return [Finding(Level.WARNING, "ari-refuses", what, why, cure)]
+        return [*manager, Finding(Level.WARNING, "ari-refuses", what, why, cure)]
     finally:
         await ari.close()
 

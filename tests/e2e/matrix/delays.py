@@ -18,6 +18,9 @@ from sandbox.office import DIALPLAN, Office
 from sandbox.tree import asterisk_tree
 from tests.e2e.matrix.cells import CELLS, Cell
 from tests.e2e.matrix.play import Result, Stage
+from tests.e2e.telephony.steps import steps
+from tests.e2e.telephony.test_walks import ONCE_WRONG, ONCE_WRONG_THROUGH
+from tests.e2e.telephony.walk import play as walk
 
 #: What runs while somebody leaves, or takes another's place.
 CONTEXTS = (
@@ -50,10 +53,22 @@ async def _play(office: Office, cells: list[Cell]) -> list[Result]:
     return list(await asyncio.gather(*map(stage.play, cells)))
 
 
+async def _walk(office: Office) -> list[list[str]]:
+    """Walk what was wrong once, twice each; return what was wrong with each."""
+    ways = [(way, "acme") for way in ONCE_WRONG] + [(way, "through") for way in ONCE_WRONG_THROUGH]
+    return await asyncio.gather(
+        *(
+            walk(office, origin, steps(names), integrator=integrator)
+            for (origin, names), integrator in ways * 2
+        )
+    )
+
+
 def main() -> int:
     """Return 0 if all runs were right."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.matrix.delays", description=__doc__)
     parser.add_argument("-k", default="", metavar="WORDS", help="cells whose name has all words")
+    parser.add_argument("--walks", action="store_true", help="those of tests/e2e/telephony, too")
     parser.add_argument("contexts", nargs="*", default=CONTEXTS, metavar="CONTEXT")
     options = parser.parse_args()
     cells = [cell for cell in CELLS if all(word in str(cell) for word in options.k.split())]
@@ -64,11 +79,16 @@ def main() -> int:
             path.write_text(dialplan, "utf-8")
             with Office(asterisk_tree(), dialplan=path) as office:
                 results = office.loop.run(_play(office, cells))
+                walks = office.loop.run(_walk(office)) if options.walks else []
         bad = [result for result in results if result.problems]
-        wrong += len(bad)
-        print(f"{place}: {len(results)} runs, {len(bad)} wrong", flush=True)
+        lost = [problems for problems in walks if problems]
+        wrong += len(bad) + len(lost)
+        runs = len(results) + len(walks)
+        print(f"{place}: {runs} runs, {len(bad) + len(lost)} wrong", flush=True)
         for result in bad:
             print(result.report(), "\n", flush=True)
+        for problems in lost:
+            print(*problems, "", sep="\n", flush=True)
     return int(bool(wrong))
 
 

@@ -1,0 +1,64 @@
+"""Asterisk's manager: is it there, does it take our password, and may we do there what we must."""
+
+from click2dial_agi.ami import Message
+from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.domain.pbxs import PBX
+from click2dial_agi.exceptions import PBXUnreachable
+from click2dial_agi.io.ami import AMI, AMIConnection, LoginRefused
+
+__all__ = ["check_manager"]
+
+_WHY = "agents and calls are unknown to all who ask, and no call can be steered"
+
+# What the reader of events and the steering of calls have done.
+_ACTIONS = {"Status", "QueueStatus", "Getvar", "Setvar"}
+_ACTIONS |= {"PlayDTMF", "MixMonitorMute", "BlindTransfer"}
+
+
+class _Visitor:
+    """Looks at what the manager would let us do."""
+
+    def __init__(self) -> None:
+        self.actions: set[str] = set()
+
+    def heard(self, event: Message) -> None:
+        """Take no note."""
+
+    async def began(self, connection: AMIConnection) -> None:
+        """Ask for the actions that this user may have done."""
+        self.actions = set((await connection.action("ListCommands")).fields)
+
+    async def ended(self) -> None:
+        """Take no note."""
+
+
+async def check_manager(pbx: PBX) -> list[Finding]:
+    """Log in for a moment; nothing is found if that works, or if there is no ``asterisk.ami``."""
+    if pbx.ami is None or pbx.ami_username is None or pbx.ami_password is None:
+        return []
+    user, visitor = pbx.ami_username, _Visitor()
+    try:
+        await AMI(pbx.ami.host, pbx.ami.port, user, pbx.ami_password).once(visitor)
+    except LoginRefused:
+        what = (
+            f"asterisk.ami_password: Asterisk's manager does not let {user} in with this password"
+        )
+        cure = (
+            f"[{user}] in manager.conf with that password and a permit for this host, then"
+            " asterisk -rx 'manager reload'"
+        )
+        return [Finding(Level.WARNING, "manager-password", what, _WHY, cure)]
+    except PBXUnreachable as error:
+        what = f"asterisk.ami: no manager at {pbx.ami}: {error}"
+        cure = (
+            "enabled = yes and this port in manager.conf (etc/asterisk/manager.conf shows it), then"
+            " asterisk -rx 'manager reload'"
+        )
+        return [Finding(Level.WARNING, "manager-away", what, _WHY, cure)]
+    missing = sorted(_ACTIONS - visitor.actions)
+    if not missing:
+        return []
+    what = f"asterisk.ami_username: {user} may not {', '.join(missing)}"
+    cure = f"read = call,agent and write = call,agent in [{user}] of manager.conf, then"
+    cure += " asterisk -rx 'manager reload'"
+    return [Finding(Level.WARNING, "manager-rights", what, _WHY, cure)]
