@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)  # all tests are collected, by one more Python
+
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "docs" / "cases.md"
 

@@ -30,6 +30,8 @@ DOOR_NAME = "click2dial"
 # Neither ends Kamailio's parameter or its string, nor begins a comment.
 _PASSWORD = re.compile(r"[A-Za-z0-9_.:/@=+!%^*~-]*")
 
+_SIP_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
 
 def _own_address(value: Address) -> Address:
     # It stands in Record-Route, Via and the others' lists, so it can be neither a name nor "all".
@@ -43,8 +45,9 @@ def _own_address(value: Address) -> Address:
 
 
 def _public(value: str) -> str:
-    if ":" in value:
-        raise ValueError("a name or an IPv4 address, without a port")
+    # RFC 3261's hostname has no underscore, which other keys take.
+    if not _SIP_HOST.fullmatch(value):
+        raise ValueError("a name of letters, digits, - and ., or an IPv4 address, without a port")
     return value
 
 

@@ -91,6 +91,18 @@ def test_a_telephone_link(page: Page, desk: Office, link: str) -> None:
     expect(callee).to_have_value("")
 
 
+def test_a_telephone_link_of_one_who_signs_in_at_once(page: Page, desk: Office) -> None:
+    """Before it is certain that no other window takes the number."""
+    page.add_init_script(
+        "const set = setTimeout; setTimeout = (work, ms) => set(work, ms === 500 ? 3000 : ms)"
+    )
+    agent = Agent(page, desk)
+    agent.open(opened_for(desk, "tel:+27820000191"))
+    agent.fill_sign_in()
+    expect(agent.line_state).to_have_text("Ready")
+    expect(page.get_by_label("Number to call")).to_have_value("27 82 000 0191")
+
+
 def test_a_telephone_link_beside_a_softphone(agent: Agent, desk: Office) -> None:
     """The window that is signed in has the number, during a call, too, and calls nobody."""
     context: BrowserContext = agent.page.context

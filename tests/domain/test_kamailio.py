@@ -170,6 +170,12 @@ HOSTILE = st.one_of(
 )
 
 
+@pytest.mark.parametrize("public", ["_", "a_b", "-a", "a:5060"])
+def test_what_phones_are_told_is_a_host_of_sip(public: str) -> None:
+    with pytest.raises(ConfigError, match="public"):
+        written(nodes=[NODE | {"public": public}])
+
+
 @given(st.data())
 def test_nothing_hostile_is_written(data: st.DataObject) -> None:
     """Refused by its key, or on a line of its own that says nothing else."""

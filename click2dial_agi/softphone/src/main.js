@@ -54,8 +54,12 @@ async function begin() {
   if (left !== null) showSignIn(words.left[left.hungUp ? "hungUp" : "stopped"](left.shown));
   const number = linkedNumber();
   if (!number) return;
-  if (await handOver(number)) showSignIn(words.links.elsewhere);
-  else wanted = { peer: number, contactRef: "" };
+  if (await handOver(number)) {
+    if (line === null) showSignIn(words.links.elsewhere);
+    return;
+  }
+  wanted = { peer: number, contactRef: "" };
+  if (feed !== null) fillWanted(); // somebody has signed in meanwhile
 }
 
 async function signIn({ extension, password, key }) {
@@ -95,8 +99,7 @@ async function enter(extension, key) {
   hideSignIn(extension);
   showOutcome(null);
   showDial(true);
-  if (wanted !== null) fillDial(wanted);
-  wanted = null;
+  fillWanted();
   $("callee").focus();
   clearRecords();
   feed = new RecordFeed({ extension, key });
@@ -105,6 +108,11 @@ async function enter(extension, key) {
   feed.open();
   showText($("trouble"), await askForMicrophone());
   await startDevices();
+}
+
+function fillWanted() {
+  if (wanted !== null) fillDial(wanted);
+  wanted = null;
 }
 
 function signOut(trouble = "") {

@@ -43,8 +43,12 @@ def held_up(dialplan: str, contexts: tuple[str, ...]) -> Iterator[tuple[str, str
         step = _STEP.fullmatch(line)
         if step is None or context not in contexts:
             continue
-        wait = f"{step[1]}Set(C2D_HELD=${{SHELL(sleep {SECONDS})}})"
-        changed = [*lines[:number], wait, f" same => n,{step[2]}", *lines[number + 1 :]]
+        # Once on each channel: what asks again and again would take minutes.
+        wait = (
+            f'{step[1]}GotoIf($["${{C2D_HELD}}" = "${{UNIQUEID}}"]?$[${{PRIORITY}} + 2])',
+            f" same => n,Set(C2D_HELD=${{UNIQUEID}}${{SHELL(sleep {SECONDS})}})",
+        )
+        changed = [*lines[:number], *wait, f" same => n,{step[2]}", *lines[number + 1 :]]
         yield f"{context}:{number + 1}", "\n".join(changed) + "\n"
 
 
