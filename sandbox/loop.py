@@ -12,6 +12,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class LateError(TimeoutError):
+    """What did not come in time; the traceback says where it was waited for.
+
+    Of a plain TimeoutError asyncio makes another one, without a traceback.
+    """
+
+
 class LoopThread:
     """Runs coroutines while the test's thread goes on; use it as a context manager."""
 
@@ -25,7 +32,14 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it to its end."""
-        return self.submit(work).result()
+
+        async def whole() -> T:
+            try:
+                return await work
+            except TimeoutError as error:
+                raise LateError(str(error) or "not in time") from error
+
+        return self.submit(whole()).result()
 
     def cancel(self) -> None:
         """End all that runs."""

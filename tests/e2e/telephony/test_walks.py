@@ -40,6 +40,9 @@ ONCE_WRONG_THROUGH: list[Way] = [
     (Origin.QUEUE, ["blind to the other", "attended outside, other"]),
     (Origin.PHONE, ["attended to the other", "consultation left", "client"]),
     (Origin.CREATED, ["attended", "blind", "client"]),
+    # Who leaves while the halves of Local channels between him and the client end one by one.
+    (Origin.QUEUE, ["blind to the other", "blind to the other", "agent"]),
+    (Origin.DID, ["blind", "blind", "attended outside, other"]),
 ]
 
 
