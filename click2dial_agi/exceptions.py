@@ -146,6 +146,10 @@ class ConfigError(Click2DialError):
         super().__init__(f"{path}: {expected}{f' (line {line})' if line else ''}")
 
 
+class SecretAway(ConfigError):
+    """A file that the configuration refers to cannot be read, which may be only for now."""
+
+
 class NotificationError(Click2DialError):
     """A notification was not stored; it may be offered again."""
 

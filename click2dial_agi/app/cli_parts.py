@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from click2dial_agi.domain.config import Config
-from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.exceptions import ConfigError, SecretAway
 from click2dial_agi.io.config_file import load_config
 
 __all__ = [
@@ -61,7 +61,8 @@ def load(path: Path, read: Callable[[Path], Config] = load_config) -> Config:
     except ConfigError as error:
         others = len(getattr(error, "__notes__", []))
         more = f" (and {others} more: see click2dial-agi check-config)" if others else ""
-        fail(f"{error}{more}")
+        # A secret may be mounted a moment later than we start.
+        fail(f"{error}{more}", 1 if isinstance(error, SecretAway) else 2)
 
 
 def fail(message: str, code: int = 2) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from click2dial_agi.domain.config import Config, parse_config
-from click2dial_agi.exceptions import ConfigError
+from click2dial_agi.exceptions import ConfigError, SecretAway
 
 __all__ = ["holds_secrets", "load_config", "load_destinations", "secret_files"]
 
@@ -217,9 +217,10 @@ def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
     if value.startswith("file:"):
         try:
             return Path(value[5:]).read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "UTF-8 text"
-            raise ConfigError(path, f"a readable file at {value[5:]} ({reason})") from error
+        except OSError as error:
+            raise SecretAway(path, f"a readable file at {value[5:]} ({error.strerror})") from error
+        except ValueError as error:
+            raise ConfigError(path, f"a readable file at {value[5:]} (UTF-8 text)") from error
 
     def look_up(match: re.Match[str]) -> str:
         try:
@@ -234,7 +235,7 @@ def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
 
 def _with_lines(error: ConfigError, node: yaml.Node | None) -> ConfigError:
     """Return the error, and those in its notes, with the line of each key."""
-    located = ConfigError(error.path, error.expected, _line(node, error.path))
+    located = type(error)(error.path, error.expected, _line(node, error.path))
     for note in getattr(error, "__notes__", ()):
         line = _line(node, note.partition(": ")[0])
         located.add_note(f"{note} (line {line})" if line else note)

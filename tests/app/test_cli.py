@@ -43,6 +43,12 @@ def failure(*words: str, status: int = 2) -> str:
     return done.stderr
 
 
+def test_a_secret_that_is_not_there_yet_does_not_end_the_unit(path: Path, tmp_path: Path) -> None:
+    """Only 2 does (RestartPreventExitStatus): a directory may be mounted after the start."""
+    path.write_text(GOOD % f"file:{tmp_path}/later")
+    assert "a readable file at" in failure("serve", "--config", str(path), status=1)
+
+
 def test_version() -> None:
     result = CliRunner().invoke(app, ["version"])
     assert (result.exit_code, result.stdout) == (0, f"{__version__}\n")
