@@ -1,6 +1,9 @@
 # One target, one job.  `make demo` and `make test` set up all they need, Debian packages included
 # when run as root.  Nothing is installed outside .venv, the apt packages and ~/.cache/click2dial.
 
+# Images of containers set it; every process of the tests would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Another Python beside: make check PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
 VENV ?= .venv
