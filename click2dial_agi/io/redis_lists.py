@@ -54,9 +54,14 @@ _ALARM_EVERY = 300.0
 # marked that was not pushed.  The channel of the list's name lets `tail` watch without popping.
 # What the streams do not take (an old Redis, another type) is no reason to refuse a record, hence
 # pcall.  A user who may not touch them may not even begin a script that names them: then they are
-# left out.  Last in the answer is the list's length, 0 if nothing was pushed.
+# left out.  Last in the answer is the list's length, 0 if nothing was pushed, or behind that what a
+# stream answered that took nothing.
 _SCRIPT = """
-local pushed, length, count = {}, 0, tonumber(ARGV[3])
+local pushed, length, count, refused = {}, 0, tonumber(ARGV[3]), nil
+local function add(...)
+  local answer = redis.pcall('XADD', ...)
+  refused = type(answer) == 'table' and answer.err or refused
+end
 local past, events = KEYS[count + 2], KEYS[count + 3]
 for i = 1, count do
   local marker, body = KEYS[i + 1], ARGV[i + 3]
@@ -65,8 +70,8 @@ for i = 1, count do
     redis.call('SET', marker, body, 'EX', ARGV[2])
     redis.call('PUBLISH', KEYS[1], body)
     if past then
-      redis.pcall('XADD', past, 'MAXLEN', '~', ARGV[count + 4], '*', 'data', body)
-      redis.pcall('XADD', events, 'MAXLEN', '~', ARGV[count + 5], '*', 'type', 'cdr', 'data', body)
+      add(past, 'MAXLEN', '~', ARGV[count + 4], '*', 'data', body)
+      add(events, 'MAXLEN', '~', ARGV[count + 5], '*', 'type', 'cdr', 'data', body)
     end
     pushed[i] = 1
   else
@@ -78,6 +83,7 @@ if past then
   redis.pcall('EXPIRE', past, ARGV[count + 7])
 end
 pushed[count + 1] = length
+pushed[count + 2] = refused
 return pushed
 """
 
@@ -255,9 +261,17 @@ class RedisLists:
         streams = [history_key(list_name), events_key(list_name)]
         kept: list[str | int] = [MAX_HISTORY, MAX_EVENTS, story.since(time.time()), story.lifetime]
         try:
-            return await self._run(keys + streams, arguments + kept)
+            pushed = await self._run(keys + streams, arguments + kept)
         except NoPermissionError:
             pushed = await self._run(keys, arguments)
+        else:
+            if isinstance(pushed[-1], str):
+                *pushed, refused = pushed
+                names = " and ".join(streams)
+                self._warn(
+                    streams[0], f"records are pushed, but {names} did not take all: {refused}"
+                )
+            return pushed
         self._untold_until = time.monotonic() + _ALARM_EVERY
         log.warning(
             "Redis: %s%s: its user may not write %s, so records are pushed but neither in the "
@@ -268,8 +282,8 @@ class RedisLists:
         )
         return pushed
 
-    async def _run(self, keys: list[str], arguments: list[str | int]) -> list[int]:
-        return cast(list[int], await self._script(keys, cast(Any, arguments)))
+    async def _run(self, keys: list[str], arguments: list[str | int]) -> list[Any]:
+        return cast(list[Any], await self._script(keys, cast(Any, arguments)))
 
     def _fail(self, list_name: str, group: list[Waiting], error: Exception) -> None:
         reason = str(error) or "no answer in time"

@@ -156,6 +156,24 @@ def test_a_user_without_the_streams_does_not_keep_records_back(
     assert "see docs/redis.md for the ACL" in told
 
 
+def test_a_stream_that_takes_nothing_is_told_of(
+    redis: RedisServer, client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Records are what counts; but who reads the history must not find it empty without a word."""
+    client.set(history_key(LIST), "of another program")
+
+    async def pushed() -> None:
+        lists = RedisLists(redis.url, "left", story=Story(LIST, 7))
+        assert [await lists.push(note(number)) for number in (1, 2)] == [True, True]
+        assert not await lists.push(note(1))
+        await lists.close()
+
+    run(pushed())
+    assert (client.llen(LIST), client.xlen(events_key(LIST))) == (2, 2)
+    (told,) = caplog.messages
+    assert f"{history_key(LIST)} and {events_key(LIST)} did not take all: WRONGTYPE" in told
+
+
 @pytest.mark.case("C16")
 def test_the_streams_are_tried_again(
     redis: RedisServer, client: Redis, monkeypatch: pytest.MonkeyPatch
