@@ -16,7 +16,7 @@ from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import CLOSE, GARBAGE, HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import BODY, CALLS, exchange, serve, wire
-from tests.http.test_several_pbxs import LIVE, PRESENT
+from tests.http.several import LIVE, PRESENT
 from tests.io.running import eventually, run
 
 SOON = Times(ari=0.3, lost_after=0.0, reap_every=0.05)

@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from click2dial_agi.app.forget_pbx import forget as forget_pbx
-from click2dial_agi.app.times import Times
-from click2dial_agi.domain.config import parse_config
-from click2dial_agi.exceptions import PBXThere
 from sandbox.redis import RedisServer
-from sandbox.server import ACME
 from sandbox.waiting import patience
-from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG, FakeARI
-from tests.http.rig import API, CALLS, QUICK, errors, serve
+from tests.http.fake_ari import CLOSE, DONE_THEN_HANG, HANG
+from tests.http.rig import CALLS, QUICK, errors, serve
+from tests.http.several import (
+    AWAY,
+    FLEETING,
+    LATER,
+    LIVE,
+    PRESENT,
+    fake_ari,
+    seen,
+    two,
+    unseen,
+)
 from tests.io.running import eventually, run
-
-LIVE = "{enigma:notifications}:live"
-AWAY = "{enigma:notifications}:away"
-MARKS = "{enigma:notifications}:marks"
-PRESENT = "{enigma:notifications}:pbx:*"
-
-#: PBXs are looked at all the time.  For how long they count as seen, a test says (`unseen`).
-FLEETING = Times(ari=patience(0.3), lost_after=0.0, reap_every=1000.0, look_every=0.05, present=600)
-
-STARTED = (f"2026-01-02T03:04:{second:02}.000+0000" for second in itertools.cycle(range(60)))
-LATER = "2036-01-02T03:04:05.678+0000"
-
-
-def fake_ari(endpoint: str | None = "online") -> FakeARI:
-    """Return a PBX; all have one entity id, as those have that share a network card's address."""
-    return FakeARI(endpoint=endpoint, started=next(STARTED))
-
-
-@contextlib.asynccontextmanager
-async def two(
-    redis: RedisServer, times: Times = QUICK, **integrator: Any
-) -> AsyncIterator[tuple[FakeARI, FakeARI, API]]:
-    """Run a server with two PBXs, east and west."""
-    async with (
-        fake_ari() as east,
-        fake_ari() as west,
-        serve(redis, {"east": east, "west": west}, times=times, **integrator) as api,
-    ):
-        yield east, west, api
-
-
-async def seen(api: API) -> None:
-    """Wait until a server has told all that it sees its PBX."""
-    await eventually(lambda: bool(api.redis.keys(PRESENT)))
-
-
-async def unseen(api: API, started: str) -> None:
-    """Do as if no server had seen a PBX for a while, which answers none any more."""
-
-    def gone() -> bool:
-        keys = api.redis.keys(f"{PRESENT}{started}")
-        return not keys or not api.redis.delete(*keys)
-
-    for _ in range(2):  # a look may have been under way
-        await eventually(gone)
-        await api.api._now.pbxs.look()
 
 
 def test_posts_go_to_the_pbxs_in_turn_and_their_calls_are_found(redis: RedisServer) -> None:
@@ -350,105 +302,3 @@ def test_a_post_that_is_taken_over_rings_at_the_pbx_that_was_asked(
             assert (len(asked.channels), len(other.channels)) == (1, 0)
 
     run(test())
-
-
-def forget(api: API, pbx: str) -> tuple[int, list[str]]:
-    """Return how many calls were given up, and what an operator is told."""
-    told: list[str] = []
-    integrators = parse_config(api.config).integrators
-    with asyncio.Runner() as runner:
-        return runner.run(forget_pbx(integrators, pbx, told.append)), told
-
-
-@pytest.mark.case("S3")
-def test_a_pbx_that_never_comes_back_is_forgotten(redis: RedisServer) -> None:
-    async def test() -> None:
-        async with fake_ari() as west, fake_ari() as east:
-            async with serve(redis, {"east": east}, times=FLEETING) as api:
-                ref = (await api.post()).json()["call_ref"]
-                await seen(api)
-                with pytest.raises(PBXThere, match="east is there"):
-                    await asyncio.to_thread(forget, api, "east")
-            async with serve(redis, {"west": west}, times=FLEETING) as api:
-                await unseen(api, east.started)
-                await api.reap()
-                other = (await api.post()).json()["call_ref"]
-                count, told = await asyncio.to_thread(forget, api, "north")
-                assert (count, told) == (
-                    0,
-                    ["no call is at north; there are calls at: east, west"],
-                )
-                count, [line] = await asyncio.to_thread(forget, api, "east")
-                assert (count, line.partition(";")[0]) == (1, "acme: 1 calls")
-                await asyncio.gather(api.reap(), api.reap())
-                assert [cdr["call_ref"] for cdr in api.cdrs()] == [ref]
-                assert list(api.held().values()) == [other]
-                assert api.redis.hlen(AWAY) == api.redis.hlen(MARKS) == 0
-
-    run(test())
-
-
-def test_a_pbx_without_a_name_is_forgotten_by_its_run(redis: RedisServer) -> None:
-    async def test() -> None:
-        async with fake_ari() as ari, serve(redis, ari, times=FLEETING) as api:
-            await api.post()
-            await seen(api)
-            ari.trouble |= dict.fromkeys(("info", "channels", "channel"), CLOSE)
-            await unseen(api, ari.started)
-            count, _ = await asyncio.to_thread(forget, api, f"{ari.entity_id}/{ari.started}")
-            assert count == 1
-
-    run(test())
-
-
-@pytest.mark.case("S3")
-def test_a_forgotten_pbx_that_comes_back_keeps_its_calls(redis: RedisServer) -> None:
-    """Though the call stands in no answer just then; the next time it has to be asked for anew."""
-
-    async def test() -> None:
-        async with fake_ari() as ari, serve(redis, {"east": ari}, times=FLEETING) as api:
-            ref = (await api.post()).json()["call_ref"]
-            await seen(api)
-            cut = dict.fromkeys(("info", "channels", "channel"), CLOSE)
-            ari.trouble |= cut
-            await unseen(api, ari.started)
-            assert (await asyncio.to_thread(forget, api, "east"))[0] == 1
-            del ari.trouble["info"]
-            await seen(api)
-            await api.reap()  # its channels are not to be had yet
-            assert (api.cdrs(), api.redis.hlen(MARKS)) == ([], 1)
-            ari.trouble.clear()
-            await api.api._now.pbxs.look()
-            await api.reap()
-            assert (api.cdrs(), api.redis.hlen(MARKS), list(ari.channels)) == ([], 0, [ref])
-            ari.trouble |= cut
-            await unseen(api, ari.started)
-            await api.reap()
-            assert api.cdrs() == []
-
-    run(test())
-
-
-def test_a_call_that_does_not_say_which_run_has_it_is_not_forgotten(redis: RedisServer) -> None:
-    """Whether its PBX is there cannot be told."""
-
-    async def test() -> None:
-        async with fake_ari() as ari, serve(redis, {"east": ari}, times=FLEETING) as api:
-            ref = (await api.post()).json()["call_ref"]
-            entry = json.loads(api.redis.hget(LIVE, ref) or "") | {"run": ""}
-            api.redis.hset(LIVE, ref, json.dumps(entry))
-            assert await asyncio.to_thread(forget, api, "east") == (
-                0,
-                ["no call is at east; there are calls at: none"],
-            )
-            assert api.redis.exists(MARKS) == 0
-
-    run(test())
-
-
-def test_forgetting_from_the_command_line(redis: RedisServer, tmp_path: Path) -> None:
-    config = tmp_path / "click2dial.yaml"
-    config.write_text(json.dumps({"integrators": [{**ACME, "redis": redis.url}]}))
-    argv = [sys.executable, "-m", "click2dial_agi", "forget-pbx", "east", "--config", str(config)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "no call is at east; there are calls at: none\n")
