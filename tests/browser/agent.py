@@ -13,7 +13,6 @@ from tests.browser.office import API_KEY, Office
 
 #: Where `picture` leaves its screenshots; nowhere if this is not set.
 SCREENSHOTS = os.environ.get("C2D_SCREENSHOTS", "")
-SIZES = {"wide": {"width": 1100, "height": 860}, "narrow": {"width": 380, "height": 860}}
 
 
 class Agent:
@@ -78,15 +77,22 @@ class Agent:
 
     def picture(self, name: str) -> None:
         """Take the page as it is now, light and dark, wide and narrow."""
-        if not SCREENSHOTS:
-            return
-        for scheme in ("light", "dark"):
-            for size, viewport in SIZES.items():
-                self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-                self.page.set_viewport_size(
-                    {"width": viewport["width"], "height": viewport["height"]}
-                )
-                path = Path(SCREENSHOTS) / f"{name}-{scheme}-{size}.png"
-                self.page.screenshot(path=path, full_page=True)
-        self.page.emulate_media(color_scheme="light")
-        self.page.set_viewport_size({"width": 1100, "height": 860})
+        take_pictures(self.page, name)
+
+
+def take_pictures(page: Page, name: str, width: int = 1100, *, whole: bool = True) -> None:
+    """Take a page as it is now, light and dark, wide and narrow, if pictures are wanted.
+
+    All of it, or as much as a window shows.
+    """
+    if not SCREENSHOTS:
+        return
+    for scheme in ("light", "dark"):
+        for size, pixels in {"wide": width, "narrow": 380}.items():
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.set_viewport_size({"width": pixels, "height": 860})
+            page.wait_for_timeout(200)  # what follows the scheme is drawn in the next frame
+            path = Path(SCREENSHOTS) / f"{name}-{scheme}-{size}.png"
+            page.screenshot(path=path, full_page=whole)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": width, "height": 860})

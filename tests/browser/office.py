@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 DIALPLAN = ROOT / "dialplan" / "click2dial.conf"
 
 API_KEY = "browser-tests-key"
+SUPERVISOR_KEY = "browser-tests-supervisors-key"
 HOST = "127.0.0.1"
 
 #: Numbers that Asterisk itself answers, so that there is somebody who speaks; all others go to
@@ -83,6 +84,11 @@ class Office:
         """The softphone's address."""
         return f"{self.scheme}://{HOST}:{self.http_port}/softphone"
 
+    @property
+    def console(self) -> str:
+        """The console's address."""
+        return f"{self.scheme}://{HOST}:{self.http_port}/console"
+
     def tones(self) -> str:
         """What TONES was told last."""
         shown = self.pbx.cli("dialplan show globals")
@@ -114,6 +120,8 @@ def office(
         "api_keys": [API_KEY],
         "trunk_dial": "Local/{number}@world",
         "softphone": True,
+        "console": True,
+        "supervisor_keys": [SUPERVISOR_KEY],
         "hosts": ["pbx.example.com", "::1"],
         "dids": [DID],
         "cors_origins": [f"http://{HOST}:{crm_port}"],

@@ -20,6 +20,8 @@ SOFTPHONE = Path(__file__).parents[2] / "click2dial_agi" / "softphone"
 
 #: What is the same in both languages.
 SAME = {".transfer.consultation", ".records.as"}
+#: And in the console.
+SAME |= {".agents.counts", ".health.parts.redis", ".history.agent", ".calls.agent"}
 
 # Functions are called with marks in place of what they are given, and with the singular.
 _READ = """async ([url, name]) => {
@@ -37,16 +39,17 @@ _READ = """async ([url, name]) => {
 }"""
 
 
-def read_words(page: Page, language: str) -> dict[str, str]:
+def read_words(page: Page, language: str, folder: str = "src/words") -> dict[str, str]:
     """Every text of a language by its path."""
-    script = (SOFTPHONE / "src" / "words" / f"{language}.js").read_bytes()
+    script = (SOFTPHONE / folder / f"{language}.js").read_bytes()
     url = "data:text/javascript;base64," + b64encode(script).decode()
     found: dict[str, str] = page.evaluate(_READ, [url, language.upper()])
     return found
 
 
-def test_each_language_says_everything(page: Page) -> None:
-    english, afrikaans = read_words(page, "en"), read_words(page, "af")
+@pytest.mark.parametrize("folder", ["src/words", "src/console/words"])
+def test_each_language_says_everything(page: Page, folder: str) -> None:
+    english, afrikaans = read_words(page, "en", folder), read_words(page, "af", folder)
     assert english.keys() == afrikaans.keys()
     for path, text in english.items():
         assert text, path
@@ -56,9 +59,10 @@ def test_each_language_says_everything(page: Page) -> None:
         assert sorted(marks) == sorted(re.findall(r"\{\d\}", afrikaans[path])), path
 
 
-def test_the_page_itself_says_nothing() -> None:
+@pytest.mark.parametrize("name", ["index.html", "console.html"])
+def test_the_page_itself_says_nothing(name: str) -> None:
     """Its words are where the languages are, but for what is said without JavaScript."""
-    html = (SOFTPHONE / "index.html").read_text("utf-8")
+    html = (SOFTPHONE / name).read_text("utf-8")
     html = re.sub(r"<title>.*?</title>|<noscript>.*?</noscript>", "", html)
     assert re.findall(r">\s*([^<>\s][^<>]*)<", html) == []
     assert re.findall(r"aria-label=|title=", html) == []

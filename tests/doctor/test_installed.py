@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from click2dial_agi.app.doctor.installed import check_softphone, check_units
+from click2dial_agi.app.doctor.installed import check_pages, check_units
 from click2dial_agi.domain.config import parse_config
 from tests.domain.examples import ACME
 
@@ -58,16 +58,24 @@ def test_one_that_is_masked_or_not_there_is_not_named(etc: Path) -> None:
     assert found(etc) == []
 
 
+PAGES = {
+    "softphone": {"softphone_ws": "wss://pbx.example.com/ws"},
+    "console": {},
+}
+
+
 @pytest.mark.case("O10")
-def test_a_softphone_that_was_not_built_is_named(tmp_path: Path) -> None:
-    keys = {"http": "127.0.0.1:8300", "softphone": True, "softphone_ws": "wss://pbx.example.com/ws"}
-    asterisk = {"ari_password": "good-enough-for-ari"}
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_that_was_not_built_is_named(tmp_path: Path, page: str) -> None:
+    keys = {"http": "127.0.0.1:8300", page: True, **PAGES[page]}
+    asterisk = {"ari_password": "good-enough-for-ari", "ami": "127.0.0.1:5038"}
+    asterisk |= {"ami_username": "u", "ami_password": "good-enough-for-ami"}
     config = parse_config({"asterisk": asterisk, "integrators": [{**ACME, **keys}]})
-    (found,) = check_softphone(config, tmp_path)
-    assert found.check == "softphone-missing"
-    assert "integrators.acme.softphone" in found.what
+    (found,) = check_pages(config, tmp_path)
+    assert found.check == f"{page}-missing"
+    assert f"integrators.acme.{page}" in found.what
     assert "make softphone" in found.cure
     (tmp_path / "dist").mkdir()
-    (tmp_path / "dist/softphone.js").touch()
-    assert list(check_softphone(config, tmp_path)) == []
-    assert list(check_softphone(parse_config({"integrators": [ACME]}), tmp_path / "away")) == []
+    (tmp_path / f"dist/{page}.js").touch()
+    assert list(check_pages(config, tmp_path)) == []
+    assert list(check_pages(parse_config({"integrators": [ACME]}), tmp_path / "away")) == []

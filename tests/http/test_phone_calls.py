@@ -53,8 +53,8 @@ def test_a_phones_call_in_all_its_states(redis: RedisServer) -> None:
             assert await shown(api) is None
             channel(ari, "a1", "o", OUTBOUND.partition("&integrator")[0], "Ring")
             assert await shown(api) is None  # it is being decided on
-            channel(ari, "a1", "a", OUTBOUND, "Ring")
-            channel(ari, "c1", "c", OUTBOUND, "Ringing")
+            channel(ari, "a1", "a", f"{OUTBOUND}&recorded=1", "Ring")
+            channel(ari, "c1", "c", f"{OUTBOUND}&recorded=1", "Ringing")
             assert await shown(api) == {
                 "call_ref": REF,
                 "contact_ref": "client-4711",
@@ -66,6 +66,7 @@ def test_a_phones_call_in_all_its_states(redis: RedisServer) -> None:
                 "since": 0,
                 "dialed_at": 1700000000,
                 "answered_at": 0,
+                "recorded": True,
                 "record": None,
             }
             ari.channels |= {"a1": "Up", "c1": "Up"}

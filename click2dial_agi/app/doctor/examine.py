@@ -25,7 +25,7 @@ from click2dial_agi.app.doctor.files import (
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
-from click2dial_agi.app.doctor.installed import check_softphone, check_units
+from click2dial_agi.app.doctor.installed import check_pages, check_units
 from click2dial_agi.app.doctor.manager import check_manager
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
@@ -67,7 +67,7 @@ async def examine_machine(
         yield from check_served_certificates(config)
         yield from check_asterisk_files(config, etc)
         yield from check_units()
-        yield from check_softphone(config)
+        yield from check_pages(config)
 
     found = await asyncio.to_thread(lambda: list(files()))
     return found + await check_redis(config)

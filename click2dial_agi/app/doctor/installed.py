@@ -10,7 +10,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.http.files import SOFTPHONE_FILES
 from click2dial_agi.domain.config import Config
 
-__all__ = ["check_softphone", "check_units"]
+__all__ = ["check_pages", "check_units"]
 
 _UNITS = ("click2dial-agi.service", "click2dial-drain.service", "click2dial-drain.path")
 
@@ -43,15 +43,20 @@ def check_units(
             )
 
 
-def check_softphone(config: Config, files: Path = SOFTPHONE_FILES) -> Iterator[Finding]:
-    """Say that the page's script is missing, which pip cannot build from a clone."""
-    names = [one.name for one in config.integrators if one.softphone]
-    script = files / "dist/softphone.js"
-    if names and not script.exists():
+def check_pages(config: Config, files: Path = SOFTPHONE_FILES) -> Iterator[Finding]:
+    """Say that a page's script is missing, which pip cannot build from a clone."""
+    pages = {
+        "softphone": [one.name for one in config.integrators if one.softphone],
+        "console": [one.name for one in config.integrators if one.console],
+    }
+    for page, names in pages.items():
+        script = files / f"dist/{page}.js"
+        if not names or script.exists():
+            continue
         yield Finding(
             Level.WARNING,
-            "softphone-missing",
-            f"integrators.{names[0]}.softphone: {script} does not exist",
+            f"{page}-missing",
+            f"integrators.{names[0]}.{page}: {script} does not exist",
             "the page answers 503",
             "apt install npm, and in the clone make softphone and pip install . again; a wheel "
             "and the Debian package bring it along",

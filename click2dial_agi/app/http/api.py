@@ -15,6 +15,7 @@ from click2dial_agi.app.control.steering import Steering
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
+from click2dial_agi.app.http.console import CONSOLE_PATH, Console, add_console
 from click2dial_agi.app.http.doors import Door, DoorChange, HTTPDoors
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.front import Front
@@ -221,6 +222,8 @@ class CreateCallAPI:
                 log.info("Create Call API of %s on %s", one.name, root)
                 if one.softphone:
                     log.info("softphone of %s on %s%s", one.name, root, SOFTPHONE_PATH)
+                if one.console:
+                    log.info("console of %s on %s%s", one.name, root, CONSOLE_PATH)
 
     def _wanted(self, config: Config) -> dict[str, Door]:
         return {
@@ -244,6 +247,7 @@ class CreateCallAPI:
             partial(self._live, name),
         )
         add_softphone(app, partial(self._softphone, name))
+        add_console(app, partial(self._console, name))
         return Front(app, lambda: self._access[name])
 
     def _is_proxy(self, name: str, peer: str) -> bool:
@@ -260,6 +264,12 @@ class CreateCallAPI:
         if integrator is None:
             raise _NOBODY
         return Softphone(integrator, self._now.config.edge, self._now.feeds[name])
+
+    def _console(self, name: str) -> Console:
+        now = self._now
+        if now.config.integrator(name) is None:
+            raise _NOBODY
+        return Console(now.notifiers[name], self._checks(name), now.config.journal_path)
 
     def _calls_of(self, name: str) -> CreatedCalls:
         try:

@@ -16,7 +16,15 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["HASHED", "Asker", "authorize", "check_supervisor", "hash_key", "identify"]
+__all__ = [
+    "HASHED",
+    "Asker",
+    "authorize",
+    "check_supervisor",
+    "hash_key",
+    "identify",
+    "is_supervisor",
+]
 
 # Marks a key that the configuration holds as its hash.
 HASHED = "sha256:"
@@ -115,9 +123,14 @@ def authorize(request: Request, integrator: Integrator) -> None:
 
 def check_supervisor(request: Request, integrator: Integrator) -> None:
     """Raise :exc:`Problem` (403) unless a request that is authorized has a supervisor's key."""
-    _, _, key = request.headers.get("authorization", "").partition(" ")
-    if not _is_key(key.strip(" ").encode("latin-1"), integrator.supervisor_keys):
+    if not is_supervisor(request, integrator):
         raise _NO_SUPERVISOR
+
+
+def is_supervisor(request: Request, integrator: Integrator) -> bool:
+    """Tell whether a request that is authorized has a supervisor's key."""
+    _, _, key = request.headers.get("authorization", "").partition(" ")
+    return _is_key(key.strip(" ").encode("latin-1"), integrator.supervisor_keys)
 
 
 def _is_same_origin(request: Request) -> bool:

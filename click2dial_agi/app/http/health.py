@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from click2dial_agi.app.http.schemas import Health
 from click2dial_agi.app.pbxs import PBXs
 
-__all__ = ["Check", "Checks", "add_health", "checks_of"]
+__all__ = ["Check", "Checks", "add_health", "checks_of", "look"]
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +51,20 @@ def checks_of(pbxs: PBXs) -> Checks:
     }
 
 
+async def look(checks: Checks) -> tuple[Mapping[str, str], bool]:
+    """Return how each part is, ``ok`` or what is wrong, and whether all that is needed works."""
+    states = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
+    parts = dict(zip(checks, states, strict=True))
+    needed = {name for name, check in checks.items() if not isinstance(check, OneOfSeveral)}
+    return parts, all(state == "ok" for name, state in parts.items() if name in needed)
+
+
 def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
     """Add both routes.
 
     Who asks while somebody else does gets the same answer: anybody may ask, and each look writes.
     """
-    looking: asyncio.Task[tuple[Mapping[str, str], set[str]]] | None = None
-
-    async def look() -> tuple[Mapping[str, str], set[str]]:
-        named = checks()
-        states = await asyncio.gather(*(_check(name, check) for name, check in named.items()))
-        needed = {name for name, check in named.items() if not isinstance(check, OneOfSeveral)}
-        return dict(zip(named, states, strict=True)), needed
+    looking: asyncio.Task[tuple[Mapping[str, str], bool]] | None = None
 
     @app.get(
         "/healthz", response_model=Health, operation_id="isAlive", summary="Is the process alive"
@@ -80,9 +82,8 @@ def add_health(app: FastAPI, checks: Callable[[], Checks]) -> None:
     async def readyz(_: Request) -> Response:
         nonlocal looking
         if looking is None or looking.done():
-            looking = asyncio.create_task(look())
-        parts, needed = await asyncio.shield(looking)
-        ready = all(state == "ok" for name, state in parts.items() if name in needed)
+            looking = asyncio.create_task(look(checks()))
+        parts, ready = await asyncio.shield(looking)
         body = {"status": "ok" if ready else "failing", "parts": parts}
         return JSONResponse(body, 200 if ready else 503)
 

@@ -132,6 +132,9 @@ class CallStatus(CallAnswer):
         description="Unix time; 0 if nobody has answered, or nobody can tell.",
         examples=[1795444041],
     )
+    recorded: bool = Field(
+        description="It is recorded from its answer on, or was.", examples=[False]
+    )
     record: Record | None = Field(description="The cdr payload, once the call has ended.")
 
 

@@ -50,6 +50,7 @@ def view_call(
         direction=told.call_dir.value,
         dialed_at=call.known.dialed_at,
         answered_at=call.answered_at,
+        recorded=call.known.recorded,
     )
 
 

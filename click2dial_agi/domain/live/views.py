@@ -49,7 +49,10 @@ class AgentView:
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """A live call; times are Unix seconds, ``answered_at`` 0 until the callee or an agent has."""
+    """A live call; times are Unix seconds, ``answered_at`` 0 until the callee or an agent has.
+
+    ``recorded``: it is to be, from its answer on.
+    """
 
     call_ref: str
     integrator: str
@@ -62,6 +65,7 @@ class CallView:
     direction: str
     dialed_at: int
     answered_at: int = 0
+    recorded: bool = False
 
     def shown(self) -> dict[str, Any]:
         """Return it as a JSON object."""

@@ -22,6 +22,11 @@ export function make(tag, className, text = "") {
 }
 
 export function showPill(element, state, text) {
-  element.dataset.state = state;
+  if (element.dataset.state !== state) element.dataset.state = state;
+  setText(element, text);
+}
+
+/** Touch an element only if its text is another. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

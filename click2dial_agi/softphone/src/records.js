@@ -1,6 +1,7 @@
 /** This extension's cdr records as they arrive, by server-sent events. */
 
 import { Backoff } from "./backoff.js";
+import { eventsOf } from "./event_stream.js";
 
 /** How the stream stands; the detail of a "state" event. */
 export const FeedState = Object.freeze({
@@ -52,8 +53,7 @@ export class RecordFeed extends EventTarget {
       }
       if (response.ok) {
         this.#backoff.reset();
-        const text = response.body.pipeThrough(new TextDecoderStream());
-        for await (const event of events(text.getReader())) this.#take(event);
+        for await (const event of eventsOf(response)) this.#take(event);
       }
     } catch {
       // The network or the server went away, or close() was called.
@@ -74,25 +74,5 @@ export class RecordFeed extends EventTarget {
 
   #become(state) {
     this.dispatchEvent(new CustomEvent("state", { detail: { state } }));
-  }
-}
-
-/** Yield {event, data} for each block of a text/event-stream. */
-async function* events(reader) {
-  let waiting = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    waiting += value;
-    const blocks = waiting.split("\n\n");
-    waiting = blocks.pop();
-    for (const block of blocks) {
-      const fields = { event: "message", data: "" };
-      for (const line of block.split("\n")) {
-        const [, name, text] = /^(event|data): ?(.*)$/.exec(line) ?? [];
-        if (name) fields[name] = text;
-      }
-      if (fields.data) yield fields;
-    }
   }
 }

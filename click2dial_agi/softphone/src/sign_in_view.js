@@ -1,13 +1,13 @@
 /** The sign-in form. */
 
-import { $, make, showText } from "./dom.js";
-import { chooseLanguage, language, languages, words } from "./words.js";
+import { $, showText } from "./dom.js";
+import { offerLanguages, words } from "./words.js";
 
 const REMEMBERED = "click2dial.extension";
 
 /** Call `signIn({extension, password, key})` when the form is sent. */
 export function startSignIn(signIn) {
-  offerLanguages();
+  offerLanguages($("language"));
   $("extension").value = localStorage.getItem(REMEMBERED) ?? "";
   $("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -40,17 +40,6 @@ export function hideSignIn(extension) {
   $("password").value = $("api-key").value = "";
   $("extension-label").textContent = extension;
   $("desk").hidden = $("who").hidden = false;
-}
-
-/** Before anybody has signed in: the page is loaded anew for it. */
-function offerLanguages() {
-  for (const [tag, name] of languages()) {
-    const option = make("option", "", name);
-    Object.assign(option, { value: tag, lang: tag });
-    $("language").append(option);
-  }
-  $("language").value = language;
-  $("language").addEventListener("change", () => chooseLanguage($("language").value));
 }
 
 function focusFirst() {

@@ -156,8 +156,8 @@ Steps = Iterator[None]
 
 
 def outbound(pbx: PBX, ref: str, agent: str, owner: str, answered: bool, to: str = "") -> Steps:
-    """A phone's call, held, and sent on to a colleague if there is one."""
-    told = facts(ref, "outbound", agent, owner)
+    """A phone's call that is recorded, held, and sent on to a colleague if there is one."""
+    told = facts(ref, "outbound", agent, owner, "&recorded=1")
     caller = pbx.channel(agent, state="Ring", carries=f"a{told}")
     called = pbx.channel("trunk", caller.linkedid, carries=f"c{told}")
     pbx.dial(caller, called)

@@ -141,6 +141,7 @@ def test_what_a_call_is_shown_as(watched: Watched) -> None:
         "dial_number": "27820001234",
         "direction": "outbound",
         "dialed_at": 1_700_000_000,
+        "recorded": True,
     }
     assert watched.agent("1000").call_ref == REF
     assert watched.agent("1000").shown()["devices"] == (

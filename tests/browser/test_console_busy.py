@@ -1,0 +1,97 @@
+"""The console of 200 agents who never rest: it keeps up, and shows what is."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import CDPSession, Page, expect
+
+from tests.browser.agent import take_pictures
+from tests.browser.busy_centre import Centre, busy_centre
+from tests.browser.console import WIDE
+
+AGENTS = 200
+PER_SECOND = 60  # calls that begin or end, two or three events each: each agent's lasts 6 s
+
+SECONDS = 5
+
+#: Of one CPU. What is left over is for other pages, and for slower machines.
+BUSY = 0.5
+
+#: Pixels of the chart in the colour of each outcome.
+_COLOURS = """() => {
+  const canvas = document.querySelector("#chart canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const style = getComputedStyle(document.documentElement);
+  const drawn = {};
+  for (const name of ["--accent", "--warn", "--busy", "--bad"]) {
+    const colour = style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi);
+    const wanted = colour.map((part) => parseInt(part, 16)).join();
+    drawn[name] = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (data.slice(at, at + 3).join() === wanted) drawn[name] += 1;
+    }
+  }
+  return drawn;
+}"""
+
+
+def spent(session: CDPSession) -> float:
+    """Seconds of the CPU that the page's thread has had."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
+def open_console(page: Page, centre: Centre) -> None:
+    page.set_viewport_size({"width": WIDE, "height": 860})
+    page.goto(centre.url)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#agents li")).to_have_count(AGENTS)
+
+
+@pytest.mark.usefixtures("built")
+def test_two_hundred_agents(page: Page) -> None:
+    with busy_centre(AGENTS, PER_SECOND) as centre:
+        open_console(page, centre)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before, told = spent(session), centre.sent
+        page.wait_for_timeout(SECONDS * 1000)
+        share = (spent(session) - before) / SECONDS
+        rate = (centre.sent - told) / SECONDS
+        print(f"{rate:.0f} events/s: the page takes {share:.0%} of a CPU")
+        assert centre.sent - told > PER_SECOND * SECONDS / 2
+        assert share < BUSY
+        take_pictures(page, "console-busy", WIDE, whole=False)
+        expect(page.locator("#chart canvas")).to_be_visible()
+        drawn = page.evaluate(_COLOURS)
+        assert {name for name, pixels in drawn.items() if pixels > 100} == set(drawn)
+        for width in (320, 700, 1200):
+            page.set_viewport_size({"width": width, "height": 700})
+            # Of rows that come and go the chart hears a moment later.
+            page.wait_for_function(
+                "width => document.documentElement.scrollWidth <= width", arg=width
+            )
+        centre.quiet.set()
+        talking = [one for one in centre.calls.values() if one["state"] == "up"]
+        expect(page.locator("#calls tr")).to_have_count(len(centre.calls))
+        expect(page.locator("#calls .pill[data-state=up]")).to_have_count(len(talking))
+        on_hold = len([one for one in centre.calls.values() if one["state"] == "held"])
+        expect(page.locator("#agents .pill[data-state=hold]")).to_have_count(on_hold)
+        shown = page.locator("#agents .extension").all_inner_texts()
+        assert shown == sorted(shown)
+
+
+@pytest.mark.usefixtures("built")
+def test_agents_are_found(page: Page) -> None:
+    with busy_centre(AGENTS, 1) as centre:
+        centre.quiet.set()
+        open_console(page, centre)
+        shown = page.locator("#agents li:visible")
+        page.get_by_label("Find an agent").fill("1007")
+        expect(shown).to_have_count(1)
+        page.get_by_label("Find an agent").fill("")
+        page.get_by_label("Show").select_option("On hold")
+        held = [one for one in centre.calls.values() if one["state"] == "held"]
+        expect(shown).to_have_count(len(held))
+        page.get_by_label("Find an agent").fill("no")
+        expect(page.get_by_text("No agent is like this.")).to_be_visible()
