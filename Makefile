@@ -19,12 +19,13 @@ PIP = $(BIN)/pip install -qq --disable-pip-version-check
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 # What needs no PBX, browser or Docker; what is marked slow is left to `make test`.
-WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tests/edge tests/test_*.py
+WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tests/edge tests/examples tests/test_*.py
 
 # What Redis itself does to the product: it stops, hangs, fills and moves there.
 WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
 
-.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser kamailio machine redis wheel deb clean help
+.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
+.PHONY: clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
@@ -44,7 +45,7 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
-test: sandbox redis softphone browser kamailio machine
+test: sandbox redis softphone browser examples kamailio machine
 	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis
@@ -90,6 +91,10 @@ redis:
 # What only the tests in a browser need.
 browser: $(LIBRARIES)
 	@sh sandbox/apt-packages.sh chromium
+
+# The languages of examples/.
+examples:
+	@sh sandbox/apt-packages.sh node php
 
 # What only the tests of Kamailio in front need.
 kamailio:

@@ -13,6 +13,8 @@ if [ $# -gt 0 ]; then
 			need kamailio "kamailio kamailio-extra-modules kamailio-json-modules kamailio-redis-modules \
 kamailio-tls-modules kamailio-websocket-modules"
 			;;
+		node) need node nodejs ;;
+		php) need php php-cli ;;
 		promtool) need promtool prometheus ;;
 		systemd-analyze) need systemd-analyze systemd ;;
 		*) need "$program" "$program" ;;

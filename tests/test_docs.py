@@ -17,6 +17,7 @@ DOCS = sorted(
         *(ROOT / "docs").glob("*.md"),
         ROOT / "tests/README.md",
         ROOT / "bench/README.md",
+        ROOT / "examples/README.md",
     ]
 )
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
