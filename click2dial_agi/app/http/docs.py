@@ -1,4 +1,4 @@
-"""``/docs`` and ``/openapi.json``, without a byte from elsewhere.
+"""``/docs``, ``/openapi.json`` and what is made from it, without a byte from elsewhere.
 
 FastAPI's own page loads Swagger UI from a CDN, which a PBX without Internet does not reach, and
 which would be a stranger's code beside a field for the key.  fastapi-offline brings the files; its
@@ -11,12 +11,16 @@ from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
+from click2dial_agi.app.http.asyncapi import add_asyncapi, webhooks
+from click2dial_agi.app.http.collection import add_collection, collection
 from click2dial_agi.app.http.create_schema import create_body
 from click2dial_agi.app.http.files import StaticFile
+from click2dial_agi.app.http.message_schemas import schemas
 from click2dial_agi.domain.numbering import NumberPlan
 
 __all__ = ["add_description", "add_docs"]
@@ -61,22 +65,37 @@ def add_docs(app: FastAPI) -> None:
 
 
 def add_description(app: FastAPI, create_path: str, plan: Callable[[], NumberPlan]) -> None:
-    """Serve ``/openapi.json``; it says that keys are bearer tokens, and what a number is.
+    """Serve ``/openapi.json``, and the same as requests that an editor sends.
 
+    It says that keys are bearer tokens, what a number is, and what webhooks are sent.
     ``create_path`` is where calls are created.  ``plan`` is asked on every request, so that a
     reload needs no new application.
     """
 
     # Written once for each path that a proxy has put before ours, of which there is one.
     @lru_cache(maxsize=4)
-    def text(root_path: str, plan: NumberPlan) -> bytes:
+    def described(root_path: str, plan: NumberPlan) -> dict[str, Any]:
         document = deepcopy(app.openapi())
         document["paths"][create_path]["post"]["requestBody"] = create_body(plan)
-        document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        components = document["components"]
+        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        components["schemas"] = {**schemas(), **components["schemas"]}
+        document["webhooks"] = webhooks()
         if root_path:
             document = {**document, "servers": [{"url": root_path}]}
-        return json.dumps(document, ensure_ascii=False).encode()
+        return document
+
+    @lru_cache(maxsize=4)
+    def text(root_path: str, plan: NumberPlan) -> bytes:
+        return json.dumps(described(root_path, plan), ensure_ascii=False).encode()
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
         return Response(text(request.scope["root_path"], plan()), media_type="application/json")
+
+    @lru_cache(maxsize=4)
+    def requests(root_path: str, plan: NumberPlan) -> str:
+        return collection(described(root_path, plan))
+
+    add_collection(app, lambda request: requests(request.scope["root_path"], plan()))
+    add_asyncapi(app)

@@ -14,6 +14,7 @@ from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.agents import asks, live_or_501
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.live_schemas import EVENTS, streamed
+from click2dial_agi.app.http.message_schemas import EVENT_DATA, any_of
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.hub import HubFull, Listener, LiveEvent
@@ -35,6 +36,9 @@ _RETRY = 1000
 
 _ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 
+# OpenAPI 3.1 has no word for what a stream is made of.
+_DATA = {"x-event-data": {name: any_of(models) for name, models in EVENT_DATA.items()}}
+
 _NOT_OURS = Problem(422, (FieldError("agent", "an extension of this integrator"),))
 _NO_ID = Problem(422, (FieldError("last-event-id", "the id of an event"),))
 
@@ -47,7 +51,7 @@ def add_events(
     @app.get(
         EVENTS_PATH,
         response_class=EventSourceResponse,
-        responses={**streamed(), **errors(401, 403, 421, 422, 501, 503)},
+        responses={**streamed(_DATA), **errors(401, 403, 421, 422, 501, 503)},
         openapi_extra=EVENTS,
         operation_id="listEvents",
         summary="Follow what happens",

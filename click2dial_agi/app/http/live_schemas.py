@@ -134,8 +134,8 @@ class HistoryAnswer(BaseModel):
     )
 
 
-def streamed() -> dict[int | str, dict[str, Any]]:
-    """Describe the stream of events."""
+def streamed(data: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Describe the stream of events; ``data`` says what each event's data are."""
     example = (
         "id: 1795444103221-0\r\nevent: agent\r\n"
         'data: {"extension":"1000","state":"talking","since":1795444103,"call_ref":"","devices":[]}'
@@ -145,6 +145,6 @@ def streamed() -> dict[int | str, dict[str, Any]]:
         200: {
             "description": "Server-sent events, without end. `snapshot` has `agents` and `calls`,"
             " `agent` one agent, `call` one call, `cdr` a record; each with an id.",
-            "content": {"text/event-stream": {"schema": _TEXT, "example": example}},
+            "content": {"text/event-stream": {"schema": _TEXT, "example": example, **data}},
         }
     }
