@@ -21,6 +21,7 @@ from sandbox.waiting import patience
 INTERVAL = 0.05
 SILENCE = b"\xff"
 SAMPLES = 160
+_QUIET = b"\xff\xfe\x7f\x7e"  # what is turned down, too
 _MARK = re.compile(rb"<([^<>]{1,40})>")
 
 
@@ -35,6 +36,7 @@ class Media:
         self.port = 0
         #: When each mark was heard last, in seconds of time.monotonic.
         self.heard: dict[str, float] = {}
+        self.music_at = 0.0  # when something was heard last that is nobody's mark, likewise
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -99,6 +101,8 @@ class Media:
             return
         found = _MARK.match(data, 12)
         if found is None:
+            if data[12:].strip(_QUIET):
+                self.music_at = time.monotonic()
             return
         mark = found[1].decode("ascii", "replace")
         self.heard[mark] = time.monotonic()
@@ -117,6 +121,13 @@ class Media:
             raise TimeoutError(f"{self.mark} does not hear {mark} but {self.lately(2)}") from None
         finally:
             self._waiting.remove(entry)
+
+    async def hear_music(self, timeout: float = 4.0) -> None:
+        """Return when this phone next hears something that nobody's phone says."""
+        began = time.monotonic()
+        async with asyncio.timeout(patience(timeout)):
+            while self.music_at <= began:
+                await asyncio.sleep(0.02)
 
     def lately(self, seconds: float) -> set[str]:
         """Return the marks heard in the last seconds."""

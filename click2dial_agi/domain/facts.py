@@ -83,6 +83,7 @@ class Fact(StrEnum):
     SIP_STATUS = "sip_status"
     ENDED_BY = "ended_by"
     PAUSES = "pauses"  # of its recording
+    HOLDS = "holds"  # by the API
 
     # Of the text itself.
     EVENT = "event"

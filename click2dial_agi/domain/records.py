@@ -78,6 +78,12 @@ class CallRecord:
         return max(until - self.known.queued_at, 0)
 
     @property
+    def held_time(self) -> int:
+        """How long the API kept the client on hold."""
+        begin = self.answered_at or self.known.dialed_at
+        return self.ending.holds.seconds(begin, self.ending.ended_at)
+
+    @property
     def recording_url(self) -> str:
         """The reference of the recording, which begins when the call is answered."""
         return self.call.call_ref if self.known.recorded and self.answered else ""
@@ -149,7 +155,7 @@ class CallRecord:
             "talk_time": max(self.ending.ended_at - answered_at, 0) if answered_at else 0,
             "ring_time_extension": max(rang, 0),
             "ring_time_number": max(number_rang, 0),
-            "hold_time_number": self.hold_time,
+            "hold_time_number": self.hold_time + self.held_time,
             "call_type": (self.call.call_type or self.call.call_dir).value,
             "call_trail_ref": self.call.trail_ref or self.call.call_ref,
             "call_trail_number": self.call.trail_number or 1,

@@ -47,6 +47,7 @@ class Control(NamedTuple):
     """How a call stands that is steered."""
 
     muted: bool = False
+    held: bool = False
     recording_paused: bool = False
 
 

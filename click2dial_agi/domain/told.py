@@ -14,6 +14,7 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import EndedBy
 from click2dial_agi.domain.facts import Fact, decode, moment, whole_number
 from click2dial_agi.domain.headers import read_headers
+from click2dial_agi.domain.holds import NO_HOLDS, Holds
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbering import (
     ANY_EXTENSION,
@@ -83,7 +84,7 @@ class KnownCall:
 class Ending:
     """How a call ended, in Asterisk's words; ``ended_by`` is None where nobody says.
 
-    ``pauses`` are those of its recording.
+    ``pauses`` are those of its recording, ``holds`` those of the API.
     """
 
     ended_at: int
@@ -92,6 +93,7 @@ class Ending:
     sip_status: int = 0
     ended_by: EndedBy | None = None
     pauses: Pauses = NO_PAUSES
+    holds: Holds = NO_HOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def read_ending(facts: Mapping[str, str]) -> Ending:
         sip_status=whole_number(facts, Fact.SIP_STATUS) if sip_status else 0,
         ended_by=EndedBy(ended_by) if ended_by in tuple(EndedBy) else None,
         pauses=Pauses.parse(facts.get(Fact.PAUSES, "")),
+        holds=Holds.parse(facts.get(Fact.HOLDS, "")),
     )
 
 

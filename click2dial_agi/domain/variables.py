@@ -21,6 +21,7 @@ __all__ = [
     "DIALLED",
     "EXTENSION",
     "FACTS",
+    "HELD_ON",
     "JOINED_WITH",
     "MUTED",
     "NOW",
@@ -115,6 +116,10 @@ NOW = "STRFTIME(,,%s%3q)"
 SPIED = "C2D_SPIED"
 SPYING = "C2D_SPYING"
 
+# Set with the music for a client on hold, whose agent's channel SPIED is: the channels, by uniqueid
+# and joined by &, that may make the record.
+HELD_ON = "C2D_HELD_ON"
+
 #: Set by a server.
 SERVERS = frozenset(
     name.lstrip("_")
@@ -122,7 +127,7 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
-        *(SPIED, SPYING, AUTO_ANSWER),
+        *(SPIED, SPYING, HELD_ON, AUTO_ANSWER),
         *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from click2dial_agi.domain.variables import NOW
@@ -69,6 +70,12 @@ def _answer(action: Mapping[str, str], response: str, **fields: str) -> bytes:
     return message(Response=response, ActionID=action["ActionID"], **fields)
 
 
+def _begin(ari: FakeARI, channel_id: str) -> None:
+    """Let what was originated run its application at once."""
+    if channel_id.startswith("hold-"):
+        ari.about[channel_id] = {"dialplan": {"app_name": "ChanSpy"}}
+
+
 def put_up(ari: FakeARI, *, inbound: bool = False) -> None:
     """Put a call up, of agent 1000, whose two sides are joined."""
     ids = {AGENT: "a1", CLIENT: "c1"}
@@ -95,5 +102,6 @@ async def served(
             while not ami.asked("Events"):
                 await asyncio.sleep(0.01)
         put_up(ari)
+        ari.on_originate = partial(_begin, ari)
         api.redis.flushall()
         yield api, ari, ami

@@ -25,9 +25,9 @@ from tests.io.fake_ami import message
 from tests.io.running import run
 
 QUIET = {"Challenge", "Login", "Events", "Ping"}
-STANDS = {"call_ref": REF, "muted": False, "recording_paused": False}
+STANDS = {"call_ref": REF, "muted": False, "held": False, "recording_paused": False}
 ACTIONS: dict[str, Any] = {
-    **dict.fromkeys(("mute", "unmute", "recording/pause", "recording/resume")),
+    **dict.fromkeys(("mute", "unmute", "hold", "unhold", "recording/pause", "recording/resume")),
     "dtmf": {"digits": "1"},
     "transfer": {"callee": "1001"},
     "listen": {"extension": "1002"},

@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from click2dial_agi.app.control import holding
 from click2dial_agi.domain.live_calls import LiveCall
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
-from tests.http.manager import AGENT, CLIENT, REF, put_up, served
+from tests.http.manager import AGENT, CLIENT, REF, Manager, put_up, served
 from tests.http.rig import KEY, errors
-from tests.http.test_control import ask
+from tests.http.test_control import STANDS, ask
 from tests.http.test_phone_calls import channel
 from tests.io.running import run
 
@@ -49,6 +50,83 @@ def test_a_recording_is_paused_and_goes_on(redis: RedisServer) -> None:
                 assert ami.variables[AGENT, "C2D_PAUSES_a1"] == marks
                 kept = api.redis.hgetall("{enigma:notifications}:paused")
                 assert kept == ({REF: "a1"} if action == "pause" else {})
+
+    run(test())
+
+
+SILENT, AS_IT_IS = "-32000", "0"
+
+
+def volumes(ami: Manager) -> tuple[str, str]:
+    """Return how loud the agent is to the client, and the client to the agent."""
+    return ami.variables[AGENT, "VOLUME(RX)"], ami.variables[AGENT, "VOLUME(TX)"]
+
+
+def test_a_client_is_on_hold_until_both_may_talk(redis: RedisServer) -> None:
+    """Asked for twice it is once, and a muted agent stays so."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            await ask(api, "mute")
+            for _ in range(2):
+                answer = await ask(api, "hold")
+                assert (answer.status_code, answer.json()["held"]) == (202, True)
+                assert volumes(ami) == (SILENT, SILENT)
+                assert "hold-a1" in ari.channels
+            (originated, _) = ari.asked("originate")
+            assert originated.path.endswith("/channels/hold-a1")
+            assert originated.body["endpoint"] == "Local/through@click2dial-hold/n"
+            assert originated.body["variables"] == {
+                "__C2D_SPIED": "a1",
+                "__C2D_HELD_ON": "c1&a1",
+            }
+            for _ in range(2):
+                answer = await ask(api, "unhold")
+                assert answer.json() == STANDS | {"muted": True}
+                assert volumes(ami) == (SILENT, AS_IT_IS)
+                assert "hold-a1" not in ari.channels
+            await ask(api, "hold")
+            answer = await ask(api, "unmute")
+            assert answer.json() == STANDS | {"held": True}
+            assert volumes(ami) == (SILENT, SILENT)
+            await ask(api, "unhold")
+            assert volumes(ami) == (AS_IT_IS, AS_IT_IS)
+
+    run(test())
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_without_music_nobody_is_on_hold(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    """The dialplan is older than the server, or Asterisk does not come to it."""
+    monkeypatch.setattr(holding, "_LOOKS", 3)
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+
+            def originated(channel_id: str) -> None:
+                if older:
+                    del ari.channels[channel_id]
+
+            ari.on_originate = originated
+            answer = await ask(api, "hold")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert ami.asked("Setvar") == []
+            assert "hold-a1" not in ari.channels
+
+    run(test())
+
+
+def test_who_is_sent_on_is_no_longer_on_hold(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            await ask(api, "hold")
+            assert (await ask(api, "transfer", {"callee": "1"})).status_code == 422
+            assert "hold-a1" in ari.channels
+            assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 202
+            assert "hold-a1" not in ari.channels
+            assert ami.asked("BlindTransfer")
 
     run(test())
 

@@ -1,26 +1,36 @@
 """What the two sides of a call hear."""
 
 from click2dial_agi.app.control.found import SteeredCall
-from click2dial_agi.app.control.recording import pauses_of
 from click2dial_agi.domain import variables
-from click2dial_agi.domain.steering import Control
 
-__all__ = ["control_of", "mute", "press"]
+__all__ = ["is_muted", "mute", "press", "turn"]
 
-# What a channel sends into its call, as func_volume.c turns it down and back.  (MuteAudio stops the
-# RTP altogether, which phones and trunks take for a call that is dead.)
-_SENT = "VOLUME(RX)"
+# What a channel sends into its call and what it is sent, as func_volume.c turns them down and back.
+# (MuteAudio stops the RTP altogether, which phones and trunks take for a call that is dead.)
+_SENT, _GIVEN = "VOLUME(RX)", "VOLUME(TX)"
 _SILENT, _AS_IT_IS = "-32000", "0"
 
 # Milliseconds; shorter ones are lost on some networks.
 _KEY_LENGTH = "120"
 
 
-async def mute(call: SteeredCall, *, muted: bool) -> None:
-    """Let the client hear the agent, or not."""
+async def mute(call: SteeredCall, *, muted: bool, held: bool) -> None:
+    """Let the client hear the agent, or not; one who is on hold (``held``) hears him afterwards."""
     leg = call.agent_leg
-    await call.set(leg, _SENT, _SILENT if muted else _AS_IT_IS)
+    await call.set(leg, _SENT, _SILENT if muted or held else _AS_IT_IS)
     await call.set(leg, leg.variable(variables.MUTED), "1" if muted else "")
+
+
+async def turn(call: SteeredCall, *, held: bool) -> None:
+    """Let neither side hear the other, or both; an agent who is muted stays so."""
+    leg = call.agent_leg
+    await call.set(leg, _SENT, _SILENT if held or await is_muted(call) else _AS_IT_IS)
+    await call.set(leg, _GIVEN, _SILENT if held else _AS_IT_IS)
+
+
+async def is_muted(call: SteeredCall) -> bool:
+    """Tell whether the agent is muted."""
+    return await call.get(call.agent_leg, call.agent_leg.variable(variables.MUTED)) == "1"
 
 
 async def press(call: SteeredCall, digit: str) -> None:
@@ -32,10 +42,3 @@ async def press(call: SteeredCall, digit: str) -> None:
         Duration=_KEY_LENGTH,
         Receive="true",  # as if his phone had sent it
     )
-
-
-async def control_of(call: SteeredCall) -> Control:
-    """Return how a call stands, as its channels say."""
-    muted = await call.get(call.agent_leg, call.agent_leg.variable(variables.MUTED))
-    pauses = await pauses_of(call)
-    return Control(muted=muted == "1", recording_paused=pauses.open_from is not None)

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
-from click2dial_agi.app.control import recording, sound, supervision, transfer
+from click2dial_agi.app.control import holding, recording, sound, supervision, transfer
 from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
+from click2dial_agi.app.control.standing import control_of
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import LivePBX, PBXs
@@ -88,15 +89,22 @@ class Steering:
     async def mute(self, call_ref: str, may_see: MaySee, *, muted: bool) -> Control:
         """Let the client hear the agent, or not."""
         async with self._steered(call_ref, may_see) as call:
-            await sound.mute(call, muted=muted)
-            return await sound.control_of(call)
+            await sound.mute(call, muted=muted, held=await holding.is_held(call))
+            return await control_of(call)
+
+    async def hold(self, call_ref: str, may_see: MaySee, *, held: bool) -> Control:
+        """Put the client on hold, or let him and the agent talk again."""
+        async with self._steered(call_ref, may_see) as call:
+            await (holding.hold(call) if held else holding.unhold(call))
+            log.info("%s: %s", call_ref, "on hold" if held else "no longer on hold")
+            return await control_of(call)
 
     async def press(self, call_ref: str, may_see: MaySee, digits: str, key: str | None) -> Control:
         """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
         async with self._steered(call_ref, may_see) as call:
             keys = [partial(sound.press, call, digit) for digit in digits]
             await self._once(call_ref, "dtmf", key, keys)
-            return await sound.control_of(call)
+            return await control_of(call)
 
     async def transfer(
         self, call_ref: str, may_see: MaySee, callee: str, key: str | None
@@ -109,6 +117,8 @@ class Steering:
             pauses = await recording.pauses_of(call)
             if pauses.open_from is not None and self.integrator.recording_resumes:
                 await self._resume(call)
+            if await holding.is_held(call):  # he is to hear who is called, and no music
+                await holding.unhold(call)
             send_on = partial(transfer.send_on, call, target)
             await self._once(call_ref, "transfer", key, [send_on])
             log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
@@ -124,7 +134,7 @@ class Steering:
                 await supervision.check(call, extension, self.integrator)
                 await self._tell_of(call, listening)
                 await supervision.ring(call, listening, self.integrator)
-            return await sound.control_of(call)
+            return await control_of(call)
 
     async def _tell_of(self, call: SteeredCall, listening: Listening) -> None:
         """Log that somebody will hear a call, and notify; if that cannot be, nobody does."""
@@ -139,7 +149,7 @@ class Steering:
     async def _after(self, call_ref: str, may_see: MaySee) -> Control:
         """Return how a call stands to whom had something done before."""
         try:
-            return await sound.control_of(await self._find(call_ref, may_see))
+            return await control_of(await self._find(call_ref, may_see))
         except CallRefused as refused:
             if refused.why is not Why.NOT_NOW:
                 raise
@@ -152,13 +162,13 @@ class Steering:
             await self._store.keep_paused(call_ref, call.agent_leg.uniqueid)
             await recording.pause(call)
             log.info("%s: recording paused", call_ref)
-            return await sound.control_of(call)
+            return await control_of(call)
 
     async def resume(self, call_ref: str, may_see: MaySee) -> Control:
         """Record what is said."""
         async with self._steered(call_ref, may_see) as call:
             await self._resume(call)
-            return await sound.control_of(call)
+            return await control_of(call)
 
     async def _resume(self, call: SteeredCall) -> None:
         await recording.resume(call)

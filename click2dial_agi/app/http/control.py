@@ -73,6 +73,12 @@ def add_control(
     async def unmute(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
         return await steers.mute(ref, may_see, muted=False)
 
+    async def hold(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.hold(ref, may_see, held=True)
+
+    async def unhold(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.hold(ref, may_see, held=False)
+
     async def pause(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
         return await steers.pause(ref, may_see)
 
@@ -89,6 +95,8 @@ def add_control(
 
     route("mute", "muteCall", "Let the client not hear the agent", mute)
     route("unmute", "unmuteCall", "Let the client hear the agent again", unmute)
+    route("hold", "holdCall", "Let the client hear music, and neither side the other", hold)
+    route("unhold", "unholdCall", "Let both sides talk again", unhold)
     route("dtmf", "pressKeys", "Press keys for the agent", press)
     route("recording/pause", "pauseRecording", "Record silence", pause)
     route("recording/resume", "resumeRecording", "Record what is said again", resume)

@@ -16,6 +16,7 @@ class ControlAnswer(BaseModel):
 
     call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])
     muted: bool = Field(description="The client does not hear the agent.")
+    held: bool = Field(description="The API keeps the client on hold.")
     recording_paused: bool = Field(description="The recording is silent.")
 
 

@@ -137,7 +137,7 @@ class Board:
         """Take note that a channel's phone has put the other on hold."""
         channel = self._channels.get(uniqueid)
         if channel is not None:
-            channel.held = True
+            channel.holds = True
 
     def seat(self, endpoints: Mapping[str, str], now: int) -> None:
         """Take the PJSIP endpoints, by name with ARI's state, after all else that is there.
@@ -208,7 +208,7 @@ class Board:
     def _hold(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         if channel is not None:
-            channel.held = event.get("Event") == "Hold"
+            channel.holds = event.get("Event") == "Hold"
             self._touch(channel)
 
     def _hangup(self, event: Mapping[str, str]) -> None:
@@ -270,7 +270,7 @@ class Board:
 
     def _touch(self, channel: Channel) -> None:
         """Have all looked at again that a channel is connected with."""
-        for one in self._channels.around(channel):
+        for one in self._channels.around(self._channels.holder(channel) or channel):
             if one.carries is not None:
                 self._touched_calls[one.carries.call_ref] = None
             extension = self._owners.of(one.device).extension
@@ -368,14 +368,14 @@ class Board:
                 state = AgentState.RINGING if ringing else AgentState.TALKING
         if state is AgentState.TALKING:
             talking = [one for one in self._channels.of_device(device) if one.up]
-            if talking and all(one.held for one in talking):
+            if talking and all(map(self._channels.holds, talking)):
                 return AgentState.HOLD
         return state
 
     def _call_of(self, devices: Iterable[str], integrator: str) -> str:
         """Return the call that somebody has on his phones: the one that he talks on first."""
         channels = [one for device in devices for one in self._channels.of_device(device)]
-        for channel in sorted(channels, key=lambda one: (not one.up, one.held)):
+        for channel in sorted(channels, key=lambda one: (not one.up, self._channels.holds(one))):
             for one in self._channels.around(channel):
                 call = self._calls.get(one.carries.call_ref) if one.carries is not None else None
                 if call is not None and call.known.call.integrator == integrator:

@@ -74,7 +74,7 @@ def _answered(before: CallView | None, carriers: list[Channel], channels: Channe
     joined = any(channels.joined(one) for one in carriers)
     if not joined and before is not None and before.state in (CallState.UP, CallState.HELD):
         return before.state
-    held = any(one.held for carrier in carriers for one in channels.around(carrier))
+    held = any(channels.holds(one) for carrier in carriers for one in channels.around(carrier))
     return CallState.HELD if held else CallState.UP
 
 

@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from click2dial_agi.domain.carried import Carried
 from click2dial_agi.domain.peers import endpoint_of
 
-__all__ = ["Channel", "Channels"]
+__all__ = ["Channel", "Channels", "hold_of"]
 
 # How far a phone is looked for behind bridges and Local channels.
 _FAR = 12
 
+# What a channel's id begins with that keeps a client on hold; the rest is that of his agent's.
+_HOLD = "hold-"
+
+
+def hold_of(uniqueid: str) -> str:
+    """Return the id of the channel that keeps the client of an agent's channel on hold."""
+    return f"{_HOLD}{uniqueid}"
+
 
 @dataclass(slots=True)
 class Channel:
-    """A channel; ``up`` once it was answered, ``held`` while its phone has put the other on hold.
+    """A channel; ``up`` once it was answered, ``holds`` while its phone has the other on hold.
 
     ``dialler`` is the uniqueid of the channel that called it, if one did.
     """
@@ -25,7 +33,7 @@ class Channel:
     linkedid: str = ""
     up: bool = False
     ringing: bool = False
-    held: bool = False
+    holds: bool = False
     bridge: str = ""
     dialler: str = ""
     carries: Carried | None = None
@@ -127,6 +135,16 @@ class Channels:
     def of_device(self, device: str) -> list[Channel]:
         """Return a phone's channels."""
         return self._found(self._by_device, device)
+
+    def holds(self, channel: Channel) -> bool:
+        """Tell whether a channel's other side is on hold, by its phone or by the API."""
+        return channel.holds or hold_of(channel.uniqueid) in self._by_id
+
+    def holder(self, channel: Channel) -> Channel | None:
+        """Return the agent's channel whose client a channel keeps on hold, if it is such a one."""
+        if not channel.uniqueid.startswith(_HOLD):
+            return None
+        return self._by_id.get(channel.uniqueid.removeprefix(_HOLD))
 
     def dialled(self, channel: Channel) -> list[Channel]:
         """Return the channels that a channel called, and that are there yet."""

@@ -106,6 +106,15 @@ class PBX:
         channel.held = held
         self._event("Hold" if held else "Unhold", channel.fields())
 
+    def hold_by_api(self, channel: Chan, held: bool) -> None:
+        """What keeps the client of an agent's channel on hold begins, or ends."""
+        uniqueid = f"hold-{channel.uniqueid}"
+        if held:
+            local = "Local/through@click2dial-hold-00000000;1"
+            self.dial(None, self.channel(local, uniqueid, uniqueid))
+        else:
+            self.hang_up(self.channels[uniqueid])
+
     def queue(self, channel: Chan) -> None:
         self._event("QueueCallerJoin", channel.fields(), Queue="one")
 
@@ -217,8 +226,13 @@ def created(pbx: PBX, ref: str, agent: str, owner: str, answered: bool) -> Steps
     pbx.answer(phone, called)
     pbx.join(called, phone)
     yield
+    for held in (True, False, True):
+        pbx.hold_by_api(phone, held)
+        yield
     pbx.part(phone, called)
     pbx.hang_up(called, phone)
+    yield
+    pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}"])
 
 
 def inbound(pbx: PBX, ref: str, agent: str, queued: bool, answered: bool) -> Steps:

@@ -151,8 +151,10 @@ def test_what_a_call_is_shown_as(watched: Watched) -> None:
 
 def test_a_created_call(watched: Watched) -> None:
     run(created(watched.pbx, REF, "1000", "acme", True))
-    assert watched.states(REF) == ["ringing-agent", "ringing-callee", "up", "ended"]
-    assert watched.states("1000") == ["idle", "ringing", "talking", "idle"]
+    held = ["up", "held", "up", "held"]
+    assert watched.states(REF) == ["ringing-agent", "ringing-callee", *held, "ended"]
+    held = ["talking", "hold"]
+    assert watched.states("1000") == ["idle", "ringing", *held, *held, "talking", "idle"]
 
 
 def test_a_created_call_that_the_agent_does_not_take(watched: Watched) -> None:
@@ -200,6 +202,25 @@ def test_who_talks_on_a_second_call_is_not_on_hold(watched: Watched) -> None:
     assert watched.call().state is CallState.HELD
     run(second)
     assert (watched.agent("1000").state, watched.agent("1000").call_ref) == ("hold", REF)
+
+
+def test_a_client_on_hold_by_the_api_and_by_the_phone(watched: Watched) -> None:
+    """Both must end; who looks meanwhile sees the same."""
+    steps = outbound(watched.pbx, REF, "1000", "acme", True)
+    for _ in range(3):
+        next(steps)
+    (phone,) = [one for one in watched.pbx.channels.values() if "1000" in one.name]
+    watched.pbx.hold_by_api(phone, True)
+    same_as_seen(watched)
+    next(steps)
+    watched.pbx.hold_by_api(phone, False)
+    assert watched.call().state is CallState.HELD
+    watched.pbx.hold_by_api(phone, True)
+    next(steps)
+    assert (watched.call().state, watched.agent("1000").state) == ("held", "hold")
+    watched.pbx.hold_by_api(phone, False)
+    assert (watched.call().state, watched.agent("1000").state) == ("up", "talking")
+    run(steps)
 
 
 def test_a_pause_shows_while_the_agent_is_idle(watched: Watched) -> None:

@@ -1,4 +1,4 @@
-"""An office whose server may use the PBX's manager, and what its calls are steered with."""
+"""An office whose servers may use the PBX's manager, and what its calls are steered with."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ class SteeredOffice(Office):
 
 @pytest.fixture(scope="session")
 def office(tree: Path) -> Iterator[Office]:
-    with SteeredOffice(tree, extensions=EXTENSIONS) as office:
+    with SteeredOffice(tree, servers=2, extensions=EXTENSIONS) as office:
         until_connected(office)
         yield office
 
 
 def until_connected(office: Office) -> None:
-    """Wait for the server's connection to the manager."""
+    """Wait for the servers' connections to the manager."""
 
     async def wait() -> None:
-        while "is there" not in office.server.log():
-            await asyncio.sleep(0.05)
+        for server in office.servers:
+            while "is there" not in server.log():
+                await asyncio.sleep(0.05)
 
     office.loop.run(wait())
