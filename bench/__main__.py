@@ -11,6 +11,7 @@ PARTS = {
     "create": "Create Call API",
     "edge": "WebSocket edge",
     "journal": "Journal",
+    "live": "What happens, as it happens",
     "numbers": "Number plans",
     "security": "Security",
 }

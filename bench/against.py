@@ -76,18 +76,24 @@ def main() -> None:
         trunk = stack.enter_context(Trunk(trace=False))
         phones = stack.enter_context(Trunk(trace=False))
         versions = [
-            _start(stack, name, root, redis.url, trunk.port, phones.port)
+            start(stack, name, root, redis.url, trunk.port, phones.port)
             for name, root in (("before", other), ("now", HERE))
         ]
-        print("| CPU of a call | | before | now | of before |\n|---|---|---:|---:|---:|")
-        for kind, calls in (("from a phone", _phones_calls), ("created", _created_calls)):
-            costs = zip(("Asterisk", "server", "both"), *_medians(versions, calls), strict=True)
-            for who, before, now in costs:
-                times = f"{before * 1e3:.2f} ms | {now * 1e3:.2f} ms"
-                print(f"| {kind} | {who} | {times} | {now / before:.2f} |")
+        print_costs(versions)
 
 
-def _medians(versions: list[Version], calls: Callable[[Version], int]) -> list[Cost]:
+def print_costs(versions: list[Version]) -> None:
+    """Measure what a call costs with two versions, and print a table."""
+    before, now = (version.name for version in versions)
+    print(f"| CPU of a call | | {before} | {now} | of {before} |\n|---|---|---:|---:|---:|")
+    for kind, calls in (("from a phone", phones_calls), ("created", created_calls)):
+        costs = zip(("Asterisk", "server", "both"), *medians(versions, calls), strict=True)
+        for who, one, other in costs:
+            times = f"{one * 1e3:.2f} ms | {other * 1e3:.2f} ms"
+            print(f"| {kind} | {who} | {times} | {other / one:.2f} |")
+
+
+def medians(versions: list[Version], calls: Callable[[Version], int]) -> list[Cost]:
     found: dict[str, list[Cost]] = {version.name: [] for version in versions}
     for run in range(RUNS + 1):
         print(f"run {run} of {RUNS}" if run else "warming up", file=sys.stderr)
@@ -98,7 +104,7 @@ def _medians(versions: list[Version], calls: Callable[[Version], int]) -> list[C
     return [tuple(map(statistics.median, zip(*costs, strict=True))) for costs in found.values()]
 
 
-def _phones_calls(version: Version) -> int:
+def phones_calls(version: Version) -> int:
     result = place(version.pbx, "1000", PHONE_RATE)
     if set(result.statuses) != {200}:
         raise RuntimeError(f"{version.name}: {dict(result.statuses)}")
@@ -108,7 +114,7 @@ def _phones_calls(version: Version) -> int:
 _agents, _references = cycle(AGENTS), count()
 
 
-def _created_calls(version: Version) -> int:
+def created_calls(version: Version) -> int:
     body = {"callee": HANGS_UP, "outbound_id": "27820001234"}
     posts = [
         (CALLS, json.dumps({"agent": next(_agents), **body, "contact_ref": ref}).encode())
@@ -118,9 +124,17 @@ def _created_calls(version: Version) -> int:
     return CREATED
 
 
-def _start(
-    stack: contextlib.ExitStack, name: str, root: Path, redis_url: str, trunk: int, phones: int
+def start(
+    stack: contextlib.ExitStack,
+    name: str,
+    root: Path,
+    redis_url: str,
+    trunk: int,
+    phones: int,
+    *,
+    live: bool = False,
 ) -> Version:
+    """Start the server and the PBX of a version; ``live`` has it follow the PBX's manager."""
     http = ports.free_port()
     server = Server(
         redis_url,
@@ -151,7 +165,7 @@ def _start(
         )
     )
     login = {"ari_username": pbx.ari_username, "ari_password": pbx.ari_password}
-    server.config["asterisk"] = {"ari_url": pbx.ari_url, **login}
+    server.config["asterisk"] = {"ari_url": pbx.ari_url, **login, **(pbx.manager if live else {})}
     server.write(server.config)
     stack.enter_context(server)
     version = httpx.get(f"http://127.0.0.1:{http}/openapi.json").json()["info"]["version"]

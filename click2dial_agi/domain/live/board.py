@@ -79,6 +79,7 @@ class Board:
         self._touched_calls: dict[str, None] = {}
         self._touched_agents: dict[str, None] = {}
         self._is_seated = False
+        self._now = 0
         self._taking = {
             "DialBegin": self._dial_begin,
             "DialEnd": self._dial_end,
@@ -96,6 +97,7 @@ class Board:
 
     def agents_of(self, integrator: str) -> dict[str, AgentView]:
         """Return the agents of an integrator, by extension."""
+        self._refresh()
         return {
             extension: view
             for extension, view in self._agents.items()
@@ -104,6 +106,7 @@ class Board:
 
     def calls_of(self, integrator: str) -> dict[str, CallView]:
         """Return the calls of an integrator, by call_ref."""
+        self._refresh()
         return {
             call_ref: call.view
             for call_ref, call in self._calls.items()
@@ -111,7 +114,11 @@ class Board:
         }
 
     def changes(self) -> list[Change]:
-        """Return what has changed since it was asked last, in its order."""
+        """Return what has changed since it was asked last, in its order.
+
+        What was and has passed again in between is no change.
+        """
+        self._refresh()
         changes, self._changes = self._changes, []
         return changes
 
@@ -151,7 +158,7 @@ class Board:
         for channel in self._channels:
             self._touch(channel)
         self._is_seated = True
-        self._refresh(now)
+        self._now = now
 
     def learn(self, uniqueid: str, told: str, now: int) -> None:
         """Take the answer to a question."""
@@ -162,14 +169,14 @@ class Board:
         self._touch(channel)
         self._channels.carries(channel, carried)
         self._touch(channel)
-        self._refresh(now)
+        self._now = now
 
     def apply(self, name: str, fields: Mapping[str, str], now: int) -> None:
         """Take an event; those that say nothing here are none."""
         take = self._taking.get(name)
         if take is not None:
             take(fields)
-            self._refresh(now)
+            self._now = now
 
     def _dial_begin(self, event: Mapping[str, str]) -> None:
         caller, called = self._channel(event), self._channel(event, "Dest")
@@ -277,9 +284,10 @@ class Board:
             if extension:
                 self._touched_agents[extension] = None
 
-    def _refresh(self, now: int) -> None:
+    def _refresh(self) -> None:
         if not self._is_seated:
             return
+        now = self._now
         calls, self._touched_calls = self._touched_calls, {}
         for call_ref in calls:
             self._refresh_call(call_ref, now)
