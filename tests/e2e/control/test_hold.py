@@ -176,6 +176,28 @@ def test_handed_on_while_on_hold(office: Office, how: str) -> None:
     play(office, handed_on, origins=ALL)
 
 
+async def until_silent(scene: Scene, silent: str) -> None:
+    """Wait until the hold's music knows that the phone has (1) the client on hold, or not (0)."""
+    office, name = scene.office, await scene.office.channel_of(scene.agent)
+    async with asyncio.timeout(patience(3)):
+        while True:
+            channels = await office.channels()
+            (agents,) = [one["id"] for one in channels if one["name"] == name]
+            told = [
+                [await variable(office, one["id"], name) for name in ("C2D_SPIED", "C2D_SILENT")]
+                for one in channels
+                if one["name"].startswith("Local/music@click2dial-hold")
+            ]
+            if [agents, silent] in told:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def variable(office: Office, channel_id: str, name: str) -> str:
+    answer = await office.ari("GET", f"/channels/{channel_id}/variable", variable=name)
+    return str((answer or {}).get("value", ""))
+
+
 def test_the_phones_own_hold_meanwhile(office: Office) -> None:
     """He hears music all the time, of one of the two, until both are over."""
 
@@ -184,14 +206,16 @@ def test_the_phones_own_hold_meanwhile(office: Office) -> None:
         ref = await ref_of(scene)
         await hold(scene, ref)
         await scene.agent.hold()
-        await asyncio.sleep(1.0)
+        await until_silent(scene, "1")
         await scene.client.media.hear_music()
         assert (await steer(scene, ref, "hold"))["held"] is True
         await steer(scene, ref, "unhold")
         await scene.client.media.hear_music()
         await until_shown(scene, ref, "held")
         await steer(scene, ref, "hold")
+        await until_silent(scene, "1")
         await scene.agent.hold(Direction.BOTH)
+        await until_silent(scene, "0")
         await on_hold(scene)
         await steer(scene, ref, "unhold")
         await until_shown(scene, ref, "up")
