@@ -394,6 +394,37 @@ def test_who_has_missed_too_much_has_the_picture(
     run(test())
 
 
+def test_what_ends_while_one_looks_is_told(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the picture, which is later than it and does not show it."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"), calls=[call()])
+            async with rig.listen() as events:
+                store, late = rig.live["acme"].store, [True]
+                read = store.read
+
+                async def read_late() -> Picture:
+                    if late:
+                        late.clear()
+                        await rig.say(call(agent="1001"), call(CallState.ENDED))
+                        await push(redis, record(1))
+                    return await read()
+
+                monkeypatch.setattr(store, "read", read_late)
+                await rig.begin(agent("1000"), calls=[call()])
+                await events.until(lambda: len(events.told) == 4)
+                assert [found["event"] for found in events.told] == [
+                    *("snapshot", "snapshot", "call", "cdr"),
+                ]
+                assert events.named("snapshot")[-1]["calls"] == []
+                assert events.named("call")[0]["state"] == "ended"
+
+    run(test())
+
+
 def test_when_nobody_knows_listeners_hear_of_it(redis: RedisServer) -> None:
     """Whether the reader says so, or dies."""
 

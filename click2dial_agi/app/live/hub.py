@@ -239,8 +239,7 @@ class Hub:
             for entry in entries if self._is_current() else ():
                 self._at = entry.id
                 if entry.type == "look":
-                    await self._look()
-                    self._tell(self.picture())
+                    await self._look_again()
                     break
                 for event in self._events(entry, self):
                     self._tell(event)
@@ -248,8 +247,18 @@ class Hub:
             if now >= looked + _LOOK_EVERY:
                 looked = now
                 if await self._store.fresh() != self._fresh:
-                    await self._look()
-                    self._tell(self.picture())
+                    await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Tell the picture, and after it what has ended before it, which it does not show."""
+        told = self._at
+        await self._look()
+        self._tell(self.picture())
+        for entry in await self._store.between(told, self._at, _MAX_REPLAY) or ():
+            if _is_final(entry):
+                for event in self._events(entry, None):
+                    # By its own id he would have the picture once more who comes back.
+                    self._tell(replace(event, id=self._at))
 
     def _events(self, entry: Entry, taking: "Hub | None") -> Iterable[LiveEvent]:
         """Return what an entry is for listeners; ``taking`` the picture takes it in."""
@@ -325,6 +334,13 @@ def seen_by_all(known: Mapping[str, tuple[bool, AgentView | None]]) -> AgentView
     """Return an agent as all PBXs know him, by whether each is known; None if none knows him."""
     views = [_as_known(view, fresh) for fresh, view in known.values() if view is not None]
     return merge_agents(views) if views else None
+
+
+def _is_final(entry: Entry) -> bool:
+    if entry.type != "call":
+        return entry.type == "cdr"
+    view = CallView.parse(entry.data, "")
+    return view is not None and view.state == "ended"
 
 
 def _as_known(view: AgentView, fresh: bool) -> AgentView:
