@@ -8,7 +8,6 @@ import random
 import pytest
 
 from sandbox.office import Office
-from sandbox.waiting import patience
 from tests.e2e.control.desk import RECORDED, Play, ask, play, ref_of, steer
 from tests.e2e.control.test_hold import none_left
 from tests.e2e.matrix.cells import Origin
@@ -66,10 +65,9 @@ def test_the_client_is_handed_on_while_he_is_put_on_hold(office: Office) -> None
         await other.up()
         assert (await holding).status_code in (202, 404, 409, 503)
         await scene.agent.over()
+        # Come late, it is the colleague's; what began with the agent this does not touch.
+        assert (await steer(scene, ref, "unhold"))["held"] is False
         await scene.hear(other)
-        async with asyncio.timeout(patience(3)):
-            while (await steer(scene, ref, "unmute"))["held"]:
-                await asyncio.sleep(0.05)
         await scene.end(other)
 
     play(office, *[raced] * 3, origins=tuple(Origin))
