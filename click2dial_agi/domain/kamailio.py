@@ -33,15 +33,24 @@ _PASSWORD = re.compile(r"[A-Za-z0-9_.:/@=+!%^*~-]*")
 _SIP_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
+def _ipv4(address: Address) -> IPv4Address | None:
+    """Return what is no name."""
+    try:
+        return IPv4Address(address.host)
+    except AddressValueError:
+        return None
+
+
 def _own_address(value: Address) -> Address:
     # It stands in Record-Route, Via and the others' lists, so it can be neither a name nor "all".
-    try:
-        given = IPv4Address(value.host)
-    except AddressValueError:
-        given = IPv4Address("0.0.0.0")
-    if given.is_unspecified or given.is_multicast or not value.port:
+    given = _ipv4(value)
+    if given is None or given.is_unspecified or given.is_multicast or not value.port:
         raise ValueError("an IPv4 address of one machine and its port, such as 10.0.0.1:5060")
     return value
+
+
+def _entrance(value: Address) -> Address:
+    return value if _ipv4(value) is None and value.port else _own_address(value)
 
 
 def _public(value: str) -> str:
@@ -93,7 +102,7 @@ class Kamailio(Section):
     ]
     # Where the Asterisks send calls for agents: an address that moves, or a name.  Absent: the
     # first node.
-    entrance: Listen | None = None
+    entrance: Annotated[Listen, AfterValidator(_entrance)] | None = None
     secret: Annotated[Secret, Field(min_length=16, max_length=128)]
     realm: Realm = "click2dial"
     tls: TLS | None = None
@@ -112,12 +121,21 @@ class Kamailio(Section):
         outside = [one for node in self.nodes for key, one in node.addresses() if key != "inner"]
         if len({*inside, *outside}) != len(inside) + len(outside):
             raise ValueError("nodes and asterisks: each address and port once")
+        if self.entrance in {*outside, *self.asterisks}:
+            raise ValueError("entrance: no address and port of phones, browsers or asterisks")
         return self
 
     @property
     def asterisks_entrance(self) -> Address:
         """Where the Asterisks send calls for agents."""
         return self.entrance or self.nodes[0].inner
+
+    @property
+    def moving_entrance(self) -> Address | None:
+        """The entrance if it is an address of no node's own: all listen on it, one has it."""
+        if self.entrance is None or self.entrance in [node.inner for node in self.nodes]:
+            return None
+        return self.entrance if _ipv4(self.entrance) else None
 
     def node(self, name: str) -> KamailioNode | None:
         """Return the Kamailio of this name, None if there is none."""

@@ -50,6 +50,7 @@ def site(config: Config, kamailio: Kamailio, node: KamailioNode, directory: str)
         lines += ["enable_tls=yes", f'#!define C2D_TLS "{directory}/tls.cfg"']
     lines += [f"#!define C2D_NODE {kamailio.nodes.index(node) + 1}"]
     lines += [f"#!define C2D_INNER_PORT {node.inner.port}"]
+    lines += [f"#!define C2D_ENTRANCE_PORT {(kamailio.moving_entrance or node.inner).port}"]
     if node.browsers is not None:
         lines += [f"#!define C2D_WEBSOCKET_PORT {node.browsers.port}"]
     others = [other for other in kamailio.nodes if other is not node]
@@ -83,7 +84,9 @@ def asterisk_part(config: Config, kamailio: Kamailio) -> str:
 
     Raises :exc:`ConfigError` for more agents than an Asterisk carries.
     """
-    permit = ",".join(f"{host}/32" for host in sorted({one.inner.host for one in kamailio.nodes}))
+    inner = [one.inner for one in kamailio.nodes]
+    inner += [kamailio.moving_entrance] if kamailio.moving_entrance else []
+    permit = ",".join(f"{host}/32" for host in sorted({one.host for one in inner}))
     behind = list(islice(agents(config, kamailio), _MAX_AGENTS + 1))
     if len(behind) > _MAX_AGENTS:
         raise ConfigError("integrators", f"at most {_MAX_AGENTS} extensions behind Kamailio")
@@ -128,6 +131,9 @@ def _listens(node: KamailioNode, kamailio: Kamailio) -> Iterator[str]:
     yield f"listen=tcp:{node.phones}{told}"
     yield f"listen=udp:{node.inner}"
     yield f"listen=tcp:{node.inner}"
+    if kamailio.moving_entrance:
+        yield f"listen=udp:{kamailio.moving_entrance}"
+        yield "ip_free_bind=yes"  # it may be another node's now
     if node.browsers is not None:
         told = f" advertise {node.public}:{node.browsers.port}" if node.public else ""
         yield f"listen={'tls' if kamailio.tls is not None else 'tcp'}:{node.browsers}{told}"
@@ -137,21 +143,26 @@ def _texts(config: Config, kamailio: Kamailio, node: KamailioNode) -> Iterator[t
     yield "C2D_INNER", f"sip:{node.inner}"
     yield "C2D_INNER_HOST", node.inner.host
     yield "C2D_INNER_SOCKET", f"udp:{node.inner}"
+    yield "C2D_ENTRANCE_HOST", (kamailio.moving_entrance or node.inner).host
     yield "C2D_PROBE", f"sip:{ENTRANCE}@{node.inner}"
     yield "C2D_REALM", kamailio.realm
     yield "C2D_NONCES", kamailio.derived("nonces")
     login = b64encode(f"{DOOR_NAME}:{kamailio.door_key}".encode()).decode()
     yield "C2D_DOOR", f"Basic {login}"
-    yield "C2D_REDIS", _redis_server(parse_redis_url(config.errors_redis or ""))
+    place = parse_redis_url(config.errors_redis or "")
+    yield "C2D_REDIS", _redis_server(place, kamailio.nodes.index(node))
     if kamailio.origins:
         yield "C2D_ORIGINS", f"^({'|'.join(map(_pattern, kamailio.origins))})$"
 
 
-def _redis_server(place: RedisPlace) -> str:
+def _redis_server(place: RedisPlace, node: int) -> str:
     parts = ["name=c2d"]
     if place.kind is RedisKind.SENTINEL:
+        # One: of several, ndb_redis asks the first for the primary, and then takes the port of the
+        # last for the primary's (seen in 5.6).  Each node has another, so that one may be away.
+        host, port = place.hosts[node % len(place.hosts)]
         parts += [f"sentinel_group={place.service}", "sentinel_master=1"]
-        parts += [f"sentinel={Address(host, port)}" for host, port in place.hosts]
+        parts += [f"sentinel={Address(host, port)}"]
     else:
         ((host, port),) = place.hosts
         parts += [f"addr={host}", f"port={port}"]

@@ -28,7 +28,7 @@ SECTION: dict[str, Any] = {"nodes": [NODE], "asterisks": ["10.0.0.11:5060"], "se
 _LINE = re.compile(
     r"# Of [a-z0-9-]+, by `click2dial-agi kamailio-config`; holds secrets\."
     r"|listen=(udp|tcp|tls):[0-9.]+:[0-9]+( advertise [a-z0-9.:\[\]-]+)?"
-    r"|enable_tls=yes"
+    r"|enable_tls=yes|ip_free_bind=yes"
     r'|#!define C2D_[A-Z0-9_]+( [0-9]+| "[^"#\\\n]*")?'
 )
 _PJSIP = re.compile(r"|;[^\n]*|\[[A-Za-z0-9_.+-]+\](\([a-z0-9!,-]+\))?|[a-z_]+ = [^;\n]+")
@@ -63,6 +63,11 @@ def written(
         ({"nodes": [NODE | {"inner": NODE["phones"]}]}, "kamailio", "address and port once"),
         ({"asterisks": [NODE["inner"]]}, "kamailio", "each address and port once"),
         ({"asterisks": []}, "kamailio.asterisks", "at least 1"),
+        ({"entrance": NODE["phones"]}, "kamailio", "entrance: no address and port of phones"),
+        ({"entrance": "10.0.0.11:5060"}, "kamailio", "entrance: no address and port of phones"),
+        ({"entrance": "0.0.0.0:5070"}, "kamailio.entrance", "an IPv4"),
+        ({"entrance": "10.0.0.1:0"}, "kamailio.entrance", "an IPv4"),
+        ({"entrance": "sip.example.com:0"}, "kamailio.entrance", "an IPv4"),
         ({"secret": "short"}, "kamailio.secret", "at least 16"),
         ({"secret": "change-me"}, "kamailio.secret", "a value of your own"),
         ({"realm": 'x"'}, "kamailio.realm", "pattern"),
@@ -103,9 +108,13 @@ def test_a_redis_is_required() -> None:
         parse_config({"integrators": [acme], "kamailio": SECTION})
 
 
-def test_a_sentinels_primary() -> None:
-    text = written("redis+sentinel://:word@10.0.0.8:26379,10.0.0.9/primary/3")
-    server = "sentinel_master=1;sentinel=10.0.0.8:26379;sentinel=10.0.0.9:26379;db=3;pass=word"
+@pytest.mark.parametrize(("node", "sentinel"), [(0, "10.0.0.8:26379"), (1, "10.0.0.9:26379")])
+def test_a_sentinels_primary(node: int, sentinel: str) -> None:
+    """Each node asks one Sentinel: of several the module takes a wrong port."""
+    url = "redis+sentinel://:word@10.0.0.8:26379,10.0.0.9/primary/3"
+    config, kamailio = parsed(url, nodes=[NODE, OTHER])
+    text = site(config, kamailio, kamailio.nodes[node], "/etc/kamailio")
+    server = f"sentinel_master=1;sentinel={sentinel};db=3;pass=word"
     assert f'"name=c2d;sentinel_group=primary;{server}"' in text
 
 
@@ -131,6 +140,26 @@ def test_each_node_knows_the_others() -> None:
     assert "#!define C2D_NODE 2\n" in text
     assert '#!define C2D_OTHERS\n#!define C2D_OTHER_1 "sip:10.0.0.1:5070"\n' in text
     assert "C2D_OTHERS" not in written()
+
+
+@pytest.mark.case("P11")
+def test_all_nodes_listen_on_an_entrance_that_moves() -> None:
+    config, kamailio = parsed(nodes=[NODE, OTHER], entrance="10.0.0.100:5080")
+    for node in kamailio.nodes:
+        text = site(config, kamailio, node, "/etc/kamailio")
+        assert "listen=udp:10.0.0.100:5080\nip_free_bind=yes\n" in text
+        assert '#!define C2D_ENTRANCE_HOST "10.0.0.100"\n' in text
+        assert "#!define C2D_ENTRANCE_PORT 5080\n" in text
+    assert "permit = 10.0.0.1/32,10.0.0.100/32,10.0.0.2/32\n" in asterisk_part(config, kamailio)
+
+
+@pytest.mark.parametrize("entrance", [NODE["inner"], "sip.example.com:5070"])
+def test_no_node_listens_twice_or_on_a_name(entrance: str) -> None:
+    text = written(entrance=entrance)
+    assert text.count("listen=udp:10.0.0.1:5070\n") == 1
+    assert "ip_free_bind" not in text
+    assert "sip.example.com" not in text
+    assert '#!define C2D_ENTRANCE_HOST "10.0.0.1"\n#!define' in text
 
 
 def test_the_secret_itself_is_in_no_file() -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sandbox import ports
 from sandbox.digest import digest
 from sandbox.phone_call import PhoneCall
 from sandbox.redis import RedisServer
@@ -163,6 +164,32 @@ def test_a_phone_of_one_that_died_is_no_phone(front: Front) -> None:
         asyncio.run(calls())
     finally:
         front.kamailios[1].start()
+
+
+@pytest.mark.case("P11")
+@pytest.mark.parametrize("dead", [0, 1])
+def test_the_entrance_moves_to_the_one_that_lives(
+    running_redis: RedisServer, kamailio_installed: None, dead: int
+) -> None:
+    """Here both have the address all the time; the kernel gives to one of them."""
+    entrance = ("127.0.0.9", ports.free_port())
+
+    async def calls(front: Front) -> None:
+        left = 1 - dead
+        async with front.pbx(answer(), node=left) as pbx, front.phone(FIRST, left) as phone:
+            assert (await phone.register()).status == 200
+            pbx.wire.target = entrance
+            for _ in range(2):
+                call = await _called(pbx, FIRST)
+                taken = phone.incoming[-1]
+                await taken.media.hear(pbx.name)
+                front.kamailios[dead].kill()
+                await call.hang_up()
+                await taken.over()
+
+    address = f"{entrance[0]}:{entrance[1]}"
+    with Front.running(running_redis, nodes=2, entrance=address) as front:
+        asyncio.run(calls(front))
 
 
 @pytest.mark.case("P7")
