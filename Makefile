@@ -24,11 +24,12 @@ WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tes
 # What Redis itself does to the product: it stops, hangs, fills and moves there.
 WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
 
-.PHONY: demo test test-redis check chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
+.PHONY: demo cluster test test-redis check chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
 .PHONY: clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
+	@echo "make cluster  two Kamailios, three Asterisks, three servers: watch one after the other die"
 	@echo "make check    ruff, mypy and all quick tests that need no PBX: some 80 s"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
 	@echo "make test-redis  those of Redis, for C2D_TEST_REDIS=container or =local"
@@ -45,11 +46,15 @@ help:
 demo: sandbox softphone
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
+# SHORT=1 leaves out the calls that Kamailio ends when their Asterisk is gone.
+cluster: sandbox redis softphone kamailio
+	@$(BIN)/python -m sandbox.cluster_demo $(if $(SHORT),--short)
+
 test: sandbox redis softphone browser examples kamailio machine
 	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
 
-chaos: sandbox redis
-	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
+chaos: sandbox redis kamailio
+	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} C2D_CLUSTER_CALLS=$${C2D_CLUSTER_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
 
 # FUZZ_SECONDS for each target (600), ARGS='http edge' to choose, FUZZ_SEED for the same bytes again.
 fuzz: $(STAMP) redis

@@ -8,6 +8,7 @@ import sys
 PARTS = {
     "agi": "FastAGI sessions",
     "calls": "Whole calls",
+    "cluster": "Several PBXs behind Kamailio",
     "create": "Create Call API",
     "edge": "WebSocket edge",
     "journal": "Journal",

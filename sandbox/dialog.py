@@ -246,8 +246,8 @@ class Dialog:
             headers=headers,
             body=body,
         )
-        wire = self.ua.wire
-        sent = wire.send(text) if method == "ACK" else wire.repeat((branch, method), text)
+        wire, hop = self.ua.wire, sip_text.hop_of(self.routes)
+        sent = wire.send(text, hop) if method == "ACK" else wire.repeat((branch, method), text, hop)
         self.ladder.add(sent)
         return branch
 

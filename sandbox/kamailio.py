@@ -51,6 +51,13 @@ class Kamailio:
     def ws_url(self) -> str:
         return f"ws://{HOST}:{self.browsers_port}/ws"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the one that holds all others; RuntimeError while it is stopped."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is stopped")
+        return self._process.pid
+
     def configure(self, config_path: Path) -> None:
         """Write its files, as an operator does."""
         command(

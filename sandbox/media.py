@@ -44,6 +44,11 @@ class Media:
         self._sequence = 0
         self._source = secrets.randbits(32)
 
+    @property
+    def sent(self) -> int:
+        """How many packets it has sent."""
+        return self._sequence
+
     def open(self) -> None:
         """Take a port; Asterisk's own are elsewhere (ports.py)."""
         taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -53,6 +53,13 @@ class Node:
 
         until(ready, 10, "Redis's start")
 
+    @property
+    def pid(self) -> int:
+        """Process id; RuntimeError while it is stopped."""
+        if self._process is None:
+            raise RuntimeError("Redis is stopped")
+        return self._process.pid
+
     def client(self) -> Redis:
         return Redis(host=HOST, port=self.port, decode_responses=True, socket_timeout=1)
 

@@ -11,6 +11,7 @@ Headers = Iterable[tuple[str, str]]
 
 _TAG = re.compile(r";tag=([^;>\s]+)")
 _URI = re.compile(r"<([^>]*)>")
+_HOP = re.compile(r"sip:([0-9.]+):([0-9]+)")
 _BRANCH = re.compile(r"branch=([^;,\s]+)")
 _COPIED = ("Via", "Record-Route", "From", "Call-ID", "CSeq")
 _ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, NOTIFY, INFO\r\n"
@@ -38,6 +39,12 @@ def routes_of(message: Message) -> list[str]:
     """Return the proxies that want to see the requests of a call, in the header's order."""
     values = message.header_all("Record-Route")
     return [route.strip() for value in values for route in value.split(",")]
+
+
+def hop_of(routes: list[str]) -> tuple[str, int] | None:
+    """Return where a request with these routes goes first, None without any."""
+    found = _HOP.match(uri_of(routes[0])) if routes else None
+    return (found[1], int(found[2])) if found else None
 
 
 def number_of(message: Message) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 
 from sandbox.sip import Message
 
+Address = tuple[str, int]
+
 T1 = 0.5  # the first interval between two copies, in seconds
 T2 = 4.0  # the longest
 GIVE_UP = 64 * T1
@@ -20,7 +22,7 @@ class Wire(asyncio.DatagramProtocol):
     A request that comes again is answered as before, without asking anybody.
     """
 
-    def __init__(self, target: tuple[str, int], receive: Callable[[Message], None]) -> None:
+    def __init__(self, target: Address, receive: Callable[[Message], None]) -> None:
         self.port = 0
         self.target = target
         self._receive = receive
@@ -43,21 +45,21 @@ class Wire(asyncio.DatagramProtocol):
             self._transport.close()
             self._transport = None
 
-    def transmit(self, raw: bytes) -> None:
-        """Put bytes on the network; once closed, nowhere."""
+    def transmit(self, raw: bytes, hop: Address | None = None) -> None:
+        """Put bytes on the network, to another address if one is given; once closed, nowhere."""
         if self._transport is not None:
-            self._transport.sendto(raw, self.target)
+            self._transport.sendto(raw, hop or self.target)
 
-    def send(self, text: str) -> Message:
+    def send(self, text: str, hop: Address | None = None) -> Message:
         """Send it once."""
         raw = text.encode("utf-8", "surrogateescape")
-        self.transmit(raw)
+        self.transmit(raw, hop)
         return Message(raw=raw, at=time.time(), sent=True)
 
-    def repeat(self, key: Hashable, text: str) -> Message:
+    def repeat(self, key: Hashable, text: str, hop: Address | None = None) -> Message:
         """Send it, and again until `stop`."""
-        message = self.send(text)
-        self._schedule(key, message.raw, T1, time.monotonic() + GIVE_UP)
+        message = self.send(text, hop)
+        self._schedule(key, message.raw, T1, time.monotonic() + GIVE_UP, hop)
         return message
 
     def stop(self, key: Hashable) -> None:
@@ -72,12 +74,14 @@ class Wire(asyncio.DatagramProtocol):
             self._answers[key] = message.raw
         return message
 
-    def _schedule(self, key: Hashable, raw: bytes, after: float, until: float) -> None:
+    def _schedule(
+        self, key: Hashable, raw: bytes, after: float, until: float, hop: Address | None
+    ) -> None:
         def again() -> None:
             self._timers.pop(key, None)
             if time.monotonic() < until:
-                self.transmit(raw)
-                self._schedule(key, raw, min(2 * after, T2), until)
+                self.transmit(raw, hop)
+                self._schedule(key, raw, min(2 * after, T2), until, hop)
 
         self.stop(key)
         self._timers[key] = asyncio.get_running_loop().call_later(after, again)

@@ -14,6 +14,7 @@ from sandbox import sdp, sip_text
 from sandbox.sdp import Direction
 from sandbox.sip import Message
 from sandbox.ua import UA, answer, forward, refuse, ring
+from sandbox.wire import Address
 
 
 @asynccontextmanager
@@ -45,12 +46,12 @@ def lose(phone: UA, wanted: Callable[[Message], bool]) -> list[Message]:
     lost: list[Message] = []
     send = phone.wire.transmit
 
-    def transmit(raw: bytes) -> None:
+    def transmit(raw: bytes, hop: Address | None = None) -> None:
         message = Message(raw=raw, at=0.0, sent=True)
         if not lost and wanted(message):
             lost.append(message)
         else:
-            send(raw)
+            send(raw, hop)
 
     phone.wire.transmit = transmit  # type: ignore[method-assign]
     return lost
