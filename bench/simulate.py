@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 class Costs:
     """CPU seconds, measured on two cores of a shared virtual machine (bench/README.md)."""
 
-    asterisk: float = 0.0130  # for a call
-    server: float = 0.0030
-    kamailio: float = 0.0030
-    redis: float = 0.0006
-    packet: float = 12e-6  # of audio that Asterisk hands on
-    register: float = 0.0005  # with its challenge, by Kamailio
+    asterisk: float = 0.0156  # for a call
+    server: float = 0.0026
+    kamailio: float = 0.0017
+    redis: float = 0.0004
+    packet: float = 86e-6  # of audio that Asterisk hands on
+    register: float = 0.0007  # with its challenge, by Kamailio
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Site:
     answered: float = 0.4
     talk: float = 150.0  # seconds, of answered calls
     kamailios: int = 2
-    pbxs: int = 3
-    cores: int = 4  # of each PBX and Kamailio
+    pbxs: int = 4
+    cores: int = 16  # of each PBX and Kamailio
     servers: int = 3  # processes, each of which has one core at most
 
     @property

@@ -32,10 +32,10 @@ from tests.kamailio.conftest import kamailio_installed
 
 __all__ = ["kamailio_installed"]
 
-pytestmark = pytest.mark.slow
-
 CALLS = int(os.environ.get("C2D_CLUSTER_CALLS", "60"))
 RATE = float(os.environ.get("C2D_CLUSTER_RATE", "8"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + CALLS / RATE)]
 
 #: For how long what was killed is away: seconds.
 AWAY = float(os.environ.get("C2D_CLUSTER_AWAY", "3"))
@@ -136,6 +136,7 @@ def check(ledger: Ledger) -> None:
     assert ledger.slowest < patience(SOON)
 
 
+@pytest.mark.case("P8")
 def test_a_pbx_is_killed_and_comes_back(load: Load) -> None:
     """Its phones' calls are named; its created calls are recorded; all others do not notice."""
     pbx, trouble = load.cluster.pbxs[0], load.trouble(pbx=0)
@@ -150,6 +151,7 @@ def test_a_pbx_is_killed_and_comes_back(load: Load) -> None:
     check(load.run(kill))
 
 
+@pytest.mark.case("P8")
 def test_a_pbx_is_frozen_and_wakes_up(load: Load) -> None:
     """What it had goes on, and all of it is recorded; nothing is done twice."""
     pbx, trouble = load.cluster.pbxs[1], load.trouble(pbx=1, frozen=True)
@@ -176,6 +178,7 @@ def test_the_server_beside_a_pbx_is_killed(load: Load) -> None:
     check(load.run(kill))
 
 
+@pytest.mark.case("P14")
 def test_a_kamailio_is_killed_and_its_phones_go_over(load: Load) -> None:
     """It comes back: until then its calls go on, and nobody can end them."""
     first, second = load.cluster.kamailios
@@ -192,6 +195,7 @@ def test_a_kamailio_is_killed_and_its_phones_go_over(load: Load) -> None:
     check(load.run(kill))
 
 
+@pytest.mark.case("P13")
 def test_redis_fails_over(load: Load) -> None:
     group = load.cluster.group
 

@@ -108,6 +108,7 @@ def test_a_redis_is_required() -> None:
         parse_config({"integrators": [acme], "kamailio": SECTION})
 
 
+@pytest.mark.case("P13")
 @pytest.mark.parametrize(("node", "sentinel"), [(0, "10.0.0.8:26379"), (1, "10.0.0.9:26379")])
 def test_a_sentinels_primary(node: int, sentinel: str) -> None:
     """Each node asks one Sentinel: of several the module takes a wrong port."""
@@ -142,7 +143,7 @@ def test_each_node_knows_the_others() -> None:
     assert "C2D_OTHERS" not in written()
 
 
-@pytest.mark.case("P11")
+@pytest.mark.case("P14")
 def test_all_nodes_listen_on_an_entrance_that_moves() -> None:
     config, kamailio = parsed(nodes=[NODE, OTHER], entrance="10.0.0.100:5080")
     for node in kamailio.nodes:

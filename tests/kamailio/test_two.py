@@ -166,7 +166,7 @@ def test_a_phone_of_one_that_died_is_no_phone(front: Front) -> None:
         front.kamailios[1].start()
 
 
-@pytest.mark.case("P11")
+@pytest.mark.case("P14")
 @pytest.mark.parametrize("dead", [0, 1])
 def test_the_entrance_moves_to_the_one_that_lives(
     running_redis: RedisServer, kamailio_installed: None, dead: int
