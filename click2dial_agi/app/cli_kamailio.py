@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from click2dial_agi.app.cli_parts import DEFAULT_CONFIG, ConfigOption, fail, load
+from click2dial_agi.app.cli_parts import DEFAULT_CONFIG, ConfigOption, complain, fail, load
 from click2dial_agi.exceptions import Click2DialError, ConfigError
 
 __all__ = ["kamailio_config", "kamailio_credentials"]
@@ -27,6 +27,11 @@ def kamailio_config(
     try:
         for path in write_files(loaded, node, output, where):
             print(path)
+        if loaded.kamailio is not None and loaded.kamailio.tls is not None:
+            complain(
+                "click2dial-agi: kamailio.tls: Kamailio 5.6 and 5.7 with OpenSSL 3 write over their"
+                " memory; end TLS in front of them (docs/kamailio.md)"
+            )
     except ConfigError as error:
         fail(str(error))
 
