@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from sandbox.cluster import Cluster
-from sandbox.cluster_calls import Desks, Placed
+from sandbox.cluster_calls import OUTCOMES, Desks, Placed
 from sandbox.cluster_ledger import SOON, Ledger, Record, Trouble, compare
 from sandbox.consumer import Consumer, connect
 from sandbox.process import until
@@ -42,7 +42,7 @@ AWAY = float(os.environ.get("C2D_CLUSTER_AWAY", "3"))
 
 #: How long after the last call and the last repair a created call that died is recorded: seconds.
 REAPED = 60.0
-OUTCOMES = ("answer", "busy", "hang-up", "unknown", "answer")
+TURNS = ("answer", "busy", "hang-up", "unknown", "answer")
 
 
 @dataclass
@@ -76,6 +76,18 @@ class Load:
             print(f"  {fault}")
         return ledger
 
+    def talks_on(self, pbx: int) -> bool:
+        """Tell whether a phone has begun a call on an Asterisk that lasts for a moment."""
+
+        async def talks() -> bool:
+            answered = [call for call in self.cluster.trunks[pbx].calls_up() if call.number]
+            return any(
+                call.number.endswith(OUTCOMES["answer"]) and time.time() - call.began_at < 0.15
+                for call in answered
+            )
+
+        return bool(self.cluster.run(talks()))
+
     def trouble(self, **where: Any) -> Trouble:
         """Say what will be away; who makes it fills in the times."""
         trouble = Trouble(math.inf, math.inf, **where)
@@ -85,7 +97,7 @@ class Load:
     async def _place(self) -> None:
         callers, agents = self.desks.phones[:6], self.desks.phones[6:]
         phones, desks = itertools.cycle(callers), itertools.cycle(agents)
-        outcomes, servers = itertools.cycle(OUTCOMES), itertools.cycle(range(3))
+        outcomes, servers = itertools.cycle(TURNS), itertools.cycle(range(3))
         tasks: list[asyncio.Task[Placed]] = []
         began = time.monotonic()
         for number in range(CALLS):
@@ -142,13 +154,16 @@ def test_a_pbx_is_killed_and_comes_back(load: Load) -> None:
     pbx, trouble = load.cluster.pbxs[0], load.trouble(pbx=0)
 
     def kill() -> None:
+        until(lambda: load.talks_on(0), 10, "a phone's call on it that nobody hangs up now")
         trouble.began = time.time()
         pbx.kill()
         time.sleep(AWAY)
         pbx.start()
         trouble.ended = time.time()
 
-    check(load.run(kill))
+    ledger = load.run(kill)
+    check(ledger)
+    assert ledger.died
 
 
 @pytest.mark.case("P8")
