@@ -70,6 +70,8 @@ class Load:
         time.sleep(1)
         ledger = self._ledger(calls)
         print(ledger)
+        for ua in (*self.desks.phones, *self.cluster.trunks):
+            assert ua.errors == [], ua.name
         for call in ledger.died:
             print(f"  went with it: {call.number} of {call.agent}, status {call.status}")
         for fault in ledger.faults:
