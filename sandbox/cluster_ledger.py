@@ -15,8 +15,10 @@ Record = Mapping[str, Any]
 _ENDINGS = {
     200: {("hungup", 16)},
     404: {("error", 1)},
+    480: {("timeout", 19)},
     486: {("busy", 17)},
     487: {("cancel", 16)},
+    503: {("error", 34), ("failed", 42)},
 }
 
 #: What an Asterisk records of a call that its caller has left before it was looked at.

@@ -35,10 +35,10 @@ __all__ = ["kamailio_installed"]
 CALLS = int(os.environ.get("C2D_CLUSTER_CALLS", "60"))
 RATE = float(os.environ.get("C2D_CLUSTER_RATE", "8"))
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + CALLS / RATE)]
-
 #: For how long what was killed is away: seconds.
 AWAY = float(os.environ.get("C2D_CLUSTER_AWAY", "3"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + CALLS / RATE + AWAY)]
 
 #: How long after the last call and the last repair a created call that died is recorded: seconds.
 REAPED = 60.0
