@@ -39,7 +39,7 @@ def test_a_station_waits_as_the_theory_says(cores: int, load: float) -> None:
 def test_a_centre_has_the_load_that_arithmetic_says() -> None:
     clock, dice = Clock(), random.Random(7)
     site = Site(calls=100, talk=5, cores=1, pbxs=2, servers=1)
-    costs = Costs(asterisk=0.012, server=0.005, kamailio=0.01, redis=0.005)
+    costs = Costs(0.012, 0.005, 0.01, 0.005, packet=12e-6, register=0.0005)
     redis = Station("Redis", clock, dice, 1)
     centre = Centre(site, costs, clock, dice, redis)
     centre.start()
