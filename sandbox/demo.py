@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +18,15 @@ import redis
 from sandbox import ports
 from sandbox.astconf import agent_password
 from sandbox.asterisk import Asterisk
-from sandbox.demo_calls import AGENT, CDR_LIST, bad_call, console, created_call, good_call
+from sandbox.demo_calls import (
+    AGENT,
+    CDR_LIST,
+    OUTBOUND_ID,
+    bad_call,
+    console,
+    created_call,
+    good_call,
+)
 from sandbox.phone import Phone
 from sandbox.process import until
 from sandbox.redis import LocalRedis
@@ -23,9 +34,12 @@ from sandbox.server import Server
 from sandbox.tree import asterisk_tree
 from sandbox.trunk import Trunk
 
-DIALPLAN = Path(__file__).parents[1] / "dialplan" / "click2dial.conf"
+ROOT = Path(__file__).parents[1]
+DIALPLAN = ROOT / "dialplan" / "click2dial.conf"
+CRM = ROOT / "examples" / "python" / "button.py"
 SOFTPHONE_AGENT = "1200"
 ECHO = "0820000191"
+API_KEY, SUPERVISOR_KEY = "key-of-the-demo", "supervisors-key-of-the-demo"
 
 # The world: somebody who says back what he hears, and the trunk.
 WORLD = f"""
@@ -61,7 +75,8 @@ def main() -> None:
                 extra_extensions=WORLD,
             )
         )
-        http = add_http(server, pbx)
+        http, crm_port = ports.free_port(), ports.free_port()
+        add_http(server, pbx, http, crm_port)
         stack.enter_context(server)
         url = f"http://127.0.0.1:{http}"
         console.print(f"[green]✓[/] click2dial-agi   {server.agi_url}, {url}")
@@ -76,21 +91,31 @@ def main() -> None:
         bad_call(pbx, crm)
         created_call(url, phone, trunk, crm)
         console.print(f"\nAll of it took {time.monotonic() - started:.1f} s.")
-        explain(pbx, server, store.url, url)
+        explain(pbx, server, store.url, url, crm_port)
         if keep:
+            stack.callback(crm_server(url, crm_port).terminate)
             console.print("\nRunning until Ctrl-C.")
             threading.Event().wait()
 
 
-def add_http(server: Server, pbx: Asterisk) -> int:
-    """Configure the API, the edge and the softphone; return the port of API and softphone."""
-    http, edge = ports.free_port(), ports.free_port()
+def crm_server(url: str, port: int) -> subprocess.Popen[bytes]:
+    """Run the example of a CRM whose page has numbers to call."""
+    keys = {"C2D_URL": url, "C2D_KEY": API_KEY}
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, str(CRM), str(port)]
+    return subprocess.Popen(command, env={**os.environ, **keys}, stdout=quiet, stderr=quiet)
+
+
+def add_http(server: Server, pbx: Asterisk, http: int, crm: int) -> None:
+    """Configure the API, the edge, the pages on port `http`, and a CRM on port `crm`."""
+    edge = ports.free_port()
     (integrator,) = server.config["integrators"]
     server.config |= {
         "asterisk": {
             "ari_url": pbx.ari_url,
             "ari_username": pbx.ari_username,
             "ari_password": pbx.ari_password,
+            **pbx.manager,
         },
         "edge": {"listen": f"127.0.0.1:{edge}", "upstream": pbx.ws_url},
         "integrators": [
@@ -98,18 +123,22 @@ def add_http(server: Server, pbx: Asterisk) -> int:
             | {
                 "http": f"127.0.0.1:{http}",
                 "allow_from": ["127.0.0.0/8"],
+                "api_keys": [API_KEY],
+                "supervisor_keys": [SUPERVISOR_KEY],
+                "cors_origins": [f"http://localhost:{crm}"],
+                "default_outbound_id": OUTBOUND_ID,
                 "softphone": True,
+                "console": True,
                 "trunk_dial": "Local/{number}@world",
             }
         ],
     }
     server.write(server.config)
-    return http
 
 
-def explain(pbx: Asterisk, server: Server, redis_url: str, url: str) -> None:
+def explain(pbx: Asterisk, server: Server, redis_url: str, url: str, crm: int) -> None:
     """Say how to go on from here."""
-    addresses = (url.removeprefix("http://"), server.config["edge"]["listen"])
+    addresses = [url.removeprefix("http://"), server.config["edge"]["listen"], f"127.0.0.1:{crm}"]
     forward = " ".join(f"-L {address.split(':')[1]}:{address}" for address in addresses)
     console.rule("[bold]Calls that you create[/] (with make demo KEEP=1)")
     console.print(
@@ -126,6 +155,14 @@ def explain(pbx: Asterisk, server: Server, redis_url: str, url: str) -> None:
         f"  Dial {ECHO} and hear yourself, or 12345 and see what is wrong with it.\n"
         f"  If this machine is not yours: ssh {forward} {socket.gethostname()}\n"
         "  (browsers give the microphone to localhost and to https only)"
+    )
+    console.rule("[bold]A supervisor, and a CRM's page[/] (with make demo KEEP=1)")
+    console.print(
+        f"  {url}/console\n"
+        f"  key {SUPERVISOR_KEY}: who talks with whom. To listen, sign in to the softphone\n"
+        f"  in another tab: your extension is {SOFTPHONE_AGENT}.\n"
+        f"  http://localhost:{crm}\n"
+        f"  a CRM with a number to call, for agent {AGENT}: press Call, and watch the console."
     )
     console.rule("[bold]Your own phone, your own PBX[/]")
     console.print(

@@ -6,6 +6,7 @@ import resource
 import signal
 from collections.abc import Callable
 
+from click2dial_agi.app.ending import end
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.domain.config_changes import needing_restart
@@ -65,8 +66,7 @@ class EdgeService:
         finally:
             await self._edge.stop(EDGE_GRACE)
             await self._refusals.close()
-            living.cancel()
-            await asyncio.wait([living])
+            await end(living)
         log.info("stopped")
 
     def reload(self) -> None:

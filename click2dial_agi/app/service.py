@@ -12,6 +12,7 @@ from click2dial_agi import __version__
 from click2dial_agi.app.census import count_forever
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
+from click2dial_agi.app.ending import end
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.doors import Door, HTTPDoors
@@ -264,10 +265,4 @@ class Service:
 
 def _beside(ladder: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
     """Run something beside the rest; the ladder ends it."""
-    task = asyncio.create_task(work)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.wait([task])
-
-    ladder.push_async_callback(end)
+    ladder.push_async_callback(end, asyncio.create_task(work))

@@ -29,6 +29,7 @@ HEALTH = {
     "webhooks": [{"name": "crm", "failing": False, "waiting": 0}],
     "supervisor": True,
 }
+AGENT_STATES = {"up": "talking", "held": "hold", "ringing-callee": "talking"}
 REASONS = ("hungup",) * 7 + ("timeout", "timeout", "busy", "reject", "error")
 
 
@@ -54,11 +55,7 @@ class Centre:
 
     def agent(self, extension: str) -> dict[str, Any]:
         call = self.calls.get(extension)
-        state = (
-            {"up": "talking", "held": "hold", "ringing-callee": "talking"}[call["state"]]
-            if call
-            else None
-        )
+        state = AGENT_STATES.get(call["state"]) if call else None
         free = self.chance.choice(("idle", "idle", "idle", "paused", "offline"))
         return {
             "extension": extension,
@@ -120,7 +117,7 @@ class Centre:
 @contextlib.contextmanager
 def busy_centre(agents: int, per_second: int) -> Iterator[Centre]:
     """Serve the console and what it asks for; about so many events each second."""
-    centre = Centre(agents)
+    centre, over = Centre(agents), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -152,6 +149,7 @@ def busy_centre(agents: int, per_second: int) -> Iterator[Centre]:
             while not centre.quiet.wait(1 / per_second):
                 for name, data in centre.change():
                     self._event(name, data)
+            over.wait()
 
         def _event(self, name: str, data: dict[str, Any]) -> None:
             centre.sent += 1
@@ -174,4 +172,5 @@ def busy_centre(agents: int, per_second: int) -> Iterator[Centre]:
             yield centre
         finally:
             centre.quiet.set()
+            over.set()
             server.shutdown()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from redis import Redis
 
+from click2dial_agi.io.redis_lists import history_key
 from sandbox.redis import RedisServer, redis_server
 from sandbox.trunk import Trunk
 from sandbox.waiting import patience
@@ -41,9 +43,11 @@ def whole_office(tree: Path, trunk: Trunk, store: RedisServer, built: None) -> I
 
 
 @pytest.fixture
-def desk(whole_office: Office) -> Office:
+def desk(whole_office: Office, store: RedisServer) -> Office:
     """The office, with no record of an earlier test left."""
     whole_office.crm.clear()
+    with Redis.from_url(store.url) as redis:
+        redis.delete(history_key(whole_office.crm.list_name))
     return whole_office
 
 

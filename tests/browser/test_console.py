@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from click2dial_agi.domain.records import Notification
-from click2dial_agi.io.redis_lists import RedisLists, Story
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
@@ -22,8 +17,9 @@ from tests.browser.agent import Agent
 from tests.browser.chromium import await_audio, new_page
 from tests.browser.console import Console
 from tests.browser.office import API_KEY, ECHO, HOST, SUPERVISOR_KEY, Office
+from tests.browser.pushed import keep
 from tests.browser.test_softphone_page import check_accessibility
-from tests.http.live_rig import ACME_LIST, record
+from tests.http.live_rig import record
 
 ECHO_SHOWN = "082 000 0191"
 
@@ -44,21 +40,6 @@ def third_page(browser: Browser) -> Iterator[Page]:
     """The supervisor's own phone."""
     with new_page(browser) as opened:
         yield opened
-
-
-def keep(store: RedisServer, *records: dict[str, object]) -> None:
-    """Push records as a server does."""
-
-    async def push() -> None:
-        lists = RedisLists(store.url, "left", story=Story(ACME_LIST, 7))
-        for one in records:
-            body = json.dumps({"type": "cdr", "payload": one})
-            await lists.push(Notification(ACME_LIST, str(one["call_ref"]), body))
-        await lists.close()
-
-    # Playwright's event loop runs in this thread.
-    with ThreadPoolExecutor() as threads:
-        threads.submit(asyncio.run, push()).result()
 
 
 @pytest.mark.case("C7")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.browser.agent import take_pictures
 from tests.browser.busy_centre import Centre, busy_centre
+from tests.browser.chromium import new_page
 from tests.browser.console import WIDE
+from tests.browser.test_softphone_words import Foreign, read_words
 
 AGENTS = 200
 PER_SECOND = 60  # calls that begin or end, two or three events each: each agent's lasts 6 s
@@ -95,3 +100,44 @@ def test_agents_are_found(page: Page) -> None:
         expect(shown).to_have_count(len(held))
         page.get_by_label("Find an agent").fill("no")
         expect(page.get_by_text("No agent is like this.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("built")
+def test_who_waits_in_a_queue(page: Page) -> None:
+    with busy_centre(AGENTS, 1) as centre:
+        centre.quiet.set()
+        open_console(page, centre)
+        expect(page.locator("#queue")).to_have_text("")
+        now = int(time.time())
+        for number, since in (("1000", now - 70), ("1003", now - 5)):
+            waiting = {"state": "queued", "direction": "inbound", "since": since}
+            centre.calls[number] = {**centre.call(number), **waiting}
+        page.reload()
+        expect(page.locator("#queue")).to_have_text(
+            re.compile("^2 waiting in a queue, the longest for 1:[1-5][0-9]$")
+        )
+        expect(page.locator("#calls").get_by_text("Waits in a queue")).to_have_count(2)
+
+
+@pytest.mark.usefixtures("built")
+def test_in_afrikaans(browser: Browser, page: Page) -> None:
+    """Nothing is left in English, also of what is read aloud."""
+    folder = "src/console/words"
+    english, own = read_words(page, "en", folder), read_words(page, "af", folder)
+    with (
+        busy_centre(12, 1) as centre,
+        new_page(browser, locale="af-ZA", bypass_csp=True, reduced_motion="reduce") as one,
+    ):
+        centre.quiet.set()
+        foreign = Foreign(one, english, own)
+        one.goto(centre.url)
+        expect(one).to_have_title("Konsole · Click2Dial")
+        foreign.has_no_english()
+        foreign.click("sign-in-button")
+        expect(one.locator("#agents li")).to_have_count(12)
+        foreign.says("stream-state", "Lewend")
+        one.locator("#search button").click()
+        expect(one.locator("#search-state")).to_have_text("400 rekords")
+        one.locator("#calls tr").first.get_by_role("button").first.click()
+        foreign.says("steer-result", own[".steer.needed"])
+        foreign.has_no_english()  # and no violation that axe-core knows

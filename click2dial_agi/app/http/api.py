@@ -13,6 +13,7 @@ from click2dial_agi.app.census import Census
 from click2dial_agi.app.control.keeper import keep_forever
 from click2dial_agi.app.control.steering import Steering
 from click2dial_agi.app.created_calls import CreatedCalls
+from click2dial_agi.app.ending import end
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.application import create_application
 from click2dial_agi.app.http.console import CONSOLE_PATH, Console, add_console
@@ -195,10 +196,7 @@ class CreateCallAPI:
         self._reaped_enough.set()
         if self._reaper is not None:
             await self._reaper
-        for task in (self._looker, self._keeper):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        await end(*(task for task in (self._looker, self._keeper) if task is not None))
         for feed in self._now.feeds.values():
             feed.close()
         self._let_listeners_go(self._now)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from click2dial_agi.app.live.ending import end
+from click2dial_agi.app.ending import end
 from click2dial_agi.domain.live.states import AgentState
 from click2dial_agi.domain.live.views import AgentView, CallView, merge_agents
 from click2dial_agi.exceptions import NotificationError

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from click2dial_agi.ami import Message
+from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.desk import Desk, before_of
-from click2dial_agi.app.live.ending import end
 from click2dial_agi.app.live.look import Endpoints, ask, look
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.board import Before, Board, Change, Question

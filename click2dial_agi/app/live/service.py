@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.hub import Hub
 from click2dial_agi.app.live.reader import Reader
 from click2dial_agi.app.notify import Notifier
@@ -162,6 +163,5 @@ async def _run(reader: Reader) -> None:
 
 
 async def _end(reading: _Reading) -> None:
-    reading.task.cancel()
-    await asyncio.gather(reading.task, return_exceptions=True)
+    await end(reading.task)
     await reading.facts.close()

@@ -10,7 +10,7 @@ import { Line, LineState } from "./line.js";
 import { askForMicrophone } from "./microphone.js";
 import { useRules } from "./numbers.js";
 import { RecordFeed } from "./records.js";
-import { addRecord, clearRecords, showFeedState, startRecords } from "./records_view.js";
+import { addPast, addRecord, clearRecords, showFeedState, startRecords } from "./records_view.js";
 import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js";
 import { Switchboard } from "./switchboard.js";
 import { canHandleLinks, handleLinks, handOver, linkedNumber, takeNumbers } from "./tel_links.js";
@@ -105,6 +105,7 @@ async function enter(extension, key) {
   feed = new RecordFeed({ extension, key });
   feed.addEventListener("state", ({ detail }) => showFeedState(detail.state));
   feed.addEventListener("record", ({ detail }) => addRecord(detail.record, extension));
+  feed.addEventListener("past", ({ detail }) => addPast(detail.records, extension));
   feed.open();
   showText($("trouble"), await askForMicrophone());
   await startDevices();

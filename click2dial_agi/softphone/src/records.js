@@ -1,7 +1,10 @@
-/** This extension's cdr records as they arrive, by server-sent events. */
+/** This extension's cdr records: those of the last days, and then as they arrive, by server-sent events. */
 
 import { Backoff } from "./backoff.js";
 import { eventsOf } from "./event_stream.js";
+
+/** More than a shift's calls would make the page slow to read, not more useful. */
+export const MOST_RECORDS = 50;
 
 /** How the stream stands; the detail of a "state" event. */
 export const FeedState = Object.freeze({
@@ -12,12 +15,14 @@ export const FeedState = Object.freeze({
 });
 
 /**
- * Emits "state" and "record" ({record}: a cdr payload).
+ * Emits "state", "record" ({record}: a cdr payload) and, whenever it begins to hear of them, "past"
+ * ({records}, the newest first): among them are those that it missed.
  *
  * fetch() in place of EventSource, which can send no Authorization header.
  */
 export class RecordFeed extends EventTarget {
   #url;
+  #past;
   #headers;
   #abort = null;
   #backoff = new Backoff(() => this.#read());
@@ -25,6 +30,7 @@ export class RecordFeed extends EventTarget {
   constructor({ extension, key }) {
     super();
     this.#url = `softphone/events?extension=${encodeURIComponent(extension)}`;
+    this.#past = `click2dial/history?agent=${encodeURIComponent(extension)}&limit=${MOST_RECORDS}`;
     this.#headers = { Accept: "text/event-stream", ...(key && { Authorization: `Bearer ${key}` }) };
   }
 
@@ -66,9 +72,22 @@ export class RecordFeed extends EventTarget {
   #take({ event, data }) {
     if (event === "state") {
       this.#become(data === "live" ? FeedState.LIVE : FeedState.AWAY);
+      if (data === "live") this.#catchUp(this.#abort.signal);
     } else if (event === "cdr") {
       const record = JSON.parse(data).payload;
       this.dispatchEvent(new CustomEvent("record", { detail: { record } }));
+    }
+  }
+
+  /** A server that keeps no history says so, and the list begins empty. */
+  async #catchUp(signal) {
+    try {
+      const response = await fetch(this.#past, { headers: this.#headers, signal, cache: "no-store" });
+      if (!response.ok) return;
+      const { records } = await response.json();
+      this.dispatchEvent(new CustomEvent("past", { detail: { records } }));
+    } catch {
+      // As with the stream, which tells of it.
     }
   }
 

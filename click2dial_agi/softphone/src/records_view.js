@@ -2,10 +2,8 @@
 
 import { $, make, showPill } from "./dom.js";
 import { duration, readable } from "./numbers.js";
-import { FeedState } from "./records.js";
+import { FeedState, MOST_RECORDS } from "./records.js";
 import { words } from "./words.js";
-
-const MOST = 50; // more than a shift's calls would make the page slow to read, not more useful
 
 /** The colour of an end_reason; any other is bad. */
 const COLOURS = {
@@ -16,6 +14,9 @@ const COLOURS = {
   reject: "warn",
   timeout: "warn",
 };
+
+/** Until readers of the screen have seen what is not to be read, in ms. */
+const QUIET = 500;
 
 let redial;
 let allowed = false;
@@ -42,11 +43,23 @@ export function clearRecords() {
   $("no-records").hidden = false;
 }
 
-/** Put a cdr payload, of any version, on top of the list. */
+/** Put a cdr payload, of any version, where its call's end has its place, once. */
 export function addRecord(record, extension) {
+  const endedAt = record.dialed_at + record.call_time;
+  const items = [...$("records").children];
+  if (items.some((item) => item.dataset.callRef === record.call_ref)) return;
+  const item = recordItem(record, extension);
+  item.dataset.endedAt = endedAt;
   $("no-records").hidden = true;
-  $("records").prepend(recordItem(record, extension));
-  while ($("records").children.length > MOST) $("records").lastChild.remove();
+  $("records").insertBefore(item, items.find((one) => one.dataset.endedAt <= endedAt) ?? null);
+  while ($("records").children.length > MOST_RECORDS) $("records").lastChild.remove();
+}
+
+/** Put in what was before; nobody wants it read aloud. */
+export function addPast(records, extension) {
+  $("records").setAttribute("aria-live", "off");
+  for (const record of records) addRecord(record, extension);
+  setTimeout(() => $("records").setAttribute("aria-live", "polite"), QUIET);
 }
 
 function recordItem(record, extension) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from click2dial_agi.app.live.ending import end
+from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.service import Live
 from click2dial_agi.domain.config import parse_config
 from sandbox.redis import RedisServer

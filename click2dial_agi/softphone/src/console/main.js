@@ -19,6 +19,8 @@ import { offerLanguages, translatePage, words } from "./words.js";
 const KEY = "click2dial.console.key";
 const EXTENSION = "click2dial.console.extension";
 
+const CATCH_UP_EVERY = 20_000; // snapshots may come more often, and the day may be long
+
 let live = null;
 let api = null;
 
@@ -98,19 +100,26 @@ function setBusy(busy) {
   $("sign-in-button").textContent = busy ? words.signIn.busy : words.signIn.button;
 }
 
-/** Count what is kept of today, then what ends; after a gap, all again. */
+/** Count what is kept of today, then what ends; after a gap, what was missed, once in a while. */
 function followOutcomes(feed) {
-  let outcomes = new Outcomes();
-  showOutcomes(outcomes);
-  feed.addEventListener("record", ({ detail: { record } }) => {
-    if (outcomes.add(record)) showOutcomes(outcomes);
-  });
-  feed.addEventListener("snapshot", async () => {
+  const outcomes = new Outcomes();
+  let loadedAt = -CATCH_UP_EVERY;
+  let timer = 0;
+  const load = async () => {
+    loadedAt = performance.now();
+    timer = 0;
     try {
-      await outcomes.load(api);
+      if (feed === live) await outcomes.load(api);
     } catch {
       // What ends from now on is counted all the same; the health says why.
     }
     if (feed === live) showOutcomes(outcomes);
+  };
+  showOutcomes(outcomes);
+  feed.addEventListener("record", ({ detail: { record } }) => {
+    if (outcomes.add(record)) showOutcomes(outcomes);
+  });
+  feed.addEventListener("snapshot", () => {
+    timer ||= setTimeout(load, Math.max(0, loadedAt + CATCH_UP_EVERY - performance.now()));
   });
 }

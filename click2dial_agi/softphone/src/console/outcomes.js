@@ -18,6 +18,7 @@ const MOST = 10_000;
 export class Outcomes {
   #day = 0;
   #known = new Set();
+  #loaded = false;
   #hours = new Map(); // by its beginning in Unix seconds: a count for each group
   /** Not all of today's are counted. */
   partial = false;
@@ -37,17 +38,20 @@ export class Outcomes {
     return true;
   }
 
-  /** Count what is kept of today. */
+  /** Count what is kept of today; after the first time, as far back as something is new. */
   async load(api, signal) {
     let cursor = "";
     for (let seen = 0; seen < MOST; seen += PAGE) {
       const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
       const found = await api.get(`click2dial/history?from=${startOfToday()}&limit=${PAGE}${more}`, signal);
-      for (const record of found.records) this.add(record);
+      const added = found.records.filter((record) => this.add(record));
       cursor = found.cursor;
-      if (cursor === null) return;
+      if (cursor === null || (this.#loaded && found.records.length && !added.length)) {
+        this.#loaded = true;
+        return;
+      }
     }
-    this.partial = true;
+    this.#loaded = this.partial = true;
   }
 
   get total() {
@@ -74,7 +78,7 @@ export class Outcomes {
     this.#day = startOfToday();
     this.#known.clear();
     this.#hours.clear();
-    this.partial = false;
+    this.#loaded = this.partial = false;
   }
 }
 
