@@ -8,7 +8,7 @@ import time
 import pytest
 
 from click2dial_agi.app.doctor import Finding, Level
-from click2dial_agi.app.doctor.modules import FOR_ALL
+from click2dial_agi.app.doctor.modules import FOR_ALL, FOR_STEERING
 from sandbox import ports
 from sandbox.process import until
 from tests.doctor.conftest import DIALPLAN, Place
@@ -109,7 +109,7 @@ def test_missing_modules_are_named(place: Place) -> None:
 @pytest.mark.case("O6")
 def test_every_module_that_the_dialplan_needs_is_known(place: Place) -> None:
     text = "\n".join(line for line in DIALPLAN.read_text().splitlines() if line[:1] != ";")
-    needed = {*FOR_ALL, "app_chanspy", "app_mixmonitor", "app_queue"}
+    needed = {*FOR_ALL, *FOR_STEERING, "app_mixmonitor", "app_queue"}
     functions = set(re.findall(r"\b([A-Z][A-Z_]+)\(", text)) - {"AGI"}
     applications = set(APPLICATIONS.findall(text)) | {"AGI"}
     assert len(functions) > 10

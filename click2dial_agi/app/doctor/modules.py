@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from click2dial_agi.app.doctor.findings import Finding, Level
 
-__all__ = ["FOR_ALL", "check_modules"]
+__all__ = ["FOR_ALL", "FOR_STEERING", "check_modules"]
 
 #: Module and what of it dialplan/click2dial.conf uses.
 FOR_ALL = {
@@ -35,7 +35,11 @@ _FOR_BROWSERS = {
     "res_pjsip_transport_websocket": "/ws for softphones",
 }
 _FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
-_FOR_SUPERVISORS = {"app_chanspy": "supervisors who listen"}
+FOR_STEERING = {
+    "app_chanspy": "hold by the API, and supervisors who listen",
+    "app_playtones": "hold by the API",
+    "res_musiconhold": "hold by the API",
+}
 
 _CURE = "asterisk -rx 'module load {0}.so', and no noload of it in modules.conf"
 
@@ -53,7 +57,7 @@ def check_modules(
     if browsers:
         yield from _missing(_FOR_BROWSERS, running, Level.WARNING, "no browser can register")
     yield from _missing(_FOR_INBOUND, running, Level.NOTE, "if you use C2D_QUEUE")
-    yield from _missing(_FOR_SUPERVISORS, running, Level.NOTE, "if you use supervisor_keys")
+    yield from _missing(FOR_STEERING, running, Level.NOTE, "if you use docs/control.md")
 
 
 def _missing(

@@ -168,11 +168,13 @@ class Scene:
         self.expect_client(extension or other.ua.name, AGENT_HUNG_UP, self.client.ended_at)
 
     async def look(self) -> None:
-        """What the API says of a created call while the client talks."""
-        if self.call_ref:
-            state = await self.office.state(self.team, self.call_ref)
-            if state.get("state") != "up":
-                self.remarks.append(f"GET says {state.get('state')}, not up")
+        """What the API says of a created call while the client talks; it may hear of it later."""
+        deadline, state = time.monotonic() + patience(1.0), ""
+        while self.call_ref and state != "up":
+            state = str((await self.office.state(self.team, self.call_ref)).get("state"))
+            if state != "up" and time.monotonic() > deadline:
+                self.remarks.append(f"GET says {state}, not up")
+                return
 
     def expect_client(self, extension: str, ends: Ends, ended: float) -> None:
         inbound = self.cell.origin.inbound
