@@ -66,9 +66,9 @@ def test_an_asterisk_that_was_away_is_asked_which_run_it_is(redis: RedisServer) 
         times = replace(SOON, lost_after=1000.0, look_every=1000.0)
         async with FakeARI() as ari, serve(redis, ari, times=times) as api:
             ari.trouble["endpoint"] = CLOSE
+            ari.started = "2026-01-02T03:05:06.789+0000"
             assert (await api.post()).status_code == 503
             ari.trouble.clear()
-            ari.started = "2026-01-02T03:05:06.789+0000"
             await api.post()
             [call] = [json.loads(text) for text in api.redis.hvals(LIVE)]
             assert call["run"].endswith(ari.started)
