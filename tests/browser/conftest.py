@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from redis import Redis
 
 from click2dial_agi.io.redis_lists import history_key
+from sandbox.process import until
 from sandbox.redis import RedisServer, redis_server
 from sandbox.trunk import Trunk
 from sandbox.waiting import patience
@@ -44,7 +45,13 @@ def whole_office(tree: Path, trunk: Trunk, store: RedisServer, built: None) -> I
 
 @pytest.fixture
 def desk(whole_office: Office, store: RedisServer) -> Office:
-    """The office, with no record of an earlier test left."""
+    """The office, with neither call nor record of an earlier test left.
+
+    A page that is closed during a call may be gone before its BYE is.
+    """
+    pbx = whole_office.pbx
+    pbx.cli("channel request hangup all")
+    until(lambda: "0 active channels" in pbx.cli("core show channels count"), 10, "no call")
     whole_office.crm.clear()
     with Redis.from_url(store.url) as redis:
         redis.delete(history_key(whole_office.crm.list_name))
