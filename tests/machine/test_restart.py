@@ -206,3 +206,23 @@ def test_a_reload_takes_what_is_right_and_fails_for_what_is_wrong(served: Machin
     assert main_pid(served) == before
     served.write(path, CONFIG)
     served.run(f"systemctl reload {UNIT}")
+
+
+@pytest.mark.case("O2")
+def test_a_secret_that_comes_later_and_the_environments_file(served: Machine) -> None:
+    """The unit goes on trying until the file is there; the log is as the environment says."""
+    environment, secret = "/etc/default/click2dial", "/etc/click2dial/ari-password"
+    said = f"journalctl -u {UNIT} --no-pager -o cat -n 20"
+    is_active = f"systemctl is-active {UNIT}"
+    served.write(environment, "C2D_LOG_FORMAT=json\n")
+    served.run(f"mv {secret} {secret}.later")
+    try:
+        served.run(f"systemctl restart {UNIT}", check=False)
+        until(lambda: "a readable file at" in served.run(said).stdout, 10, "the complaint")
+        served.run(f"mv {secret}.later {secret}")
+        until(lambda: served.run(is_active, check=False).stdout == "active\n", 10, "the service")
+        last = served.run(said).stdout.splitlines()[-1]
+        assert json.loads(last)["level"] in ("INFO", "WARNING")
+    finally:
+        served.run(f"test ! -e {secret}.later || mv {secret}.later {secret}; rm -f {environment}")
+        served.run(f"systemctl restart {UNIT}")
