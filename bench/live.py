@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import statistics
+from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 
@@ -114,7 +115,7 @@ async def follow(version: Version, listeners: int) -> tuple[list[float], int, fl
     for number in range(listeners):
         first = ears if number == 0 else None
         http = version.target.port
-        _, one = await loop.create_connection(lambda: Listener(http, first), "127.0.0.1", http)  # noqa: B023
+        _, one = await loop.create_connection(partial(Listener, http, first), "127.0.0.1", http)
         ends.append(one)
     await asyncio.gather(*(one.open for one in ends))
     agents, references = cycle(AGENTS), count()

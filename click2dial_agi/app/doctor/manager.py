@@ -1,6 +1,6 @@
 """Asterisk's manager: is it there, does it take our password, and may we do there what we must."""
 
-from click2dial_agi.ami import Message
+from click2dial_agi.app.control.manager import Unhearing
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
@@ -15,21 +15,16 @@ _ACTIONS = {"Status", "QueueStatus", "Getvar", "Setvar"}
 _ACTIONS |= {"PlayDTMF", "MixMonitorMute", "BlindTransfer"}
 
 
-class _Visitor:
+class _Visitor(Unhearing):
     """Looks at what the manager would let us do."""
 
     def __init__(self) -> None:
         self.actions: set[str] = set()
 
-    def heard(self, event: Message) -> None:
-        """Take no note."""
-
     async def began(self, connection: AMIConnection) -> None:
         """Ask for the actions that this user may have done."""
+        await super().began(connection)
         self.actions = set((await connection.action("ListCommands")).fields)
-
-    async def ended(self) -> None:
-        """Take no note."""
 
 
 async def check_manager(pbx: PBX) -> list[Finding]:
