@@ -15,12 +15,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from click2dial_agi.app.http.access import check_host
 from click2dial_agi.app.http.auth import authorize, is_supervisor
-from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.files import SOFTPHONE_FILES, StaticFile
+from click2dial_agi.app.http.files import NOT_HERE, SOFTPHONE_FILES, StaticFile, named
 from click2dial_agi.app.http.health import Checks, look
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.notify import Notifier
-from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import read_waiting
 
@@ -36,7 +34,6 @@ _FILES = {
 }
 
 _NOT_BUILT = "The console is not built: run `make softphone` in click2dial_agi's source tree.\n"
-_NOT_HERE = Problem(404, (FieldError("path", "one of those at /docs"),))
 
 _SECURITY = {
     "Referrer-Policy": "no-referrer",
@@ -67,7 +64,7 @@ def add_console(app: FastAPI, current: Callable[[], Console]) -> None:
     def switched_on() -> Console:
         console = current()
         if not console.notifier.integrator.console:
-            raise _NOT_HERE
+            raise NOT_HERE
         return console
 
     @app.get(CONSOLE_PATH, include_in_schema=False)
@@ -90,10 +87,7 @@ def add_console(app: FastAPI, current: Callable[[], Console]) -> None:
     @app.get(CONSOLE_PATH + "/{name}", include_in_schema=False)
     async def file(request: Request) -> Response:
         switched_on()
-        found = _FILES.get(request.path_params["name"])
-        if found is None or not found.exists():
-            raise _NOT_HERE
-        return found.response(request, _SECURITY)
+        return named(_FILES, request).response(request, _SECURITY)
 
 
 async def _health(console: Console) -> dict[str, Any]:

@@ -8,10 +8,16 @@ from pathlib import Path
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["SOFTPHONE_FILES", "StaticFile"]
+from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.domain.numbers import FieldError
+
+__all__ = ["NOT_HERE", "SOFTPHONE_FILES", "StaticFile", "named"]
 
 #: Where what browsers load is.
 SOFTPHONE_FILES = Path(__file__).parents[2] / "softphone"
+
+#: Of a page that is switched off, and of a file that it does not have.
+NOT_HERE = Problem(404, (FieldError("path", "one of those at /docs"),))
 
 # What is written at once before others have their turn.
 _SLICE = 64 * 1024
@@ -61,3 +67,11 @@ class _Sliced(Response):
             await send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})
+
+
+def named(files: Mapping[str, StaticFile], request: Request) -> StaticFile:
+    """Return the file that a path's ``name`` asks for.  Raises :exc:`Problem`, a 404."""
+    found = files.get(request.path_params["name"])
+    if found is None or not found.exists():
+        raise NOT_HERE
+    return found

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from click2dial_agi.app.http.access import check_host, host_of
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.files import SOFTPHONE_FILES, StaticFile
+from click2dial_agi.app.http.files import NOT_HERE, SOFTPHONE_FILES, StaticFile, named
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
@@ -43,7 +43,6 @@ _FILES = {
 }
 
 _NOT_BUILT = "The softphone is not built: run `make softphone` in click2dial_agi's source tree.\n"
-_NOT_HERE = Problem(404, (FieldError("path", "one of those at /docs"),))
 _NOT_OURS = Problem(422, (FieldError("extension", "one of this integrator's"),))
 _FULL = Problem(503, (FieldError("softphone", "fewer pages at once; try again later"),), 30)
 
@@ -86,7 +85,7 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
     def switched_on() -> Softphone:
         softphone = current()
         if not softphone.integrator.softphone:
-            raise _NOT_HERE
+            raise NOT_HERE
         return softphone
 
     @app.get(SOFTPHONE_PATH, include_in_schema=False)
@@ -124,10 +123,7 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
     @app.get(SOFTPHONE_PATH + "/{name}", include_in_schema=False)
     async def file(request: Request) -> Response:
         switched_on()
-        found = _FILES.get(request.path_params["name"])
-        if found is None or not found.exists():
-            raise _NOT_HERE
-        return found.response(request, _SECURITY)
+        return named(_FILES, request).response(request, _SECURITY)
 
 
 class _EventStream(StreamingResponse):
