@@ -6,12 +6,12 @@ from datetime import datetime
 
 from click2dial_agi.domain.live_calls import LiveCall
 
-__all__ = ["PBXRun"]
+__all__ = ["CLOCKS", "PBXRun"]
 
 _RUN = re.compile(r"([0-9A-Za-z:._-]{1,64})/([0-9T:.+Z-]{1,40})")
 
-# Seconds that the clocks of a PBX and of a server may differ: calls are dated by the server's.
-_CLOCKS = 5.0
+#: Seconds that the clocks of a PBX and of a server may differ: calls are dated by the server's.
+CLOCKS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PBXRun:
         """
         before = PBXRun.parse(call.run)
         same = call.pbx == name if call.pbx and name else before.entity_id == self.entity_id
-        return same and bool(self.entity_id) and self._began > call.at - _CLOCKS
+        return same and bool(self.entity_id) and self._began > call.at - CLOCKS
 
     @property
     def _began(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from click2dial_agi.domain.pbx_runs import CLOCKS
 from sandbox import ports
 from sandbox.asterisk import Asterisk
 from sandbox.process import until
@@ -52,12 +54,26 @@ class Site:
             office.server.write(office.server.config)
             office.server.reload()
 
+    def wait_old(self) -> None:
+        """Return when both PBXs were up before any call that comes, whosoever's clock dates it.
+
+        Their entity ids are the same: by its age alone is one not a later run of the other.
+        """
+        pbxs = [office.pbx for office in self.offices]
+        until(lambda: all(uptime(pbx) > CLOCKS for pbx in pbxs), 2 * CLOCKS, "PBXs of some age")
+
     def know_own(self) -> None:
         """Give each server its own PBX alone, as one mapping."""
         for office in self.offices:
             office.server.config.pop("peer_dial", None)
             connect(office.server, office.pbx)
             office.server.reload()
+
+
+def uptime(pbx: Asterisk) -> int:
+    """Return for how many whole seconds a PBX has been up."""
+    told = re.search(r"System uptime: (\d+)", pbx.cli("core show uptime seconds"))
+    return int(told[1]) if told else 0
 
 
 def peer(own: str, name: str, port: int) -> str:
@@ -115,5 +131,7 @@ def site(made: Site) -> Iterator[Site]:
         client.flushall()  # what a test that failed has left
     made.know_all()
     yield made
+    for office in made.offices:
+        office.pbx.cli("channel request hangup all")  # of a test that failed
     assert made.crm.waiting() == 0
     until(lambda: made.east.held() == {}, 5, "all agents free")

@@ -45,6 +45,7 @@ def test_an_agent_is_rung_at_the_pbx_that_has_his_phone(site: Site) -> None:
 @pytest.mark.case("S1")
 def test_two_servers_that_know_one_pbx_each_leave_each_others_calls_alone(site: Site) -> None:
     site.know_own()
+    site.wait_old()
     with site.east.phone():
         call_ref = site.east.create(site.east.trunk.number())
         site.east.wait_state(call_ref, "up")

@@ -57,7 +57,9 @@ export class Caller {
       this.#ref = created.call_ref;
       this.#tell({ ...created, state: "ringing-agent", mine: true });
     } catch (error) {
-      this.#tell({ ...this.#now, state: "refused", ...refusal(error) });
+      // Without an answer nobody knows what became of it.
+      const state = error instanceof Refusal ? "refused" : "unknown";
+      this.#tell({ ...this.#now, state, ...refusal(error) });
     }
     this.#lookIn(WHILE_CALLING);
   }

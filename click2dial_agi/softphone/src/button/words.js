@@ -22,7 +22,6 @@ const EN = {
     other: "Call ended",
   },
   refused: {
-    0: "The server cannot be reached",
     401: "Sign in again",
     403: "Not allowed",
     409: "Your phone is not registered",
@@ -55,7 +54,6 @@ const AF = {
     other: "Oproep beëindig",
   },
   refused: {
-    0: "Die bediener is onbereikbaar",
     401: "Meld weer aan",
     403: "Nie toegelaat nie",
     409: "Jou foon is nie geregistreer nie",
