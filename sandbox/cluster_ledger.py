@@ -22,7 +22,6 @@ _ENDINGS = {
 }
 
 #: What an Asterisk records of a call that its caller has left before it was looked at.
-_NOT_TAKEN = {("failed", 42), ("cancel", 16)}
 
 #: For so many seconds after its last message a call may still be in its hangup handler.
 _HANDLER = 1.0
@@ -33,16 +32,12 @@ SOON = 2.5
 
 @dataclass
 class Trouble:
-    """What was away, and from when to when; `pbx` is an Asterisk's number, `node` a Kamailio.
-
-    One that is `frozen` finds calls in its socket when it wakes up that another has taken since.
-    """
+    """What was away, and from when to when; `pbx` is an Asterisk's number, `node` a Kamailio."""
 
     began: float
     ended: float
     pbx: int | None = None
     node: str = ""
-    frozen: bool = False
 
     def touches(self, call: Placed) -> bool:
         """Tell whether a call may have been there when it went away, or while it was away."""
@@ -53,23 +48,15 @@ class Trouble:
             return self.pbx in call.pbxs or (not call.pbxs and call.began < self.began)
         return call.node == self.node or call.created
 
-    def offers_again(self, call: Placed) -> bool:
-        """Tell whether a call may have waited for what was frozen."""
-        return self.frozen and call.began <= self.ended and call.ended >= self.began
-
 
 @dataclass
 class Ledger:
-    """The comparison; `died` are calls that went with an Asterisk or a Kamailio.
-
-    `again` are those that one which was frozen recorded as failed, besides their true record.
-    """
+    """The comparison; `died` are calls that went with an Asterisk or a Kamailio."""
 
     lost: list[Placed] = field(default_factory=list)
     doubled: list[tuple[Placed, list[Record]]] = field(default_factory=list)
     wrong: list[tuple[Placed, Record]] = field(default_factory=list)
     died: list[Placed] = field(default_factory=list)
-    again: list[Placed] = field(default_factory=list)
     unanswered: list[Placed] = field(default_factory=list)
     strange: list[Record] = field(default_factory=list)
     slowest: float = 0.0
@@ -88,7 +75,6 @@ class Ledger:
             "wrong": self.wrong,
             "unanswered": self.unanswered,
             "died with what was killed": self.died,
-            "recorded as failed by what was frozen, too": self.again,
         }
         told = ", ".join(f"{len(calls)} {what}" for what, calls in counts.items())
         seen = f"{self.statuses.total()} calls {dict(self.statuses)}"
@@ -113,11 +99,6 @@ def compare(
         ledger.statuses[call.status] += 1
         ledger.recorded[call.number] = len(found)
         touched = any(trouble.touches(call) for trouble in troubles)
-        if len(found) > 1 and any(trouble.offers_again(call) for trouble in troubles):
-            late = [record for record in found if _ending(record) in _NOT_TAKEN]
-            if late and len(late) < len(found):
-                ledger.again.append(call)
-                found = [record for record in found if record is not late[0]]
         if len(found) > 1:
             ledger.doubled.append((call, found))
         _judge(call, found, ledger, touched=touched)

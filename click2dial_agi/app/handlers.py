@@ -21,6 +21,7 @@ from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
+from click2dial_agi.domain.attempts import late_attempt
 from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
@@ -33,6 +34,7 @@ from click2dial_agi.domain.told import Event, HandOver, read_hand_over, read_req
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
 from click2dial_agi.exceptions import CommandRejected, MalformedFacts, NotificationError
 from click2dial_agi.io.agi_server import AGISession
+from click2dial_agi.io.moved_calls import MovedCalls
 from click2dial_agi.io.refusals import Refusals
 
 __all__ = ["CallHandlers"]
@@ -52,12 +54,15 @@ class CallHandlers:
 
     ``current`` may be replaced at any time; a session that is under way keeps the one it began
     with.  ``refusals`` is where the WebSocket edge finds the errors of a refused call, None where
-    there is no edge.
+    there is no edge; ``moved`` knows what Kamailio did, None where there is none.
     """
 
-    def __init__(self, current: Snapshot, refusals: Refusals | None = None) -> None:
+    def __init__(
+        self, current: Snapshot, refusals: Refusals | None = None, moved: MovedCalls | None = None
+    ) -> None:
         self.current = current
         self.refusals = refusals
+        self.moved = moved
         self._handlers: Mapping[str, _Script] = {
             "outbound": self.outbound,
             "transfer": self.transfer,
@@ -78,6 +83,23 @@ class CallHandlers:
 
     def outbound(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         """Decide on a call that a phone placed, and tell the dialplan in one command."""
+        if self.moved is not None and (attempt := late_attempt(asked)):
+            return self._unless_moved(session, asked, attempt, self.moved)
+        return self._decide_whole(session, asked)
+
+    async def _unless_moved(
+        self, session: AGISession, asked: _Told, attempt: str, moved: MovedCalls
+    ) -> None:
+        """Decide on a call that came late, unless another Asterisk was given it meanwhile."""
+        if await moved.has(attempt):
+            log.warning("%s: this PBX slept; another has the call", session.environment.channel)
+            await session.execute(set_variables(variables.describe_moved(asked)))
+            return
+        deciding = self._decide_whole(session, asked)
+        if deciding is not None:
+            await deciding
+
+    def _decide_whole(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         cut = cut_header(asked)
         return self._decide(session, asked) if cut is None else self._read(session, asked, *cut)
 
@@ -195,6 +217,11 @@ class CallHandlers:
 
     async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
+        # One that was given up may end before anything was decided on it.
+        attempt = late_attempt(told)
+        if self.moved is not None and attempt and await self.moved.has(attempt):
+            await session.execute(set_variables({variables.RECEIPT: "1"}))
+            return
         current = self.current
         record = CallRecord.from_facts(told, current.config)
         call = record.call

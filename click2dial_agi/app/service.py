@@ -32,6 +32,7 @@ from click2dial_agi.exceptions import ConfigError, StartupError
 from click2dial_agi.io.agi_server import AGIServer
 from click2dial_agi.io.edge import Edge
 from click2dial_agi.io.listeners import Listeners
+from click2dial_agi.io.moved_calls import MovedCalls
 from click2dial_agi.io.refusals import Refusals
 from click2dial_agi.io.systemd import Systemd
 from click2dial_agi.io.tls import tls_context
@@ -79,11 +80,12 @@ class Service:
         self._notifiers = Notifiers(config)
         told = config.edge is not None or config.errors_redis is not None
         self._refusals = Refusals(config.refusals_redis) if told else None
+        self._moved = MovedCalls(config.errors_redis) if config.errors_redis is not None else None
         self._edge: Edge | None = None
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
         self._counts = Counts()
-        self._handlers = CallHandlers(Snapshot(config, {}), self._refusals)
+        self._handlers = CallHandlers(Snapshot(config, {}), self._refusals, self._moved)
         self._agi = AGIServer(self._handlers, config.agi)
         edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
         self._live = Live(lambda name: self.current.notifiers.get(name))
@@ -148,6 +150,8 @@ class Service:
             _beside(ladder, self._examine(lambda: self.current.config))
         if self._refusals is not None:
             ladder.push_async_callback(self._refusals.close)
+        if self._moved is not None:
+            ladder.push_async_callback(self._moved.close)
         if self._edge is not None and config.edge is not None:
             raise_file_limit(config.edge)
             ladder.push_async_callback(self._edge.stop, EDGE_GRACE)

@@ -36,6 +36,7 @@ class Fact(StrEnum):
     PLATFORMA_CONTACT_REF = "platforma_contact_ref"  # X-Platforma-Contact-Ref
     # X-Platforma-Call-Ref, in early drafts.  No other name may end in call_ref: see io/spool.py.
     PLATFORMA_EARLY_REF = "platforma_early_ref"
+    ATTEMPT = "attempt"  # X-C2D-Attempt, by Kamailio
     UNREAD = "unread"  # a header is too long for Asterisk, and as if it were not there
 
     # Who calls whom, as it was decided; of a call from outside, as the dialplan found it.

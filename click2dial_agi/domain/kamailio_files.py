@@ -96,7 +96,7 @@ def asterisk_part(config: Config, kamailio: Kamailio) -> str:
         f"[c2d-behind](!)\ntype = endpoint\ndeny = 0.0.0.0/0\npermit = {permit}\n"
         "context = click2dial\nmessage_context = click2dial-no-messages\n"
         "disallow = all\nallow = alaw,ulaw\ndirect_media = no\nrtp_symmetric = yes\n"
-        "trust_id_inbound = no\nsend_pai = no\n\n"
+        "trust_id_inbound = no\nsend_pai = no\nset_var = C2D_KAMAILIO=1\n\n"
         "[c2d-browser](!,c2d-behind)\nwebrtc = yes\ndtls_auto_generate_cert = yes\n"
         "allow = !all,opus,alaw,ulaw\n\n"
         f"; Kamailio's own question whether this Asterisk lives.\n[{ENTRANCE}](c2d-behind)\n"

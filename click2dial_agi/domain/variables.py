@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallDirection, Decision
+from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.transfers import HandOverDecision
@@ -42,13 +43,21 @@ __all__ = [
     "VERDICT_REFUSE",
     "describe_call",
     "describe_hand_over",
+    "describe_moved",
     "describe_refusal",
 ]
 
 #: Set by the operator, on an endpoint, before Goto(click2dial-inbound) or in [globals].
 OPERATORS = frozenset(
     (
-        *("C2D_EXTENSION", "C2D_AGENTS", "C2D_QUEUE", "C2D_QUEUE_TIMEOUT", "C2D_NEXT"),
+        *(
+            "C2D_EXTENSION",
+            "C2D_KAMAILIO",
+            "C2D_AGENTS",
+            "C2D_QUEUE",
+            "C2D_QUEUE_TIMEOUT",
+            "C2D_NEXT",
+        ),
         *("C2D_AGI", "C2D_SECRET", "C2D_SPOOL", "C2D_RECORDINGS"),
         *("C2D_EMERGENCY", "C2D_EMERGENCY_DIAL", "C2D_EMERGENCY_CALLERID"),
     )
@@ -188,6 +197,16 @@ def describe_refusal(known: Mapping[str, str], cause: int) -> dict[str, str]:
     return {
         FACTS: facts.encode({**known, Fact.REFUSED: "1"}),
         CAUSE: str(cause),
+        VERDICT: VERDICT_REFUSE,
+    }
+
+
+def describe_moved(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that end a call which another Asterisk has, and its record."""
+    kept = (Fact.CALL_REF, Fact.DIALED_AT, Fact.ATTEMPT)
+    return {
+        FACTS: facts.encode({name: asked.get(name, "") for name in kept}),
+        CAUSE: str(Q850.SWITCHING_CONGESTION.value),
         VERDICT: VERDICT_REFUSE,
     }
 

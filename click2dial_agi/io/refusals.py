@@ -5,22 +5,17 @@ a Redis (``edge.redis``), under keys that live seconds.  Neither way can hold up
 bounded, and every look at Redis has a deadline.
 """
 
-import asyncio
 import json
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from click2dial_agi.domain.headers import PLATFORMA_ERROR, TELEFORGE_ERROR
-from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
+from click2dial_agi.io.redis_beside import RedisBeside
 
 __all__ = ["ErrorHeaders", "Refusals"]
-
-log = logging.getLogger(__name__)
 
 ErrorHeaders = tuple[tuple[str, str], ...]
 
@@ -37,10 +32,6 @@ _WRITE_TIMEOUT = 0.25
 # One browser waits for one refusal while the errors are read.
 _READ_TIMEOUT = 0.3
 
-# After a Redis that did not answer: for so long it is not asked again, so that a Redis that hangs
-# costs its deadline once and not in every call.
-_LEAVE_ALONE = 5.0
-
 # What is read back is held to what we write: four errors at most, in two families.
 _MAX_HEADERS = 16
 _MAX_VALUE = 512
@@ -54,8 +45,9 @@ class Refusals:
     ) -> None:
         self._kept: OrderedDict[str, tuple[float, ErrorHeaders]] = OrderedDict()
         self._clock = clock
-        self._ask_again_at = 0.0
-        self._redis = connect(redis_url, _READ_TIMEOUT) if redis_url is not None else None
+        self._redis: RedisBeside | None = None
+        if redis_url is not None:
+            self._redis = RedisBeside(redis_url, "refused calls lack their error headers", clock)
 
     @property
     def kept(self) -> int:
@@ -73,7 +65,7 @@ class Refusals:
         self._kept[dialog] = now, tuple(headers)
         if self._redis is not None:
             key, text = _key(dialog), json.dumps(headers)
-            await self._ask(partial(self._redis.set, key, text, ex=_KEEP), _WRITE_TIMEOUT)
+            await self._redis.ask(lambda redis: redis.set(key, text, ex=_KEEP), _WRITE_TIMEOUT)
 
     async def find(self, dialog: str, *, elsewhere: bool) -> ErrorHeaders:
         """Return the headers for a call, none if it is not one that we refused.  Never raises.
@@ -85,25 +77,13 @@ class Refusals:
             return kept[1] if kept[0] > self._clock() - _KEEP else ()
         if self._redis is None or not elsewhere:
             return ()
-        return _read(await self._ask(partial(self._redis.get, _key(dialog)), _READ_TIMEOUT))
+        key = _key(dialog)
+        return _read(await self._redis.ask(lambda redis: redis.get(key), _READ_TIMEOUT))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
         if self._redis is not None:
-            await self._redis.aclose()
-
-    async def _ask(self, command: Callable[[], Any], deadline: float) -> Any:
-        """Run a Redis command; None if it fails, is late, or Redis is being left alone."""
-        if self._clock() < self._ask_again_at:
-            return None
-        try:
-            async with asyncio.timeout(deadline):
-                return await command()
-        except (*REDIS_ERRORS, ValueError) as error:
-            self._ask_again_at = self._clock() + _LEAVE_ALONE
-            reason = str(error) or f"no answer in {deadline:g} s"
-            log.warning("edge.redis: %s; refused calls lack their error headers", reason)
-            return None
+            await self._redis.close()
 
 
 def _key(dialog: str) -> str:

@@ -171,7 +171,7 @@ def test_a_pbx_is_killed_and_comes_back(load: Load) -> None:
 @pytest.mark.case("P8")
 def test_a_pbx_is_frozen_and_wakes_up(load: Load) -> None:
     """What it had goes on, and all of it is recorded; nothing is done twice."""
-    pbx, trouble = load.cluster.pbxs[1], load.trouble(pbx=1, frozen=True)
+    pbx, trouble = load.cluster.pbxs[1], load.trouble(pbx=1)
 
     def freeze() -> None:
         trouble.began = time.time()
