@@ -21,7 +21,6 @@ _ENDINGS = {
     503: {("error", 34), ("failed", 42)},
 }
 
-#: What an Asterisk records of a call that its caller has left before it was looked at.
 
 #: For so many seconds after its last message a call may still be in its hangup handler.
 _HANDLER = 1.0
