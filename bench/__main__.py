@@ -11,6 +11,7 @@ PARTS = {
     "cluster": "Several PBXs behind Kamailio",
     "create": "Create Call API",
     "edge": "WebSocket edge",
+    "endpoints": "Many endpoints",
     "journal": "Journal",
     "live": "What happens, as it happens",
     "numbers": "Number plans",

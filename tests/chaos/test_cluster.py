@@ -24,6 +24,7 @@ from sandbox.cluster import Cluster
 from sandbox.cluster_calls import OUTCOMES, Desks, Placed
 from sandbox.cluster_ledger import SOON, Ledger, Record, Trouble, compare
 from sandbox.consumer import Consumer, connect
+from sandbox.link import cut
 from sandbox.process import until
 from sandbox.redis_groups import HOST
 from sandbox.waiting import patience
@@ -181,6 +182,20 @@ def test_a_pbx_is_frozen_and_wakes_up(load: Load) -> None:
         trouble.ended = time.time()
 
     check(load.run(freeze))
+
+
+@pytest.mark.case("P8")
+def test_the_link_to_a_pbx_is_cut(load: Load) -> None:
+    """It goes on with its calls, of whose end it hears when the link is back."""
+    trouble = load.trouble(pbx=1)
+
+    def cut_for_a_while() -> None:
+        trouble.began = time.time()
+        with cut(load.cluster.kamailios, load.cluster.pbxs[1]):
+            time.sleep(AWAY)
+        trouble.ended = time.time()
+
+    check(load.run(cut_for_a_while))
 
 
 def test_the_server_beside_a_pbx_is_killed(load: Load) -> None:

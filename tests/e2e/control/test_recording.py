@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 import wave
 from typing import Any
 
@@ -67,17 +68,22 @@ async def record_of(scene: Scene) -> dict[str, Any]:
 def test_a_pause_is_silent_and_in_the_record(office: Office, who: str) -> None:
     """Whoever hangs up, and so whichever channel makes the record."""
 
-    async def paused(scene: Scene) -> None:
+    async def with_a_pause(scene: Scene) -> None:
         await scene.begin()
-        ref = await ref_of(scene)
+        up, ref = time.monotonic(), await ref_of(scene)
         await asyncio.sleep(1.2)
-        for _ in range(2):
-            assert (await steer(scene, ref, "recording/pause"))["recording_paused"] is True
+        pausing = time.monotonic()
+        assert (await steer(scene, ref, "recording/pause"))["recording_paused"] is True
+        paused = time.monotonic()
+        assert (await steer(scene, ref, "recording/pause"))["recording_paused"] is True
         await asyncio.sleep(1.5)
         await scene.hear(scene.agent)  # they go on talking
-        for _ in range(2):
-            assert (await steer(scene, ref, "recording/resume"))["recording_paused"] is False
+        resuming = time.monotonic()
+        assert (await steer(scene, ref, "recording/resume"))["recording_paused"] is False
+        resumed = time.monotonic()
+        assert (await steer(scene, ref, "recording/resume"))["recording_paused"] is False
         await asyncio.sleep(1.2)
+        talked = time.monotonic() - up
         await (scene.agent if who == "agent" else scene.client).hang_up()
         record = await record_of(scene)
         assert (record["call_ref"], record["end_reason"]) == (
@@ -86,13 +92,15 @@ def test_a_pause_is_silent_and_in_the_record(office: Office, who: str) -> None:
         )
         ((begin, end),) = record["recording_pauses"]
         recording = await fetched(scene, ref)
+        assert resuming - paused - 0.1 < end - begin < resumed - pausing + 0.1
         ((silent_from, silent_to),) = silences(recording)
-        assert silent_from == pytest.approx(begin, abs=NEAR)
-        assert silent_to == pytest.approx(end, abs=NEAR)
-        assert end - begin == pytest.approx(1.5, abs=NEAR)
-        assert len(loud(recording)) / 10 == pytest.approx(record["talk_time"], abs=1.2)
+        # A machine that stands still for a moment loses packets, and what follows comes earlier.
+        lost = talked - len(loud(recording)) / 10
+        assert -1 < lost < patience(0.5)
+        assert silent_from == pytest.approx(begin, abs=NEAR + max(lost, 0))
+        assert silent_to == pytest.approx(end, abs=NEAR + max(lost, 0))
 
-    play(office, paused, origins=tuple(Origin), integrator=RECORDED, strictly=False)
+    play(office, with_a_pause, origins=tuple(Origin), integrator=RECORDED, strictly=False)
 
 
 def test_it_goes_on_when_another_agent_has_the_client(office: Office) -> None:
