@@ -195,7 +195,9 @@ def test_the_link_to_a_pbx_is_cut(load: Load) -> None:
             time.sleep(AWAY)
         trouble.ended = time.time()
 
-    check(load.run(cut_for_a_while))
+    ledger = load.run(cut_for_a_while)
+    check(ledger)
+    assert ledger.died == []
 
 
 def test_the_server_beside_a_pbx_is_killed(load: Load) -> None:
