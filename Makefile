@@ -62,7 +62,7 @@ fuzz: $(STAMP) redis
 	$(if $(ARGS),,FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/fuzz/test_data.py)
 
 check: lint redis
-	C2D_TEST_REDIS=local $(BIN)/python -m pytest -q -n 4 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
+	C2D_TEST_REDIS=local C2D_EXAMPLES=10 $(BIN)/python -m pytest -q -n 4 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
 
 # With the one kind of Redis server, `C2D_TEST_REDIS=container` or `=local`, and then the other.
 test-redis: sandbox redis

@@ -19,6 +19,7 @@ def test_too_much_waits_for_ever() -> None:
     assert math.isinf(mean_wait(10, 0.2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cores", "load"), [(1, 0.5), (1, 0.8), (4, 0.7), (16, 0.8)])
 def test_a_station_waits_as_the_theory_says(cores: int, load: float) -> None:
     clock, dice = Clock(), random.Random(7)
@@ -36,6 +37,7 @@ def test_a_station_waits_as_the_theory_says(cores: int, load: float) -> None:
     assert mean == pytest.approx(mean_wait(rate, 0.01, cores), rel=0.15)
 
 
+@pytest.mark.slow
 def test_a_centre_has_the_load_that_arithmetic_says() -> None:
     clock, dice = Clock(), random.Random(7)
     site = Site(calls=100, talk=5, cores=1, pbxs=2, servers=1)

@@ -340,7 +340,10 @@ def is_a_story(watched: Watched, refs: list[str]) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(
+    max_examples=5 * settings().max_examples // 2,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 def test_any_walk(data: st.DataObject) -> None:
     walk(data)
 
