@@ -1,9 +1,10 @@
 """What it costs to follow a PBX's manager, and how soon listeners are told: `make bench ARGS=live`.
 
 Two servers of this version, each with a PBX of its own, in turns: one follows calls and agents as
-they happen, the other does not.  Then created calls at a steady rate, with so many listeners of
-``GET /click2dial/events``: from Asterisk's event, which a connection of the bench's own hears, to
-the first listener's.
+they happen, the other does not.  Then created calls at a steady rate (`C2D_RATE`), with so many
+listeners of ``GET /click2dial/events`` (`C2D_LISTENERS`): from Asterisk's event, which a connection
+of the bench's own hears, to the first listener's.  A server tells so many events a second, to one
+or to all of them: many listeners go with few calls.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from click2dial_agi.io.ami import AMI, AMIConnection
 from sandbox.redis import LocalRedis
 from sandbox.trunk import Trunk
 
-RATE, SECONDS = 50, 10
+RATE, SECONDS = float(os.environ.get("C2D_RATE", "50")), 10
 LISTENERS = [int(number) for number in os.environ.get("C2D_LISTENERS", "1").split(",")]
 
 
 class Ears:
-    """Hears on the manager when an agent's phone is dialled, and on the events when it rings."""
+    """Hears on the manager when an agent's phone is dialled, and on the events what follows."""
 
     def __init__(self) -> None:
         self.dialled: dict[str, float] = {}
@@ -57,13 +58,13 @@ class Ears:
         return asyncio.get_running_loop().time()
 
     def told(self, event: bytes, data: bytes) -> None:
-        """Note how long an agent's phone has been ringing."""
+        """Note how long ago an agent's phone was dialled, of which nothing was told yet."""
         if event != b"agent":
             return
         agent = json.loads(data)
-        dialled = (
-            self.dialled.pop(agent["extension"], None) if agent["state"] == "ringing" else None
-        )
+        # What is over within the time for which changes are gathered is never told: it talks then.
+        busy = agent["state"] in ("ringing", "talking")
+        dialled = self.dialled.pop(agent["extension"], None) if busy else None
         if dialled is not None:
             self.lags.append(self.now - dialled)
 
@@ -84,6 +85,11 @@ class Listener(asyncio.Protocol):
         """Ask for the events."""
         assert isinstance(transport, asyncio.Transport)
         transport.write(self._request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so if it was never open."""
+        if not self.open.done():
+            self.open.set_exception(exc or RuntimeError("closed before it was open"))
 
     def data_received(self, data: bytes) -> None:
         """Count, and look at them."""
@@ -115,14 +121,18 @@ async def follow(version: Version, listeners: int) -> tuple[list[float], int, fl
     for number in range(listeners):
         first = ears if number == 0 else None
         http = version.target.port
-        _, one = await loop.create_connection(partial(Listener, http, first), "127.0.0.1", http)
+        # One address has 250 connections at the most.
+        local = (f"127.0.1.{1 + number // 200}", 0)
+        _, one = await loop.create_connection(
+            partial(Listener, http, first), "127.0.0.1", http, local_addr=local
+        )
         ends.append(one)
     await asyncio.gather(*(one.open for one in ends))
     agents, references = cycle(AGENTS), count()
     body = {"callee": HANGS_UP, "outbound_id": "27820001234"}
     posts = [
         (CALLS, json.dumps({"agent": next(agents), **body, "contact_ref": ref}).encode())
-        for ref in (f"live-{next(references)}" for _ in range(RATE * SECONDS))
+        for ref in (f"live-{next(references)}" for _ in range(round(RATE * SECONDS)))
     ]
     before, began = sum(one.events for one in ends), loop.time()
     cpu = cpu_seconds(version.server.pid)
@@ -150,7 +160,9 @@ def main() -> None:
             for name in ("without", "with")
         ]
         print_costs(versions)
-        print(f"\n| listeners, {RATE} created calls/s | p50 | p99 | events/s, all | server's CPU |")
+        print(
+            f"\n| listeners, {RATE:g} created calls/s | p50 | p99 | events/s, all | server's CPU |"
+        )
         print("|---:|---:|---:|---:|---:|")
         for listeners in LISTENERS:
             lags, told, cpu = asyncio.run(follow(versions[1], listeners))
