@@ -250,6 +250,7 @@ class Cluster:
                 "ari_url": pbx.ari_url,
                 "ari_username": pbx.ari_username,
                 "ari_password": pbx.ari_password,
+                **pbx.manager,
             }
             for number, pbx in enumerate(self.pbxs, 1)
         ]

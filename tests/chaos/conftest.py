@@ -37,12 +37,15 @@ def pbx(chaos_pbx: Asterisk) -> Asterisk:
 
 @pytest.fixture
 def server(pbx: Asterisk) -> Iterator[Callable[..., Server]]:
-    """Start servers; they drain the PBX's own spool unless told otherwise."""
+    """Start servers that follow the manager; they drain the PBX's spool unless told otherwise."""
     started: list[Server] = []
+    login = {"ari_username": pbx.ari_username, "ari_password": pbx.ari_password}
 
     def start(redis_url: str, spool_dir: Path = pbx.spool, **options: Any) -> Server:
         options["integrator"] = {"ring_timeout": 1}
         made = Server(redis_url, spool_dir=str(spool_dir), **options)
+        made.config["asterisk"] = {"ari_url": pbx.ari_url, **login, **pbx.manager}
+        made.write(made.config)
         made.start()
         started.append(made)
         return made
