@@ -25,7 +25,7 @@ WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tes
 WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
 
 .PHONY: demo cluster test test-redis check chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
-.PHONY: clean help
+.PHONY: extension clean help
 
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
@@ -40,6 +40,7 @@ help:
 	@echo "make sandbox  build the private Asterisk that demo, test and bench use"
 	@echo "make softphone  build the scripts of softphone, console and button, which a wheel holds"
 	@echo "make wheel    wheel and source distribution, in dist/"
+	@echo "make extension  the browser extension with the buttons of click2dial.js, in dist/"
 	@echo "make deb      a Debian package for this Debian, in dist/"
 	@echo "make clean    remove what was made in this folder"
 
@@ -121,6 +122,10 @@ wheel: $(STAMP) softphone
 	@$(PIP) 'build>=1,<2'
 	@rm -rf build dist
 	@$(BIN)/python -m build --quiet --outdir dist . >/dev/null
+	@ls dist
+
+extension: softphone
+	@sh packaging/extension.sh dist
 	@ls dist
 
 deb: wheel

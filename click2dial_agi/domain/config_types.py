@@ -20,6 +20,7 @@ from pydantic import (
 
 from click2dial_agi.domain.hosts import read_host
 from click2dial_agi.domain.networks import Network
+from click2dial_agi.domain.origins import is_extension
 from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "AbsolutePath",
     "Address",
     "AgentDial",
+    "AskingOrigin",
     "BrowserWebSocketURL",
     "DialplanContext",
     "EmergencyNumber",
@@ -235,9 +237,19 @@ def _absolute(value: Path) -> Path:
 
 def _web_origin(value: str) -> str:
     origin = value.lower()
-    if _ORIGIN.fullmatch(origin):
+    # Some letters that are not ASCII have small ones that are.
+    if value.isascii() and _ORIGIN.fullmatch(origin):
         return origin
     raise ValueError('a page\'s origin such as "https://crm.example.com"')
+
+
+def _asking_origin(value: str) -> str:
+    if value.isascii() and is_extension(value.lower()):
+        return value.lower()
+    try:
+        return _web_origin(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or an extension's, chrome-extension://<32 letters>") from None
 
 
 def _host_name(value: object) -> str:
@@ -308,6 +320,8 @@ RedisURL = Annotated[str, AfterValidator(_redis_url)]
 BrowserWebSocketURL = Annotated[str, AfterValidator(_browser_websocket_url)]
 WebSocketURL = Annotated[str, AfterValidator(_websocket_url)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
+#: Of a page, or of a browser's extension.
+AskingOrigin = Annotated[str, AfterValidator(_asking_origin)]
 WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
 TrunkDial = Annotated[str, dial_template("PJSIP/{number}@trunk", "{number}")]

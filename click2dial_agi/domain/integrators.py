@@ -14,6 +14,7 @@ from click2dial_agi.domain.config_types import (
     AbsolutePath,
     AgentDial,
     APIKey,
+    AskingOrigin,
     BrowserWebSocketURL,
     DialplanContext,
     EndpointName,
@@ -27,7 +28,6 @@ from click2dial_agi.domain.config_types import (
     Secret,
     Section,
     TrunkDial,
-    WebOrigin,
     as_tuple,
     extension,
 )
@@ -132,7 +132,7 @@ class Integrator(Section):
     trusted_proxies: Networks = ()
     # Pages of other servers that may call with a key.
     cors_origins: Annotated[
-        tuple[WebOrigin, ...], BeforeValidator(as_tuple), Field(max_length=64)
+        tuple[AskingOrigin, ...], BeforeValidator(as_tuple), Field(max_length=64)
     ] = ()
     redis: RedisURL = "redis://127.0.0.1:6379/0"
     key_prefix: KeyPrefix = "enigma:notifications"

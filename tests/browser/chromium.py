@@ -14,12 +14,13 @@ from sandbox.waiting import patience
 
 TIMEOUT = patience(10.0)
 
-_ARGUMENTS = (
+#: What it is always started with.
+ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
     *("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"),
     # A name that is not this machine's, so that its page is not a secure context.
-    "--host-resolver-rules=MAP pbx.example.com 127.0.0.1",
+    "--host-resolver-rules=MAP *.example.com 127.0.0.1",
 )
 
 # Keeps every RTCPeerConnection of a page where a test can ask it for its counters.
@@ -66,7 +67,7 @@ def chromium(
     ask = "--use-fake-ui-for-media-stream" + (f"={microphone}" if microphone else "")
     browser = playwright.chromium.launch(
         executable_path=chromium_path(),
-        args=[*_ARGUMENTS, ask],
+        args=[*ARGUMENTS, ask],
         timeout=60_000,
         ignore_default_args=None if popups else ["--disable-popup-blocking"],
     )

@@ -19,8 +19,9 @@ PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8"><title>Cl
   globalThis.heard = [];
   document.addEventListener("click2dial:state", (event) => heard.push(event.detail.state));
 </script>
-<script src="{server}/click2dial.js" data-agent="1200" data-token-url="/token"
-  data-outbound-id="27820001234"></script></html>"""
+{script}</html>"""
+SCRIPT = """<script src="{server}/click2dial.js" data-agent="1200" data-token-url="/token"
+  data-outbound-id="27820001234"></script>"""
 CLIENT = '<li><a href="tel:{number}" data-contact-ref="{ref}">{shown}</a></li>'
 
 
@@ -32,10 +33,18 @@ class CRMServer:
     clients: list[tuple[str, str, str]] = field(default_factory=list)
     language: str = "en"
     tokens: int = 0
+    #: What the page has of ours; the pages of what its tokens are good for.
+    script: str = SCRIPT
+    origin: str = ""
+    #: What a browser must send for a token: who else asks is shown where one signs in.
+    cookie: str = ""
+    #: Whether a token comes with all that the server said of it.
+    tells_all: bool = False
 
     def page(self, server: str) -> str:
         rows = [CLIENT.format(number=n, ref=r, shown=s) for n, r, s in self.clients]
-        return PAGE.format(language=self.language, clients="".join(rows), server=server)
+        script = self.script.format(server=server)
+        return PAGE.format(language=self.language, clients="".join(rows), script=script)
 
 
 @contextlib.contextmanager
@@ -45,9 +54,11 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path == "/token":
+            if self.path == "/token" and crm.cookie not in self.headers.get("Cookie", ""):
+                self._answer("text/html", "<h1>Sign in</h1>")
+            elif self.path == "/token":
                 crm.tokens += 1
-                self._answer("application/json", json.dumps({"token": token()}))
+                self._answer("application/json", json.dumps(token()))
             elif self.path == "/":
                 self._answer("text/html", crm.page(api))
             else:
@@ -65,13 +76,14 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    def token() -> str:
+    def token() -> dict[str, str]:
         answer = httpx.post(
             f"{api}/click2dial/tokens",
-            json={"agent": "1200", "origin": crm.url},
+            json={"agent": "1200", "origin": crm.origin or crm.url},
             headers={"Authorization": f"Bearer {API_KEY}"},
         )
-        return str(answer.raise_for_status().json()["token"])
+        given: dict[str, str] = answer.raise_for_status().json()
+        return given if crm.tells_all else {"token": given["token"]}
 
     with ThreadingHTTPServer((HOST, desk.crm_port), Handler) as server:
         crm = CRMServer(f"http://{HOST}:{desk.crm_port}")

@@ -12,6 +12,7 @@ from sandbox.asterisk import Asterisk
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from sandbox.trunk import Trunk
+from tests.browser.extension import EXTENSION_ORIGIN
 from tests.e2e.records import CRM
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def office(
         "supervisor_keys": [SUPERVISOR_KEY],
         "hosts": ["pbx.example.com", "::1"],
         "dids": [DID],
-        "cors_origins": [f"http://{HOST}:{crm_port}"],
+        "cors_origins": [f"http://{HOST}:{crm_port}", EXTENSION_ORIGIN],
     }
     asterisk = {
         "ari_url": pbx.ari_url,

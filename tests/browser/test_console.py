@@ -84,6 +84,31 @@ def test_hanging_up_is_asked_about(console: Console, agent: Agent, desk: Office)
     assert desk.crm.pop()["end_reason"] == "hungup"
 
 
+def test_a_client_is_put_on_hold(console: Console, agent: Agent, desk: Office) -> None:
+    """The agent's phone knows nothing of it, and hears nothing; its own hold key is its own."""
+    agent.call(ECHO)
+    row = console.call(ECHO_SHOWN)
+    console.press(ECHO_SHOWN, "Hold")
+    expect(console.result).to_have_text(f"{ECHO_SHOWN} hears music.")
+    expect(row).to_contain_text("On hold")
+    expect(agent.call_state).to_have_text("In a call")
+    hold = row.get_by_role("button", name="Resume")
+    expect(hold).to_have_attribute("aria-label", f"Resume: 1200 with {ECHO_SHOWN}")
+    hold.click()
+    off = f"{ECHO_SHOWN} is off hold, unless the agent's own phone holds the call."
+    expect(console.result).to_have_text(off)
+    expect(row).to_contain_text("In a call")
+    expect(row.get_by_role("button", name="Hold")).to_be_enabled()
+    agent.is_in_call()
+    agent.button("Hold").click()
+    expect(row).to_contain_text("On hold")
+    hold.click()
+    expect(console.result).to_have_text(off)
+    expect(row).to_contain_text("On hold")
+    agent.button("Hang up").click()
+    expect(console.page.get_by_text("Nobody is in a call.")).to_be_visible()
+
+
 def test_a_supervisor_listens(console: Console, agent: Agent, third_page: Page) -> None:
     """With a phone of his own, which rings; whispering and barging in are the same to the page."""
     supervisor = Agent(third_page, console.desk, "1201").sign_in(key="")
@@ -110,8 +135,7 @@ def test_an_operators_key_steers_and_does_not_listen(
     console = Console(page, desk).sign_in(API_KEY)
     agent.call(ECHO)
     buttons = console.call(ECHO_SHOWN).get_by_role("button")
-    expect(buttons).to_have_count(1)
-    expect(buttons).to_have_text("Hang up")
+    expect(buttons).to_have_text(["Hold", "Hang up"])
     expect(page.get_by_label("Your extension")).to_be_hidden()
 
 
@@ -222,7 +246,7 @@ def test_with_the_keyboard_alone(console: Console, agent: Agent) -> None:
     agent.call(ECHO)
     page = console.page
     console.call(ECHO_SHOWN).get_by_role("button", name="Listen").focus()
-    for name in ("Whisper", "Barge in", "Hang up"):
+    for name in ("Whisper", "Barge in", "Hold", "Hang up"):
         page.keyboard.press("Tab")
         expect(console.call(ECHO_SHOWN).get_by_role("button", name=name)).to_be_focused()
     agent.button("Hang up").click()

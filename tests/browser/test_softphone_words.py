@@ -47,7 +47,7 @@ def read_words(page: Page, language: str, folder: str = "src/words") -> dict[str
     return found
 
 
-@pytest.mark.parametrize("folder", ["src/words", "src/console/words"])
+@pytest.mark.parametrize("folder", ["src/words", "src/console/words", "src/extension/words"])
 def test_each_language_says_everything(page: Page, folder: str) -> None:
     english, afrikaans = read_words(page, "en", folder), read_words(page, "af", folder)
     assert english.keys() == afrikaans.keys()
@@ -59,7 +59,7 @@ def test_each_language_says_everything(page: Page, folder: str) -> None:
         assert sorted(marks) == sorted(re.findall(r"\{\d\}", afrikaans[path])), path
 
 
-@pytest.mark.parametrize("name", ["index.html", "console.html"])
+@pytest.mark.parametrize("name", ["index.html", "console.html", "src/extension/options.html"])
 def test_the_page_itself_says_nothing(name: str) -> None:
     """Its words are where the languages are, but for what is said without JavaScript."""
     html = (SOFTPHONE / name).read_text("utf-8")

@@ -29,6 +29,7 @@ from tests.io.running import run
 
 TOKENS = "/click2dial/tokens"
 ORIGIN = "https://crm.example.com"
+EXTENSION = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
 PAGES: dict[str, Any] = {"cors_origins": [ORIGIN, "https://other.example.com"]}
 
 
@@ -173,6 +174,47 @@ def test_it_is_of_use_to_its_own_page_alone(redis: RedisServer, origin: str | No
                 assert (await other.get(CALLS)).status_code == 403
                 assert (await other.post(CALLS, json=BODY)).status_code == 403
             assert ari.asked("originate") == []
+
+    run(test())
+
+
+def test_an_extension_has_one_of_its_own(redis: RedisServer) -> None:
+    """It may read without naming itself: where it may reach this host, its browser does not."""
+
+    async def test() -> None:
+        both: dict[str, Any] = {"cors_origins": [ORIGIN, EXTENSION.upper()]}
+        async with FakeARI() as ari, serve(redis, ari, **both) as api:
+            bearer = await token(api, origin=EXTENSION)
+            async with page(api, bearer, EXTENSION) as its:
+                placed = await its.post(CALLS, json=BODY)
+                assert placed.status_code == 201
+                assert placed.headers["access-control-allow-origin"] == EXTENSION
+            where = placed.headers["location"]
+            async with page(api, bearer, None) as its:
+                assert (await its.get(where)).status_code == 200
+                assert (await its.head(where)).status_code == 200
+                assert (await its.delete(where)).status_code == 403
+                assert (await its.post(CALLS, json=BODY)).status_code == 403
+            for other in (ORIGIN, "null", f"{EXTENSION}a", EXTENSION.replace("abc", "bca"), ""):
+                async with page(api, bearer, other) as page_:
+                    assert (await page_.get(where)).status_code == 403, other
+            async with page(api, await token(api), EXTENSION) as its:
+                assert (await its.get(where)).status_code == 403
+            api.reload(cors_origins=[ORIGIN])
+            for named in (EXTENSION, None):
+                async with page(api, bearer, named) as its:
+                    assert (await its.get(where)).status_code == 403
+
+    run(test())
+
+
+def test_an_extension_that_nobody_named_gets_none(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, **PAGES) as api:
+            wanted = {"agent": "1000", "origin": EXTENSION}
+            refused = await api.client.post(TOKENS, json=wanted)
+            assert refused.status_code == 422
+            assert errors(refused) == ["origin: one of this integrator's cors_origins"]
 
     run(test())
 

@@ -15,6 +15,7 @@ from click2dial_agi.domain.agent_tokens import AgentToken, is_agent_token
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.domain.origins import is_extension
 
 __all__ = [
     "HASHED",
@@ -82,7 +83,9 @@ async def identify(
     """Return who asks, by a key, a network, or a token that ``find`` knows.
 
     Raises :exc:`Problem` (401, 403, 421) as :func:`authorize` does.  A token is good for pages of
-    its own origin, which browsers name in each request to another server.
+    its own origin, which browsers name in each request to another server.  Only an extension that
+    may reach this host's pages, too, names none when it reads; no page can ask so, for where it
+    sends a token to another server its browser names it.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not is_agent_token(token.strip(" ")):
@@ -92,7 +95,8 @@ async def identify(
     if right is None or not integrator.owns(right.agent):
         raise _NO_TOKEN
     origins = [origin.lower() for origin in request.headers.getlist("origin")]
-    if origins != [right.origin] or right.origin not in integrator.cors_origins:
+    reads = not origins and request.method == "GET" and is_extension(right.origin)
+    if not (reads or origins == [right.origin]) or right.origin not in integrator.cors_origins:
         raise _OTHER_PAGE
     mark_known(request)
     return Asker(right.agent, right.expires_at)

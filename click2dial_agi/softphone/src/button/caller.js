@@ -43,7 +43,9 @@ export class Caller {
 
   /** Begin to follow the agent. */
   start() {
-    document.addEventListener("visibilitychange", () => this.#attend());
+    document.addEventListener("visibilitychange", (event) => {
+      if (event.isTrusted) this.#attend();
+    });
     this.#attend();
   }
 
@@ -96,6 +98,7 @@ export class Caller {
         // It is asked now and then as well.
       }
       this.#isTold = false;
+      if (!signal.aborted) this.#look();
       await new Promise((resolve) => setTimeout(resolve, NEXT_TRY));
     }
   }

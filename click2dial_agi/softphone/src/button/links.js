@@ -9,14 +9,19 @@ export class Links {
   #caller;
   #words;
   #defaults;
+  #isMeant;
   #buttons = new Map(); // link -> its button and its status
   #pressed = null; // the link whose call is shown
 
-  /** `defaults` are outbound_id and contact_ref for links that have none of their own. */
-  constructor(caller, words, defaults) {
+  /** `defaults` are outbound_id and contact_ref for links that have none of their own.
+   *
+   * `isMeant` tells of a click's event whether it counts.
+   */
+  constructor(caller, words, defaults, isMeant = () => true) {
     this.#caller = caller;
     this.#words = words;
     this.#defaults = defaults;
+    this.#isMeant = isMeant;
   }
 
   /** Add the buttons to a document, and keep doing so. */
@@ -66,7 +71,9 @@ export class Links {
     status.setAttribute("role", "status");
     box.append(" ", button, " ", status);
     link.after(box);
-    button.addEventListener("click", () => this.#press(link));
+    button.addEventListener("click", (event) => {
+      if (this.#isMeant(event)) this.#press(link);
+    });
     this.#buttons.set(link, { box, button, status });
   }
 

@@ -19,10 +19,11 @@ export class Server {
   #newToken;
   #token = null; // a promise: those who ask at once share it
 
-  /** `newToken` returns a promise of a token; it is asked again when one has run out. */
-  constructor(base, newToken) {
+  /** `newToken` returns a promise of a token; it is asked again when one, as `token`, has run out. */
+  constructor(base, newToken, token = null) {
     this.#base = base;
     this.#newToken = newToken;
+    this.#token = token && Promise.resolve(token);
   }
 
   /** How the integrator writes numbers: public. */
@@ -31,9 +32,23 @@ export class Server {
     return (await response.json()).numbers;
   }
 
+  /** Have a token: the one that there is, or a new one. */
+  async token() {
+    const asked = (this.#token ??= this.#newToken());
+    return asked.catch((error) => {
+      if (this.#token === asked) this.#token = null;
+      throw error;
+    });
+  }
+
+  /** Ask for a new token before the next request. */
+  forget() {
+    this.#token = null;
+  }
+
   /** Place a call; the same key on a second try, so that a lost answer rings nobody twice. */
-  async create(body) {
-    const headers = { "Content-Type": "application/json", "Idempotency-Key": unique() };
+  async create(body, key = unique()) {
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
     const options = { method: "POST", headers, body: JSON.stringify(body) };
     try {
       return await this.#ask(LIVE, options);
@@ -87,18 +102,13 @@ export class Server {
   }
 
   async #sendOnce(path, options) {
-    const asked = (this.#token ??= this.#newToken());
-    const token = await asked.catch((error) => {
-      if (this.#token === asked) this.#token = null;
-      throw error;
-    });
-    const headers = { ...options.headers, Authorization: `Bearer ${token}` };
+    const headers = { ...options.headers, Authorization: `Bearer ${await this.token()}` };
     return fetch(this.#base + path, { ...options, headers, credentials: "omit", cache: "no-store" });
   }
 }
 
 /** A text that nobody else makes; pages without TLS have no randomUUID. */
-function unique() {
+export function unique() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,7 +6,8 @@ import { lasting, serverNow } from "./clock.js";
 import { KeyedRows } from "./keyed_rows.js";
 import { words } from "./words.js";
 
-const ACTIONS = ["listen", "whisper", "barge", "hangUp"];
+const ACTIONS = ["listen", "whisper", "barge", "hold", "hangUp"];
+const FOR_SUPERVISORS = ["listen", "whisper", "barge"];
 const TALKING = ["up", "held"];
 
 let live = null;
@@ -87,8 +88,10 @@ function callRow() {
       showPill(pill, call.state, words.calls.states[call.state] ?? call.state);
       recorded.hidden = !(call.recorded && TALKING.includes(call.state));
       for (const [action, button] of buttons) {
-        button.setAttribute("aria-label", words.steer.of(words.steer[action], names.agent, names.party));
-        button.hidden = action !== "hangUp" && !supervises;
+        const label = words.steer[action === "hold" && call.state === "held" ? "unhold" : action];
+        setText(button, label);
+        button.setAttribute("aria-label", words.steer.of(label, names.agent, names.party));
+        button.hidden = FOR_SUPERVISORS.includes(action) && !supervises;
         button.disabled = action !== "hangUp" && !TALKING.includes(call.state);
       }
       tick();

@@ -8,14 +8,22 @@ import { words } from "./words.js";
 /** Not a fault: the call is over, or its two sides are not joined. */
 const GONE = [404, 409];
 
+// What an action takes first, and what it then does.
+const ACTIONS = {
+  hangUp: { mayBegin: isSure, perform: hangUp },
+  hold: { mayBegin: () => true, perform: hold },
+};
+const LISTENING = { mayBegin: hasExtension, perform: listen };
+
 /** Return what does an action to a call of an API, which `api()` tells. */
 export function steering(api) {
   return async (action, call) => {
     showText($("steer-result"), "");
-    if (action === "hangUp" ? !(await isSure(call)) : !hasExtension()) return;
+    const { mayBegin, perform } = ACTIONS[action] ?? LISTENING;
+    if (!(await mayBegin(call))) return;
     let told;
     try {
-      told = await (action === "hangUp" ? hangUp(api(), call) : listen(api(), call, action));
+      told = await perform(api(), call, action);
     } catch (error) {
       told = inWords(error);
     }
@@ -27,6 +35,13 @@ async function hangUp(api, call) {
   await api.remove(`click2dial/calls/${encodeURIComponent(call.call_ref)}`);
   const { agent, party } = namesOf(call);
   return words.steer.hungUp(agent, party);
+}
+
+/** Put the client on hold, or back to the agent: whichever the row's button said. */
+async function hold(api, call) {
+  const action = call.state === "held" ? "unhold" : "hold";
+  await api.post(`click2dial/calls/${encodeURIComponent(call.call_ref)}/${action}`);
+  return words.steer[action === "hold" ? "held" : "unheld"](namesOf(call).party);
 }
 
 async function listen(api, call, mode) {
