@@ -175,6 +175,22 @@ def test_a_dialplan_that_is_not_included_is_named(place: Place) -> None:
     assert "#include" in found.cure
 
 
+@pytest.mark.case("O9")
+def test_a_dialplan_that_a_reload_has_taken_away_is_named(place: Place) -> None:
+    """Asterisk keeps the globals of what it no longer has."""
+    conf = place.pbx.etc / "extensions.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace('#include "', ';#include "'))
+    try:
+        place.pbx.cli("dialplan reload")
+        assert place.pbx.cli("dialplan show globals").count("C2D_") > 3
+        found = place.found()["dialplan-missing"]
+    finally:
+        conf.write_text(text)
+        place.pbx.cli("dialplan reload")
+    assert found.level is Level.DANGER
+
+
 @pytest.mark.case("O11")
 def test_a_dialplan_of_another_version_is_named(place: Place) -> None:
     place.set_global("C2D_VERSION", "0.0.1")

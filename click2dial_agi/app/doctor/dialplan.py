@@ -8,8 +8,9 @@ from pathlib import Path
 from click2dial_agi import __version__
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["GLOBALS", "check_clock", "check_dialplan", "is_local"]
+__all__ = ["GLOBALS", "check_clock", "check_dialplan", "check_loaded", "is_local"]
 
 #: What is asked of Asterisk.  The last three may be missing: older dialplans have none.
 GLOBALS = ("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS", "C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY")
@@ -36,13 +37,7 @@ def check_dialplan(
     A PBX ``elsewhere``, one of several, has servers of its own, and may have one beside it.
     """
     if not given["C2D_SPOOL"] and not given["C2D_RECORDINGS"]:
-        yield Finding(
-            Level.DANGER,
-            "dialplan-missing",
-            "Asterisk has not loaded dialplan/click2dial.conf",
-            "no call reaches this server, and none is recorded",
-            _INCLUDED,
-        )
+        yield _missing()
         return
     yield from _version(given["C2D_VERSION"])
     yield from _agi(config, given["C2D_AGI"], elsewhere)
@@ -53,6 +48,24 @@ def check_dialplan(
     yield from _path(
         *("C2D_RECORDINGS", given["C2D_RECORDINGS"], config.recordings_dir, "recordings_dir"),
         Level.DANGER if records else Level.NOTE,
+    )
+
+
+def check_loaded(console: AsteriskConsole) -> Iterator[Finding]:
+    """Look for the contexts themselves: globals stay when a reload has taken the dialplan away."""
+    if console.ask("core show uptime") is None:
+        return
+    if "=>" not in (console.ask("dialplan show click2dial-ask") or ""):
+        yield _missing()
+
+
+def _missing() -> Finding:
+    return Finding(
+        Level.DANGER,
+        "dialplan-missing",
+        "Asterisk has not loaded dialplan/click2dial.conf",
+        "no call reaches this server, and none is recorded",
+        _INCLUDED,
     )
 
 
