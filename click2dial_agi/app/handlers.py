@@ -22,7 +22,8 @@ from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.attempts import late_attempt
-from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
+from click2dial_agi.domain.calls import POOL_SPENT, CallDirection, Decision, decide
+from click2dial_agi.domain.counts import Counted
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import cut_header, read_headers
@@ -255,6 +256,9 @@ class CallHandlers:
             log.warning(
                 "%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number
             )
+        if event is Event.JOINED and call.call_dir is CallDirection.INBOUND and call.integrator:
+            channel = session.environment.channel
+            current.counts.watch(call.call_ref, Counted(call.integrator, call.extension, channel))
         new = await _notify(notified, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
