@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from click2dial_agi.app.logs import of_nobody
 from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.numbers import is_call_ref
@@ -134,7 +135,7 @@ class Drain:
             self._current.counts.leave(event.call.call_ref)
         name = event.call.integrator
         if not name:
-            log.warning("%s has no integrator, so no record is kept", event.call.call_ref)
+            log.warning("%s", of_nobody(event.call))
             return
         notifier = self._current.notifiers.get(name)
         if notifier is None:

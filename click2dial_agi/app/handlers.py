@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.admission import admit, admit_after_look
-from click2dial_agi.app.logs import mask
+from click2dial_agi.app.logs import mask, of_nobody
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
@@ -304,7 +304,7 @@ async def _notify(event: Notified, current: Snapshot) -> bool:
     call = event.call
     if not call.integrator:
         # There is no list to push to: nobody owns the agent's extension, or the DID.
-        log.warning("%s has no integrator, so no record is kept", call.call_ref)
+        log.warning("%s", of_nobody(call))
         return True
     notifier = current.notifiers.get(call.integrator)
     if notifier is None:

@@ -43,9 +43,9 @@ async def tell(current: Snapshot, grace: float) -> None:
         current.counts.leave(call_ref)
         LOST.labels(call.integrator).inc()
         log.error(
-            "%s of %s (agent %s) is over and has no record: neither the dialplan nor its spool has told "
-            "of its end. Did Asterisk die, or lose its dialplan or a module? To mend it: "
-            "click2dial-agi doctor; asterisk -rx 'core show uptime'; Asterisk's own log",
+            "%s of %s (agent %s) is over and has no record: nobody has told of its end "
+            "(Asterisk died, or lost its dialplan or a module); to mend it: click2dial-agi doctor; "
+            "asterisk -rx 'core show uptime'; Asterisk's own log",
             call_ref,
             call.integrator,
             mask(call.agent) or "unknown",

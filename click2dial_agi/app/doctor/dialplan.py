@@ -12,8 +12,11 @@ from click2dial_agi.io.asterisk_console import AsteriskConsole
 
 __all__ = ["GLOBALS", "check_clock", "check_dialplan", "check_loaded", "is_local"]
 
-#: What is asked of Asterisk.  The last three may be missing: older dialplans have none.
-GLOBALS = ("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS", "C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY")
+#: What is asked of Asterisk.  The second line may be missing: older dialplans have none.
+GLOBALS = (
+    *("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS"),
+    *("C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY", "C2D_UNKEPT"),
+)
 
 _AGI = re.compile(r"agi://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(?:/.*)?")
 _AGI_PORT = 4573  # res_agi.c: AGI_PORT
@@ -43,6 +46,7 @@ def check_dialplan(
     yield from _agi(config, given["C2D_AGI"], elsewhere)
     yield from _secret(config, given["C2D_SECRET"])
     yield from _emergency(config, given["C2D_EMERGENCY"])
+    yield from _unkept(given["C2D_SPOOL"], given["C2D_UNKEPT"])
     yield from _path("C2D_SPOOL", given["C2D_SPOOL"], config.spool_path, "spool_dir", Level.DANGER)
     records = any(one.record for one in config.integrators)
     yield from _path(
@@ -175,6 +179,19 @@ def _emergency(config: Config, theirs: str) -> Iterator[Finding]:
         f"C2D_EMERGENCY = {numbers} in [globals] of extensions.conf, or emergency: in "
         f"click2dial.yaml; {_RELOAD}",
     )
+
+
+def _unkept(spool: str, count: str) -> Iterator[Finding]:
+    if count.strip("0") and count.isdecimal():
+        yield Finding(
+            Level.DANGER,
+            "calls-unkept",
+            f"records of calls are lost: {count} times no server took one and Asterisk could not "
+            f"write {spool[:200]}",
+            "each call that ends while no server answers is lost, too",
+            f"runuser -u asterisk -- touch {spool[:200]} tells why; Asterisk's log has the calls "
+            "(func_env.c). Mended: asterisk -rx 'dialplan set global C2D_UNKEPT 0'",
+        )
 
 
 def _path(name: str, theirs: str, ours: Path, key: str, level: Level) -> Iterator[Finding]:
