@@ -123,7 +123,12 @@ class Drain:
         except OSError as error:
             failures.append(f"{self._spool.rejected.name}: {error.strerror or error}")
             return set()
-        log.error("spool: %d lines put aside in %s", len(lines), path)
+        log.error(
+            "spool: %d lines put aside in %s; once their reason is gone, back with them: "
+            "cat %s >> %s && rm %s",
+            len(lines),
+            *(path, path, self._spool.path, path),
+        )
         return set(lines)
 
     async def _store(self, piece: Piece, away: dict[str, str]) -> None:

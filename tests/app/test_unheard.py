@@ -60,6 +60,7 @@ def told(current: Snapshot, caplog: pytest.LogCaptureFixture) -> int:
     return len(lines)
 
 
+@pytest.mark.case("O6")
 def test_a_call_without_a_record_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     assert told(over(Lists()), caplog) == 1
     assert "is over and has no record" in caplog.text
