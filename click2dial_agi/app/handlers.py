@@ -221,6 +221,7 @@ class CallHandlers:
         # One that was given up may end before anything was decided on it.
         attempt = late_attempt(told)
         if self.moved is not None and attempt and await self.moved.has(attempt):
+            self.current.counts.leave(told.get(Fact.CALL_REF, ""))
             await session.execute(set_variables({variables.RECEIPT: "1"}))
             return
         current = self.current

@@ -57,11 +57,12 @@ async def _may_be_recorded(current: Snapshot, call_ref: str, call: Counted) -> b
     notifier = current.notifiers.get(call.integrator)
     if notifier is None:
         return False
+    if notifier.failing:  # another server's journal may have it
+        return True
     try:
-        if await notifier.lists.knows(notifier.integrator.cdr_list, call_ref):
-            current.counts.leave(call_ref)
-            return True
+        known = await notifier.lists.knows(notifier.integrator.cdr_list, call_ref)
     except NotificationError:
         return True
-    # While its Redis is away, another server's journal may have it.
-    return notifier.failing
+    if known:
+        current.counts.leave(call_ref)
+    return known
