@@ -18,8 +18,9 @@ from typing import Any
 
 from sandbox import ports
 from sandbox.process import until
+from sandbox.server import Server
 from tests.e2e.calls.standins import broken_server, nobody
-from tests.sweep.rig import Rig, globals_of
+from tests.sweep.rig import KINDS, Rig, globals_of
 
 #: What becomes of a call: it has its record; it was refused before anybody was rung; or it may have
 #: none, of which an alarm has told.
@@ -249,6 +250,18 @@ def server_away(rig: Rig) -> Iterator[None]:
 
 
 @contextmanager
+def another_server_on_the_spool(rig: Rig) -> Iterator[None]:
+    """Two servers have one directory, and calls ask the one or the other."""
+    own = rig.server.config
+    integrator = {**own["integrators"][0], "http": None}
+    with ExitStack() as stack:
+        one = Server(rig.redis.url, integrator=integrator, spool_dir=own["spool_dir"])
+        other = stack.enter_context(one)
+        stack.enter_context(given(C2D_AGI=f"{other.agi_url} {rig.server.agi_url}")(rig))
+        yield
+
+
+@contextmanager
 def spool_gone(rig: Rig) -> Iterator[None]:
     owner = rig.spool.stat()
     shutil.rmtree(rig.spool)
@@ -441,6 +454,9 @@ FAULTS: dict[str, Fault] = {
     # The server.
     "server-away": Fault(server_away, "not-listening", calls=NO_API),
     "redis-and-server-away": Fault(both(redis_away, server_away), "not-listening", calls=NO_API),
+    "two-servers-on-one-spool-redis-away": Fault(
+        both(another_server_on_the_spool, redis_away), "redis-refuses", ("C15",), calls=NO_API
+    ),
     "extension-of-nobody": Fault(
         configured(integrator={"extensions": ["1002-1199", "1200-1299"]}),
         "extension-unknown",
@@ -477,6 +493,9 @@ FAULTS: dict[str, Fault] = {
         both(redis_away, spool_gone), "redis-refuses", ("O5",), up=True
     ),
     "disk-full": Fault(disk_full, "directory-not-writable"),
+    "disk-full-recordings": Fault(
+        both(configured(integrator={"record": True}), disk_full), "directory-not-writable"
+    ),
     "disk-full-redis-away": Fault(
         both(disk_full, redis_away), "directory-not-writable", calls=NOWHERE
     ),
@@ -494,3 +513,9 @@ FAULTS: dict[str, Fault] = {
         both(configured(journal_max_records=1), redis_away), "redis-refuses", calls=NO_API
     ),
 }
+
+# Those without which records are lost, or nothing is believed; doctor's own tests have the others.
+for _module in ("app_exec", "app_stack", "func_channel", "func_sha1"):
+    FAULTS[f"without-{_module}"] = Fault(
+        without(_module), "module-missing", ("O6",), calls=dict.fromkeys(KINDS, TOLD)
+    )
