@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the PBX that nothing asks for; the first ones come sooner, since the
 # PBX may be starting, too.
-_EVERY = 30.0
+_EVERY = 15.0
 _FIRST = 1.0
 
 # Seconds that a call waits at most which is over a limit, and between two looks for such calls.
@@ -53,25 +53,31 @@ class Census:
         self._looked_at = time.monotonic()
         began = self._counts.begin_look()
         # At first everybody, then those alone who may have placed a call that is not counted.
-        channels = await self._ask(callers=self._knows, besides=self._counts.channels())
+        channels, _ = await self._ask(callers=self._knows, besides=self._counts.channels())
         # Two PBXs may have a channel of one name: then its end is seen when both have gone.
         names = {str(channel.get("name")) for _, channel in channels}
         missing = self._counts.missing(began, names)
+        all_answer = False
         if missing:  # handed over, perhaps: then the client's channel has them
-            channels = await self._ask()
-        self._counts.settle(missing, self._found(channels))
+            channels, all_answer = await self._ask()
+        carried = self._carried(channels) if all_answer else None
+        self._counts.settle(missing, self._found(channels), carried)
         self._knows = True
 
     async def _ask(
         self, *, callers: bool = False, besides: Iterable[str] = ()
-    ) -> list[tuple[LivePBX, Channel]]:
-        """Return the channels of all PBXs that answer; one that does not has no calls."""
+    ) -> tuple[list[tuple[LivePBX, Channel]], bool]:
+        """Return the channels of the PBXs that answer, and whether all do.
+
+        One that does not has no calls.
+        """
         answers, missing = await self._pbxs.ask(
             lambda one: one.where.look(callers=callers, besides=besides)
         )
         if missing is not None and not answers:
             raise missing
-        return [(one, channel) for one, channels in answers.items() for channel in channels]
+        found = [(one, channel) for one, channels in answers.items() for channel in channels]
+        return found, missing is None
 
     async def refresh(self) -> None:
         """Look, for a call that is over a limit: with others, not too often, and not for long."""
@@ -91,6 +97,11 @@ class Census:
             await self.look()
         except PBXUnreachable as error:
             log.debug("the PBX's calls are not counted: %s", error)
+
+    def _carried(self, channels: list[tuple[LivePBX, Channel]]) -> dict[str, str]:
+        """Return the names of the channels that carry calls, whoever's, by call_ref."""
+        known = ((known_on(one, pbx.where, self._config), one) for pbx, one in channels)
+        return {call.call.call_ref: str(one.get("name")) for call, one in known if call is not None}
 
     def _found(self, channels: list[tuple[LivePBX, Channel]]) -> dict[str, Counted]:
         """Return the calls that channels carry; those from outside are nobody's own."""

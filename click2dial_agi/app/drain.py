@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from click2dial_agi.app.logs import of_nobody
 from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.numbers import is_call_ref
@@ -122,7 +123,12 @@ class Drain:
         except OSError as error:
             failures.append(f"{self._spool.rejected.name}: {error.strerror or error}")
             return set()
-        log.error("spool: %d lines put aside in %s", len(lines), path)
+        log.error(
+            "spool: %d lines put aside in %s; once their reason is gone, back with them: "
+            "cat %s >> %s && rm %s",
+            len(lines),
+            *(path, path, self._spool.path, path),
+        )
         return set(lines)
 
     async def _store(self, piece: Piece, away: dict[str, str]) -> None:
@@ -134,7 +140,7 @@ class Drain:
             self._current.counts.leave(event.call.call_ref)
         name = event.call.integrator
         if not name:
-            log.warning("%s has no integrator, so no record is kept", event.call.call_ref)
+            log.warning("%s", of_nobody(event.call))
             return
         notifier = self._current.notifiers.get(name)
         if notifier is None:

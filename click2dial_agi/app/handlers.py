@@ -15,14 +15,15 @@ from uuid import uuid4
 
 from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.admission import admit, admit_after_look
-from click2dial_agi.app.logs import mask
+from click2dial_agi.app.logs import mask, of_nobody
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.attempts import late_attempt
-from click2dial_agi.domain.calls import POOL_SPENT, Decision, decide
+from click2dial_agi.domain.calls import POOL_SPENT, CallDirection, Decision, decide
+from click2dial_agi.domain.counts import Counted
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import cut_header, read_headers
@@ -220,6 +221,7 @@ class CallHandlers:
         # One that was given up may end before anything was decided on it.
         attempt = late_attempt(told)
         if self.moved is not None and attempt and await self.moved.has(attempt):
+            self.current.counts.leave(told.get(Fact.CALL_REF, ""))
             await session.execute(set_variables({variables.RECEIPT: "1"}))
             return
         current = self.current
@@ -255,6 +257,9 @@ class CallHandlers:
             log.warning(
                 "%s: EMERGENCY call from %s to %s", call.call_ref, call.extension, call.number
             )
+        if event is Event.JOINED and call.call_dir is CallDirection.INBOUND and call.integrator:
+            channel = session.environment.channel
+            current.counts.watch(call.call_ref, Counted(call.integrator, call.extension, channel))
         new = await _notify(notified, current)
         await session.execute(set_variables({variables.RECEIPT: "1"}))
         log.info(
@@ -300,7 +305,7 @@ async def _notify(event: Notified, current: Snapshot) -> bool:
     call = event.call
     if not call.integrator:
         # There is no list to push to: nobody owns the agent's extension, or the DID.
-        log.warning("%s has no integrator, so no record is kept", call.call_ref)
+        log.warning("%s", of_nobody(call))
         return True
     notifier = current.notifiers.get(call.integrator)
     if notifier is None:

@@ -101,6 +101,10 @@ class ListQueue:
         """Return how many notifications lie on lists.  Raises :exc:`NotificationError`."""
         return await self._lists.lengths(names)
 
+    async def knows(self, list_name: str, call_ref: str) -> bool:
+        """Tell whether Redis has had a call's notification.  Raises :exc:`NotificationError`."""
+        return await self._lists.knows(list_name, call_ref)
+
     async def examine(self, integrator: Integrator) -> RedisReport:
         """Return what is wrong with the Redis.  Raises :exc:`NotificationError`."""
         return await self._lists.examine(integrator)

@@ -6,7 +6,9 @@ import os
 from datetime import UTC, datetime
 from typing import TextIO
 
-__all__ = ["FORMATS", "configure_logging", "for_journal", "mask"]
+from click2dial_agi.domain.calls import Call, CallDirection
+
+__all__ = ["FORMATS", "configure_logging", "for_journal", "mask", "of_nobody"]
 
 FORMATS = ("text", "json")
 
@@ -17,6 +19,18 @@ _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), 
 def mask(number: str) -> str:
     """Hide the middle of a phone number; an extension is no personal data and stays."""
     return number if len(number) <= 4 else f"{number[:3]}***{number[-3:]}"
+
+
+def of_nobody(call: Call) -> str:
+    """Return what is said of a call that no integrator owns."""
+    if call.call_dir is CallDirection.INBOUND:
+        key, what = "dids", f"the number that was called, {mask(call.dial_number) or 'none'},"
+    else:
+        key, what = "extensions", f"extension {mask(call.extension) or 'none'}"
+    return (
+        f"{call.call_ref} has no integrator, so no record is kept: {what} is in nobody's {key}; "
+        f"to mend it: {key} of an integrator in click2dial.yaml, and a reload"
+    )
 
 
 def for_journal(text: str, level: int) -> str:

@@ -10,6 +10,7 @@ __all__ = [
     "CALLS",
     "DECISIONS",
     "GAUGES",
+    "LOST",
     "NOT_POSTED",
     "REGISTRY",
     "SESSIONS",
@@ -32,6 +33,12 @@ CALLS = Counter(
     "click2dial_calls",
     "Calls whose record was stored here, by end_reason.",
     ["integrator", "end_reason"],
+    registry=REGISTRY,
+)
+LOST = Counter(
+    "click2dial_calls_lost",
+    "Calls that are over and have no record: nobody has told of their end.",
+    ["integrator"],
     registry=REGISTRY,
 )
 NOT_POSTED = Counter(
@@ -72,5 +79,6 @@ GAUGES = _Gauges()
 def show_integrators(names: Iterable[str]) -> None:
     """Show how calls end from 0 on: to Prometheus a counter that begins with 1 has not risen."""
     for name in names:
+        LOST.labels(name)
         for reason in EndReason:
             CALLS.labels(name, reason.value)

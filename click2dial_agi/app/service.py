@@ -24,6 +24,7 @@ from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.app.shown_sharing import share_forever
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.app.starting import Starting
+from click2dial_agi.app.unheard import tell_forever
 from click2dial_agi.app.watch import Watch
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config_changes import needing_restart
@@ -143,6 +144,7 @@ class Service:
         _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
         _beside(ladder, sweep_forever(lambda: self.current.config))
         _beside(ladder, count_forever(self._counts, lambda: self.current.census))
+        _beside(ladder, tell_forever(lambda: self.current))
         _beside(ladder, share_forever(lambda: self.current))
         _beside(ladder, self._systemd.live())
         _beside(ladder, Watch(lambda: self.current).run())

@@ -5,7 +5,7 @@ any server may hear of; :meth:`Counts.settle` brings in what the PBX itself says
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from click2dial_agi.domain.integrators import AgentLimits, Integrator, Limits, PhoneLimits
@@ -47,6 +47,9 @@ class Counts:
         self._minute = 0
         self._placed: dict[tuple[str, ...], int] = {}
         self._left: set[str] | None = None  # since a look at the PBX began
+        self._watched: dict[str, Counted] = {}
+        # With when the PBX had them no more.
+        self._unheard: dict[str, tuple[Counted, float]] = {}
         #: Another count, of the days rather than of live calls.
         self.shown = ShownToday()
 
@@ -97,11 +100,21 @@ class Counts:
 
     def leave(self, call_ref: str) -> None:
         """Count a call out; one that was not in does no harm."""
-        call = self._calls.pop(call_ref, None)
-        if call is not None:
-            self._count(call, -1)
-        if self._left is not None:
-            self._left.add(call_ref)
+        self._watched.pop(call_ref, None)
+        self._unheard.pop(call_ref, None)
+        self._forget(call_ref)
+
+    def watch(self, call_ref: str, call: Counted) -> None:
+        """Expect to hear of a call's end that counts for nobody: one from outside."""
+        self._watched[call_ref] = call._replace(since=self._clock())
+
+    def unheard(self, seconds: float) -> list[tuple[str, Counted]]:
+        """Return the calls that have been over for so long, and of whose end nobody has told.
+
+        Who has dealt with one calls :meth:`leave`.
+        """
+        before = self._clock() - seconds
+        return [(ref, call) for ref, (call, over) in self._unheard.items() if over <= before]
 
     def free_agent(self, call_ref: str) -> None:
         """Count a call for its agent no longer."""
@@ -111,8 +124,8 @@ class Counts:
             self._calls[call_ref] = call._replace(agent="")
 
     def channels(self) -> set[str]:
-        """Return the names of the channels that counted calls are known to be on."""
-        return {call.channel for call in self._calls.values()}
+        """Return the names of the channels that calls are known to be on."""
+        return {call.channel for _, call in self._known()}
 
     def begin_look(self) -> float:
         """Return when a look at the PBX begins: what leaves from now on may be seen by it yet."""
@@ -123,17 +136,28 @@ class Counts:
         """Return the calls that were in before a look, and whose channels it did not find."""
         return [
             call_ref
-            for call_ref, call in self._calls.items()
+            for call_ref, call in self._known()
             if call.since < began and call.channel not in channels
         ]
 
-    def settle(self, gone: Iterable[str], found: Mapping[str, Counted]) -> None:
-        """End a look: ``gone`` are those that were missing, ``found`` those that are there."""
+    def settle(
+        self,
+        gone: Iterable[str],
+        found: Mapping[str, Counted],
+        carried: Mapping[str, str] | None = None,
+    ) -> None:
+        """End a look: ``gone`` are those that were missing, ``found`` those that are there.
+
+        ``carried`` are the channels that carry calls, those from outside too, by call_ref; None if
+        not all PBXs have answered.
+        """
         left, self._left = self._left or set(), None
         for call_ref in gone:
+            if carried is not None:
+                self._settle_end(call_ref, carried.get(call_ref))
             seen, known = found.get(call_ref), self._calls.get(call_ref)
             if seen is None:
-                self.leave(call_ref)
+                self._forget(call_ref)
             elif known is not None:
                 self._count(known, -1)
                 self._add(call_ref, known._replace(agent=seen.agent, channel=seen.channel))
@@ -141,11 +165,33 @@ class Counts:
             if call_ref not in self._calls and call_ref not in left:
                 self._add(call_ref, seen._replace(since=self._clock()))
 
+    def _settle_end(self, call_ref: str, channel: str | None) -> None:
+        """Expect the end of a call on another channel, or to hear of it soon."""
+        watched = self._watched.get(call_ref)
+        call = watched or self._calls.get(call_ref)
+        if channel is None:
+            self._watched.pop(call_ref, None)
+            if call is not None and not call.created:
+                self._unheard[call_ref] = call, self._clock()
+        elif watched is not None:
+            self._watched[call_ref] = watched._replace(channel=channel)
+
     def forget_old(self) -> None:
         """Count out what is too old to be believed, where no PBX can be asked."""
         before = self._clock() - _LONGEST
-        for call_ref in [one for one, call in self._calls.items() if call.since < before]:
+        for call_ref in [one for one, call in self._known() if call.since < before]:
             self.leave(call_ref)
+
+    def _known(self) -> Iterator[tuple[str, Counted]]:
+        yield from self._calls.items()
+        yield from self._watched.items()
+
+    def _forget(self, call_ref: str) -> None:
+        call = self._calls.pop(call_ref, None)
+        if call is not None:
+            self._count(call, -1)
+        if self._left is not None:
+            self._left.add(call_ref)
 
     def _add(self, call_ref: str, call: Counted) -> None:
         self._calls[call_ref] = call

@@ -194,7 +194,10 @@ class Door:
     async def _not_accepted(self, error: OSError) -> None:
         """Make room where files are short; else the peer has gone before its turn."""
         if error.errno in _NO_MORE_FILES:
-            self._say("%s: %s: connections that wait are closed", error.strerror)
+            self._say(
+                "%s: %s: connections that wait are closed; to mend it: LimitNOFILE= of the unit",
+                error.strerror,
+            )
             if not self._make_room(self._seats):
                 await asyncio.sleep(_SWEEP)
         await asyncio.sleep(0)

@@ -204,6 +204,17 @@ class RedisLists:
         except REDIS_ERRORS as error:
             raise NotificationError(f"Redis: {self._place}: {error}") from error
 
+    async def knows(self, list_name: str, call_ref: str) -> bool:
+        """Tell whether something was pushed for a call within 24 hours, by whichever server.
+
+        Raises :exc:`NotificationError`.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return bool(await self._redis.exists(pushed_key(list_name, call_ref)))
+        except REDIS_ERRORS as error:
+            raise NotificationError(f"Redis: {self._place}: {error}") from error
+
     async def examine(self, integrator: Integrator) -> RedisReport:
         """Return what is wrong with this Redis.  Raises :exc:`NotificationError`."""
         try:

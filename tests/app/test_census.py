@@ -197,3 +197,44 @@ def test_without_a_pbx_only_age_tells(monkeypatch: pytest.MonkeyPatch) -> None:
         looking.cancel()
 
     run(scenario())
+
+
+def test_the_end_of_a_call_that_is_over_is_expected() -> None:
+    """Also that of one from outside, wherever it has gone; not that of a created one."""
+
+    async def scenario() -> None:
+        async with pbx() as (ari, counts, census):
+            place(counts, 1, "a1")
+            counts.enter(REF.format(2), Counted("acme", "1001", "PJSIP/a2", created=True))
+            counts.watch(REF.format(3), Counted("acme", "1002", "PJSIP/agent"))
+            ari.carries("i3", "i", 3, "1002")
+            await census.look()
+            assert [ref for ref, _ in counts.unheard(0)] == [REF.format(1)]
+            ari.channels.clear()
+            await census.look()
+            assert [ref for ref, _ in counts.unheard(0)] == [REF.format(1), REF.format(3)]
+            assert counts.unheard(60) == []
+            counts.leave(REF.format(1))
+            counts.leave(REF.format(3))
+            assert counts.unheard(0) == []
+
+    run(scenario())
+
+
+def test_nothing_is_expected_of_what_a_pbx_that_is_away_may_have() -> None:
+    async def scenario() -> None:
+        async with pbx() as (ari, counts, _), PBX() as other:
+            urls = {"east": ari.url, "west": other.url}
+            configs = [
+                pbxs.PBX.model_validate({"name": name, "ari_url": url, "ari_password": "p-1"})
+                for name, url in urls.items()
+            ]
+            there = PBXs(configs, Times(ari=0.3))
+            census = Census(config(), there, counts)
+            place(counts, 1, "a1")
+            other.trouble["channels"] = HANG
+            await census.look()
+            assert counts.unheard(0) == []
+            await there.close()
+
+    run(scenario())

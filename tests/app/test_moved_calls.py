@@ -86,3 +86,18 @@ def test_without_redis_it_goes_on_and_does_not_wait(
     assert asyncio.run(call()) == "dial"
     assert time.monotonic() - began < 2
     assert "calls that a frozen PBX has slept through go on" in caplog.text
+
+
+def test_one_that_was_decided_on_before_another_had_it_counts_no_more(
+    redis: RedisServer, client: Redis
+) -> None:
+    async def call() -> None:
+        async with calls_behind_kamailio(redis.url) as calls:
+            told = await calls.outbound(**LATE)
+            assert len(calls.handlers.current.counts) == 1
+            client.set(f"c2d:moved:{NAME}", "1")
+            assert await calls.ended(f"{told['C2D_FACTS']}&attempt={LATE['attempt']}") == [RECEIPT]
+            assert len(calls.handlers.current.counts) == 0
+
+    asyncio.run(call())
+    assert client.llen("enigma:notifications:cdr") == 0

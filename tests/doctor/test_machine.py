@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from click2dial_agi.app.doctor import Finding, Level, examine_pbx
+from click2dial_agi.app.doctor import Finding, Level, examine_pbx, stores
 from click2dial_agi.app.doctor.files import (
     check_directories,
     check_secrets,
@@ -108,6 +108,15 @@ class TestDirectories:
         found = list(check_directories(config(directory)))
         assert kinds(found) == ["file-of-root"]
         assert "chown" in found[0].cure
+
+    def test_files_that_the_service_itself_cannot_write(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (directory / "calls.spool").touch()
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        assert kinds(list(check_directories(config(directory)))) == []
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        assert kinds(list(check_directories(config(directory)))) == ["file-of-root"]
 
     def test_little_room(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = shutil.disk_usage(directory)._replace(free=400 * 1024**2)
@@ -315,6 +324,18 @@ class TestRedis:
             client.config_set("maxmemory", "0")
         assert (found.check, found.level) == ("redis-evicts", level)
         assert "noeviction" in found.cure
+
+    def test_a_list_whose_name_is_anothers(
+        self, redis: RedisServer, client: Redis, tmp_path: Path
+    ) -> None:
+        client.set("enigma:notifications:cdr", "mine")
+        found = {one.check: one for one in self.found(redis.url, tmp_path)}["redis-list-taken"]
+        assert found.level is Level.DANGER
+        assert "enigma:notifications:cdr is a string, no list" in found.what
+
+    @pytest.mark.parametrize(("word", "cure"), stores._CURES.items())
+    def test_what_redis_says_has_its_own_cure(self, word: str, cure: str) -> None:
+        assert stores._cure(f"{word} so it is") == cure
 
     @pytest.mark.case("C16")
     @pytest.mark.parametrize(

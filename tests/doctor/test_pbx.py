@@ -88,7 +88,9 @@ def test_another_server_in_aris_place_is_named(place: Place) -> None:
 @pytest.mark.case("O6")
 def test_missing_modules_are_named(place: Place) -> None:
     """All at once: each start of Asterisk takes a second."""
-    modules = ["app_stack", "func_channel", "func_cut", "func_env", "func_uri", "res_agi"]
+    modules = [
+        *("app_stack", "func_channel", "func_cut", "func_env", "func_sha1", "func_uri", "res_agi")
+    ]
     conf = place.pbx.etc / "modules.conf"
     text = conf.read_text()
     place.pbx.stop()
@@ -110,7 +112,7 @@ def test_missing_modules_are_named(place: Place) -> None:
 def test_every_module_that_the_dialplan_needs_is_known(place: Place) -> None:
     text = "\n".join(line for line in DIALPLAN.read_text().splitlines() if line[:1] != ";")
     needed = {*FOR_ALL, *FOR_STEERING, "app_mixmonitor", "app_queue"}
-    functions = set(re.findall(r"\b([A-Z][A-Z_]+)\(", text)) - {"AGI"}
+    functions = set(re.findall(r"\b([A-Z][A-Z0-9_]+)\(", text)) - {"AGI"}
     applications = set(APPLICATIONS.findall(text)) | {"AGI"}
     assert len(functions) > 10
     assert len(applications) > 5
@@ -131,6 +133,20 @@ def test_a_spool_that_nobody_reads_is_named(place: Place) -> None:
     assert found.level is Level.DANGER
     assert "/var/spool/elsewhere/calls.spool" in found.what
     assert f"C2D_SPOOL = {place.server.config['spool_dir']}/calls.spool" in found.cure
+
+
+@pytest.mark.case("O5")
+def test_records_that_asterisk_could_not_write_are_told_of(place: Place) -> None:
+    place.set_global("C2D_UNKEPT", "0")
+    assert "calls-unkept" not in place.found()
+    place.set_global("C2D_UNKEPT", "12")
+    try:
+        found = place.found()["calls-unkept"]
+    finally:
+        place.set_global("C2D_UNKEPT", "")
+    assert found.level is Level.DANGER
+    assert "12 times no server took one" in found.what
+    assert f"{place.server.config['spool_dir']}/calls.spool" in found.cure
 
 
 def test_recordings_that_nobody_reads_are_named(place: Place) -> None:
@@ -173,6 +189,22 @@ def test_a_dialplan_that_is_not_included_is_named(place: Place) -> None:
     found = place.found()["dialplan-missing"]
     assert found.level is Level.DANGER
     assert "#include" in found.cure
+
+
+@pytest.mark.case("O9")
+def test_a_dialplan_that_a_reload_has_taken_away_is_named(place: Place) -> None:
+    """Asterisk keeps the globals of what it no longer has."""
+    conf = place.pbx.etc / "extensions.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace('#include "', ';#include "'))
+    try:
+        place.pbx.cli("dialplan reload")
+        assert place.pbx.cli("dialplan show globals").count("C2D_") > 3
+        found = place.found()["dialplan-missing"]
+    finally:
+        conf.write_text(text)
+        place.pbx.cli("dialplan reload")
+    assert found.level is Level.DANGER
 
 
 @pytest.mark.case("O11")

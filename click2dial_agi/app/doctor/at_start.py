@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from click2dial_agi.app.doctor.examine import examine_machine, examine_pbx
+from click2dial_agi.app.doctor.dialplan import check_loaded
+from click2dial_agi.app.doctor.examine import examine_machine, examine_pbx, has_one_here
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.io.asterisk_console import AsteriskConsole
 
 __all__ = ["examine_forever"]
 
@@ -15,10 +17,11 @@ log = logging.getLogger(__name__)
 
 # Asterisk starts after us, and takes seconds.
 _FIRST = 10.0
-_EVERY = 60.0
+# With the look itself, less than a minute.
+_EVERY = 45.0
 
-# What endangers calls or records is said again so often, in looks.
-_AGAIN = 5
+# What endangers calls or records is said again so often, in looks: five minutes.
+_AGAIN = 6
 
 _LEVELS = {Level.NOTE: logging.DEBUG, Level.WARNING: logging.WARNING, Level.DANGER: logging.ERROR}
 
@@ -35,12 +38,20 @@ async def examine_forever(config: Callable[[], Config], config_path: Path) -> No
         now = config()
         try:
             found = await examine_machine(now, config_path)
-            found += await examine_pbx(now) if pbx else []
+            found += await _look_at_pbx(now) if pbx else []
             _tell(found, seen)
         except Exception:  # a check that fails must not be the end of the others
             log.exception("the surroundings could not be examined")
         await asyncio.sleep(pause)
         pbx, pause = True, _EVERY
+
+
+async def _look_at_pbx(config: Config) -> list[Finding]:
+    """Look as doctor does; of what takes the console, only at what loses records."""
+    found = await examine_pbx(config)
+    if has_one_here(config) and not any(one.check == "dialplan-missing" for one in found):
+        found += await asyncio.to_thread(lambda: list(check_loaded(AsteriskConsole())))
+    return found
 
 
 def _tell(findings: list[Finding], seen: dict[str, int]) -> None:

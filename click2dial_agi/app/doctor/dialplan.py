@@ -8,11 +8,15 @@ from pathlib import Path
 from click2dial_agi import __version__
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["GLOBALS", "check_clock", "check_dialplan", "is_local"]
+__all__ = ["GLOBALS", "check_clock", "check_dialplan", "check_loaded", "is_local"]
 
-#: What is asked of Asterisk.  The last three may be missing: older dialplans have none.
-GLOBALS = ("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS", "C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY")
+#: What is asked of Asterisk.  The second line may be missing: older dialplans have none.
+GLOBALS = (
+    *("C2D_AGI", "C2D_SPOOL", "C2D_RECORDINGS"),
+    *("C2D_VERSION", "C2D_SECRET", "C2D_EMERGENCY", "C2D_UNKEPT"),
+)
 
 _AGI = re.compile(r"agi://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(?:/.*)?")
 _AGI_PORT = 4573  # res_agi.c: AGI_PORT
@@ -36,23 +40,36 @@ def check_dialplan(
     A PBX ``elsewhere``, one of several, has servers of its own, and may have one beside it.
     """
     if not given["C2D_SPOOL"] and not given["C2D_RECORDINGS"]:
-        yield Finding(
-            Level.DANGER,
-            "dialplan-missing",
-            "Asterisk has not loaded dialplan/click2dial.conf",
-            "no call reaches this server, and none is recorded",
-            _INCLUDED,
-        )
+        yield _missing()
         return
     yield from _version(given["C2D_VERSION"])
     yield from _agi(config, given["C2D_AGI"], elsewhere)
     yield from _secret(config, given["C2D_SECRET"])
     yield from _emergency(config, given["C2D_EMERGENCY"])
+    yield from _unkept(given["C2D_SPOOL"], given["C2D_UNKEPT"])
     yield from _path("C2D_SPOOL", given["C2D_SPOOL"], config.spool_path, "spool_dir", Level.DANGER)
     records = any(one.record for one in config.integrators)
     yield from _path(
         *("C2D_RECORDINGS", given["C2D_RECORDINGS"], config.recordings_dir, "recordings_dir"),
         Level.DANGER if records else Level.NOTE,
+    )
+
+
+def check_loaded(console: AsteriskConsole) -> Iterator[Finding]:
+    """Look for the contexts themselves: globals stay when a reload has taken the dialplan away."""
+    if console.ask("core show uptime") is None:
+        return
+    if "=>" not in (console.ask("dialplan show click2dial-ask") or ""):
+        yield _missing()
+
+
+def _missing() -> Finding:
+    return Finding(
+        Level.DANGER,
+        "dialplan-missing",
+        "Asterisk has not loaded dialplan/click2dial.conf",
+        "no call reaches this server, and none is recorded",
+        _INCLUDED,
     )
 
 
@@ -162,6 +179,19 @@ def _emergency(config: Config, theirs: str) -> Iterator[Finding]:
         f"C2D_EMERGENCY = {numbers} in [globals] of extensions.conf, or emergency: in "
         f"click2dial.yaml; {_RELOAD}",
     )
+
+
+def _unkept(spool: str, count: str) -> Iterator[Finding]:
+    if count.strip("0") and count.isdecimal():
+        yield Finding(
+            Level.DANGER,
+            "calls-unkept",
+            f"records of calls are lost: {count} times no server took one and Asterisk could not "
+            f"write {spool[:200]}",
+            "each call that ends while no server answers is lost, too",
+            f"runuser -u asterisk -- touch {spool[:200]} tells why; Asterisk's log has the calls "
+            "(func_env.c). Mended: asterisk -rx 'dialplan set global C2D_UNKEPT 0'",
+        )
 
 
 def _path(name: str, theirs: str, ours: Path, key: str, level: Level) -> Iterator[Finding]:

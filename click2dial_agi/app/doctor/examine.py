@@ -13,6 +13,7 @@ from click2dial_agi.app.doctor.dialplan import (
     GLOBALS,
     check_clock,
     check_dialplan,
+    check_loaded,
     is_local,
 )
 from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
@@ -36,7 +37,7 @@ from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari_facts import ARIFacts, EndpointFacts
 from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["examine", "examine_machine", "examine_pbx"]
+__all__ = ["examine", "examine_machine", "examine_pbx", "has_one_here"]
 
 # Of a larger PBX the first so many endpoints are looked at, each with a question.
 _MAX_ENDPOINTS = 500
@@ -137,9 +138,17 @@ async def _ask(
     ]
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
+        if not any(one.check == "dialplan-missing" for one in found):
+            found += await asyncio.to_thread(lambda: list(check_loaded(console)))
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
         found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found
+
+
+def has_one_here(config: Config) -> bool:
+    """Tell whether one PBX of the configuration is on this machine, the one that its console is."""
+    hosts = [urlsplit(pbx.ari_url).hostname or "" for pbx in config.pbxs]
+    return sum(host == "localhost" or is_local(host) for host in hosts) == 1
 
 
 def _is_elsewhere(config: Config, pbx: PBX) -> bool:

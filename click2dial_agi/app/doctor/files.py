@@ -86,11 +86,12 @@ def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
             f"chmod o= {path}",
         )
     for owned in sorted(path.glob("calls.spool*")) + sorted(path.glob("journal.db*")):
-        if os.geteuid() == 0 and _owner(owned) == "root":
+        owner = _owner(owned)
+        if owner == "root" if os.geteuid() == 0 else not os.access(owned, os.R_OK | os.W_OK):
             yield Finding(
                 Level.DANGER,
                 "file-of-root",
-                f"{key}: {owned} belongs to root, and the service cannot write it",
+                f"{key}: {owned} belongs to {owner}, and the service cannot write it",
                 "what must be added to it waits, and so do later records",
                 f"chown {SERVICE_USER}: {owned}",
             )

@@ -48,15 +48,29 @@ async def _server(one: Integrator, client: Any) -> list[Finding]:
     # Named as a list and its marks are, so that they take the same rights.
     key = f"{one.key_prefix}:doctor"
     await client.eval(_TRY, 2, key, f"{{{key}}}:pushed:doctor")
+    found = await _type(one, client)
     if parse_redis_url(one.redis).kind is RedisKind.CLUSTER:
-        return []
+        return found
     try:
         memory: Mapping[str, Any] = await client.info("memory")
         keeping: Mapping[str, Any] = await client.info("persistence")
     except REDIS_ERRORS as error:  # INFO may be forbidden to this user
         what = f"integrators.{one.name}.redis: not examined further: {error}"
-        return [Finding(Level.NOTE, "redis-unseen", what)]
-    return list(_judge(one, memory, keeping))
+        return [*found, Finding(Level.NOTE, "redis-unseen", what)]
+    return [*found, *_judge(one, memory, keeping)]
+
+
+async def _type(one: Integrator, client: Any) -> list[Finding]:
+    """Look whether the list's name is anything else's."""
+    try:
+        kind = str(await client.type(one.cdr_list))
+    except REDIS_ERRORS:  # forbidden to this user
+        return []
+    if kind in ("list", "none"):
+        return []
+    what = f"integrators.{one.name}.redis: {_place(one.redis)}: {one.cdr_list} is a {kind}, no list"
+    cure = f"redis-cli RENAME {one.cdr_list} {one.cdr_list}:{kind}, and another key_prefix for one"
+    return [Finding(Level.DANGER, "redis-list-taken", what, _RECORDS, cure)]
 
 
 async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
@@ -96,6 +110,17 @@ def _place(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+# By a word of what Redis answers.
+_CURES = {
+    "MISCONF": "its log: it cannot write its disk; df -h, or dir and its owner in redis.conf",
+    "NOREPLICAS": "redis-cli INFO replication: its replicas are away (min-replicas-to-write)",
+    "MASTERDOWN": "the address of the primary, or redis+sentinel://",
+    "CLUSTERDOWN": "redis-cli CLUSTER INFO: nodes are away",
+    "LOADING": "wait: it reads its data after a start; redis-cli INFO persistence",
+    "BUSY ": "redis-cli SCRIPT KILL: somebody's script keeps it busy",
+}
+
+
 def _cure(error: str) -> str:
     said = error.upper()
     if "NOPERM" in said or "PERMISSION" in said or "USER EXECUTING" in said:
@@ -104,6 +129,9 @@ def _cure(error: str) -> str:
         return "the address of the primary, or redis+sentinel://"
     if "AUTH" in said or "WRONGPASS" in said:
         return "user and password in the URL: redis://user:password@HOST:6379/0"
+    for word, cure in _CURES.items():
+        if word in said:
+            return cure
     if "OOM" in said:
         return "redis-cli INFO memory; pop the lists, or raise maxmemory"
     return "systemctl status redis-server; redis-cli PING"

@@ -157,7 +157,8 @@ def test_agent_of_nobody(
     call_ref = first.split()[2]
     assert f" INFO {call_ref} on PJSIP/{agent}-" in first
     assert first.endswith(f" refused: {'; '.join(errors)}")
-    assert second.endswith(f" WARNING {call_ref} has no integrator, so no record is kept")
+    assert f" WARNING {call_ref} has no integrator, so no record is kept: " in second
+    assert "is in nobody's extensions; to mend it: extensions of an integrator" in second
     assert f" INFO {call_ref} ended: error, code 28, after " in third
     assert desk.crm.waiting() == 0
 
