@@ -10,9 +10,11 @@ from click2dial_agi.domain.numbers import FieldError
 
 __all__ = [
     "DIGITS_PATTERN",
+    "Consult",
     "Control",
     "ListenMode",
     "Listening",
+    "Transfer",
     "read_digits",
     "read_listening",
     "read_transfer",
@@ -24,7 +26,7 @@ _DIGITS = re.compile(DIGITS_PATTERN)
 _DIGITS_ERROR = FieldError("digits", "1 to 32 of 0-9, A-D, * and #")
 
 
-_TYPE_ERROR = FieldError("type", "blind")
+_TYPE_ERROR = FieldError("type", "blind or consult")
 _MODE_ERROR = FieldError("mode", "listen, whisper or barge")
 
 
@@ -43,12 +45,27 @@ class Listening(NamedTuple):
     mode: ListenMode = ListenMode.LISTEN
 
 
+class Transfer(NamedTuple):
+    """Where a client is to go (not checked); ``consult`` if the agent asks there first."""
+
+    callee: str
+    consult: bool = False
+
+
+class Consult(StrEnum):
+    """How far an agent has come who asks a colleague: his phone rings, or they talk."""
+
+    RINGING = "ringing"
+    TALKING = "talking"
+
+
 class Control(NamedTuple):
-    """How a call stands that is steered."""
+    """How a call stands that is steered; ``consult`` is None unless a colleague is asked."""
 
     muted: bool = False
     held: bool = False
     recording_paused: bool = False
+    consult: Consult | None = None
 
 
 def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:
@@ -59,12 +76,12 @@ def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:
     return values["digits"], wrong
 
 
-def read_transfer(body: object) -> tuple[str, tuple[FieldError, ...]]:
-    """Return where the client is to go, not checked, and what is wrong with the body."""
+def read_transfer(body: object) -> tuple[Transfer, tuple[FieldError, ...]]:
+    """Return where the client is to go and how, and what is wrong with the body."""
     values, wrong = _read(body, ("callee", "type"))
-    if not wrong and values["type"] not in ("", "blind"):
+    if not wrong and values["type"] not in ("", "blind", "consult"):
         wrong = (_TYPE_ERROR,)
-    return values["callee"], wrong
+    return Transfer(values["callee"], values["type"] == "consult"), wrong
 
 
 def read_listening(body: object) -> tuple[Listening, tuple[FieldError, ...]]:

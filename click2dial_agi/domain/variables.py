@@ -15,15 +15,18 @@ from click2dial_agi.domain.transfers import HandOverDecision
 
 __all__ = [
     "AGENT_DIAL",
+    "ASKED",
     "AUTO_ANSWER",
     "CARRIES",
     "CARRIES_LISTED",
+    "COLLEAGUE",
     "DIAL",
     "DIALLED",
     "EXTENSION",
     "FACTS",
     "HELD_ON",
     "JOINED_WITH",
+    "KEPT",
     "MUTED",
     "NOW",
     "OPERATORS",
@@ -36,11 +39,13 @@ __all__ = [
     "SIP_DIALOG",
     "SPIED",
     "SPYING",
+    "TAKES",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
     "VERDICT_FALLBACK",
     "VERDICT_REFUSE",
+    "WAITS",
     "describe_call",
     "describe_hand_over",
     "describe_moved",
@@ -129,6 +134,17 @@ SPYING = "C2D_SPYING"
 # and joined by &, that may make the record.
 HELD_ON = "C2D_HELD_ON"
 
+# Set with the music for a client whose agent asks a colleague: the uniqueid of the client's
+# channel, and the colleague's extension.  The dialplan leaves the colleague's channel there, "-"
+# until he has answered.
+WAITS = "C2D_WAITS"
+COLLEAGUE = "C2D_COLLEAGUE"
+ASKED = "C2D_ASKED"
+# On the colleague's channel: 0 as he talks to the agent, 1 if he is to wait for the client, 2
+# once he does.  On the client's: for which target that one waits, |, and the name of his channel.
+KEPT = "C2D_KEPT"
+TAKES = "C2D_TAKES_{uniqueid}"
+
 #: Set by a server.
 SERVERS = frozenset(
     name.lstrip("_")
@@ -136,8 +152,8 @@ SERVERS = frozenset(
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
-        *(SPIED, SPYING, HELD_ON, AUTO_ANSWER),
-        *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES)),
+        *(SPIED, SPYING, HELD_ON, AUTO_ANSWER, WAITS, COLLEAGUE, KEPT),
+        *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES, TAKES)),
     )
 )
 

@@ -72,7 +72,7 @@ def _answer(action: Mapping[str, str], response: str, **fields: str) -> bytes:
 
 def _begin(ari: FakeARI, channel_id: str) -> None:
     """Let what was originated run its application at once."""
-    if channel_id.startswith("hold-"):
+    if channel_id.startswith(("hold-", "consult-")):
         ari.about[channel_id] = {"dialplan": {"app_name": "ChanSpy"}}
 
 

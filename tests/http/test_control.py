@@ -26,10 +26,12 @@ from tests.io.running import run
 
 QUIET = {"Challenge", "Login", "Events", "Ping"}
 STANDS = {"call_ref": REF, "muted": False, "held": False, "recording_paused": False}
+STANDS |= {"consult": None}
 ACTIONS: dict[str, Any] = {
     **dict.fromkeys(("mute", "unmute", "hold", "unhold", "recording/pause", "recording/resume")),
     "dtmf": {"digits": "1"},
     "transfer": {"callee": "1001"},
+    **dict.fromkeys(("transfer/complete", "transfer/cancel")),
     "listen": {"extension": "1002"},
 }
 every_action = pytest.mark.parametrize("action", ACTIONS)
@@ -185,7 +187,9 @@ def test_a_token_steers_its_agents_calls_alone(redis: RedisServer, action: str) 
     async def test() -> None:
         async with served(redis, cors_origins=[origin]) as (api, _, _ami):
             for agent, status in (("1000", 202), ("1001", 404)):
-                status = 403 if action == "listen" else status
+                status = {"listen": 403}.get(action, status)
+                if action == "transfer/complete" and status == 202:
+                    status = 409  # nobody is asked
                 wanted = {"agent": agent, "origin": origin}
                 token = (await api.client.post("/click2dial/tokens", json=wanted)).json()["token"]
                 headers = {"Authorization": f"Bearer {token}", "Origin": origin}
@@ -211,7 +215,7 @@ def test_what_is_not_up_is_not_steered(redis: RedisServer, action: str) -> None:
     async def test() -> None:
         async with served(redis) as (api, ari, ami):
             body = ACTIONS[action]
-            if action != "listen":  # which asks the manager for nothing
+            if action not in ("listen", "transfer/cancel"):  # which ask the manager for nothing
                 ami.gone = {AGENT, CLIENT}  # it has just ended
                 assert (await ask(api, action, body)).status_code == 409
             ami.gone = set()

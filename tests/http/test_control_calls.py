@@ -242,7 +242,11 @@ def test_a_client_is_sent_on(redis: RedisServer, callee: Any, exten: str) -> Non
         ({"callee": "1001\r\nAction: Redirect"}, 422, "callee"),
         ({"callee": "click2dial-end"}, 422, "callee"),
         ({"callee": "0044770090012345"}, 403, "callee"),
-        ({"callee": "1001", "type": "consult"}, 422, "type"),
+        ({"callee": "1001", "type": "attended"}, 422, "type"),
+        ({"callee": "1000", "type": "consult"}, 422, "callee"),
+        ({"callee": "2001", "type": "consult"}, 422, "callee"),
+        ({"callee": "0820000100", "type": "consult"}, 422, "callee"),
+        ({"callee": "1001\r\nAction: Redirect", "type": "consult"}, 422, "callee"),
         ({"callee": "1001", "context": "trap"}, 422, "body"),
     ],
 )

@@ -86,7 +86,11 @@ class SteeredCall:
 
     async def set(self, leg: Leg, name: str, value: str) -> None:
         """Set a channel's variable; raises as :meth:`act`."""
-        await self.act("Setvar", Channel=leg.name, Variable=name, Value=value)
+        await self.set_on(leg.name, name, value)
+
+    async def set_on(self, channel: str, name: str, value: str) -> None:
+        """Do the same with a channel that is no leg of the call."""
+        await self.act("Setvar", Channel=channel, Variable=name, Value=value)
 
 
 async def look_at(

@@ -3,7 +3,7 @@
 from click2dial_agi.app.control.found import SteeredCall
 from click2dial_agi.domain import variables
 
-__all__ = ["is_muted", "mute", "press", "turn"]
+__all__ = ["is_muted", "mute", "open_to_agent", "press", "turn"]
 
 # What a channel sends into its call and what it is sent, as func_volume.c turns them down and back.
 # (MuteAudio stops the RTP altogether, which phones and trunks take for a call that is dead.)
@@ -26,6 +26,11 @@ async def turn(call: SteeredCall, *, held: bool) -> None:
     leg = call.agent_leg
     await call.set(leg, _SENT, _SILENT if held or await is_muted(call) else _AS_IT_IS)
     await call.set(leg, _GIVEN, _SILENT if held else _AS_IT_IS)
+
+
+async def open_to_agent(call: SteeredCall) -> None:
+    """Let the agent hear what his channel is sent, if he did not."""
+    await call.set(call.agent_leg, _GIVEN, _AS_IT_IS)
 
 
 async def is_muted(call: SteeredCall) -> bool:

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
-from click2dial_agi.app.control import holding, recording, sound, supervision, transfer
+from click2dial_agi.app.control import consulting, holding, recording, sound, supervision, transfer
 from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
-from click2dial_agi.app.control.standing import control_of
+from click2dial_agi.app.control.standing import control_of, is_held
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import LivePBX, PBXs
@@ -42,6 +42,10 @@ _NO_MANAGER = CallRefused(
     (FieldError("asterisk.ami", "configured, with ami_username and ami_password"),),
 )
 _UNKNOWN = CallRefused(Why.UNKNOWN, (FieldError("call_ref", "a call of this integrator"),))
+_NOBODY_TALKS = CallRefused(
+    Why.NOT_NOW,
+    (FieldError("call_ref", "a call whose agent talks to a colleague (transfer, type consult)"),),
+)
 _STEERED = CallRefused(
     Why.BUSY, (FieldError("call_ref", "a call that nobody else steers at this moment"),), 1
 )
@@ -89,13 +93,23 @@ class Steering:
     async def mute(self, call_ref: str, may_see: MaySee, *, muted: bool) -> Control:
         """Let the client hear the agent, or not."""
         async with self._steered(call_ref, may_see) as call:
-            await sound.mute(call, muted=muted, held=await holding.is_held(call))
+            held = await is_held(call)
+            await sound.mute(call, muted=muted, held=held)
+            if held and not await is_held(call):  # what ends by itself has, a moment ago
+                await sound.mute(call, muted=muted, held=False)
             return await control_of(call)
 
     async def hold(self, call_ref: str, may_see: MaySee, *, held: bool) -> Control:
-        """Put the client on hold, or let him and the agent talk again."""
+        """Put the client on hold, or let him and the agent talk again.
+
+        One who waits while the agent asks a colleague is on hold, and afterwards nobody is asked.
+        """
         async with self._steered(call_ref, may_see) as call:
-            await (holding.hold(call) if held else holding.unhold(call))
+            if not held:
+                await self._talk_again(call)
+            elif await consulting.asked(call) is None:
+                await consulting.end(call)
+                await holding.hold(call)
             log.info("%s: %s", call_ref, "on hold" if held else "no longer on hold")
             return await control_of(call)
 
@@ -114,15 +128,57 @@ class Steering:
             return await self._after(call_ref, may_see)
         async with self._steered(call_ref, may_see) as call:
             target = transfer.target_of(call, callee, self.integrator, self._counts)
-            pauses = await recording.pauses_of(call)
-            if pauses.open_from is not None and self.integrator.recording_resumes:
-                await self._resume(call)
-            if await holding.is_held(call):  # he is to hear who is called, and no music
-                await holding.unhold(call)
+            await self._resume_for_who_is_next(call)
+            if await is_held(call):  # he is to hear who is called, and no music
+                await self._talk_again(call)
             send_on = partial(transfer.send_on, call, target)
             await self._once(call_ref, "transfer", key, [send_on])
             log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
+
+    async def consult(self, call_ref: str, may_see: MaySee, callee: str) -> Control:
+        """Let the agent ask a colleague while the client hears music; who is asked stays so."""
+        async with self._steered(call_ref, may_see) as call:
+            colleague = transfer.colleague_of(call, callee, self.integrator, self._counts)
+            await consulting.begin(call, colleague, self.integrator)
+            log.info("%s: %s asks %s", call_ref, mask(call.agent), mask(colleague))
+            return await control_of(call)
+
+    async def complete(self, call_ref: str, may_see: MaySee, key: str | None) -> Control:
+        """Give the client to the colleague who talks; with an Idempotency-Key once only."""
+        if key is not None and await self._store.was_used(call_ref, "complete", key):
+            return await self._after(call_ref, may_see)
+        async with self._steered(call_ref, may_see) as call:
+            asked = await consulting.asked(call)
+            if asked is None and await consulting.has_given(call):
+                return await control_of(call)
+            if asked is None or not asked.channel:
+                raise _NOBODY_TALKS
+            target = transfer.colleague_of(call, asked.extension, self.integrator, self._counts)
+            await self._resume_for_who_is_next(call)
+            await self._once(call_ref, "complete", key, [partial(self._give, call, asked, target)])
+            await consulting.silence(call)
+            log.info("%s: %s gives the client to %s", call_ref, mask(call.agent), mask(target))
+            return Control()
+
+    async def _give(self, call: SteeredCall, asked: consulting.Asked, target: str) -> None:
+        await consulting.give(call, asked, target)
+        try:
+            await transfer.send_on(call, target)
+        except (CallRefused, PBXUnreachable) as error:
+            if not isinstance(error, PBXUnanswered):  # else it may have been done
+                await consulting.keep(call, asked)
+            raise
+
+    async def cancel(self, call_ref: str, may_see: MaySee) -> Control:
+        """Let the colleague go, if one is asked, and agent and client talk again."""
+        async with self._steered(call_ref, may_see) as call:
+            await consulting.end(call)
+            return await control_of(call)
+
+    async def _talk_again(self, call: SteeredCall) -> None:
+        await consulting.end(call)
+        await holding.unhold(call)
 
     async def listen(self, call_ref: str, listening: Listening) -> Control:
         """Ring a supervisor's phone, to hear the call; nothing if it rings or hears already."""
@@ -169,6 +225,11 @@ class Steering:
         async with self._steered(call_ref, may_see) as call:
             await self._resume(call)
             return await control_of(call)
+
+    async def _resume_for_who_is_next(self, call: SteeredCall) -> None:
+        pauses = await recording.pauses_of(call)
+        if pauses.open_from is not None and self.integrator.recording_resumes:
+            await self._resume(call)
 
     async def _resume(self, call: SteeredCall) -> None:
         await recording.resume(call)

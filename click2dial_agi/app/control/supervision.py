@@ -4,6 +4,7 @@ from typing import Any
 
 from click2dial_agi.agi import check_variables
 from click2dial_agi.app.control.found import SteeredCall
+from click2dial_agi.app.control.phones import check_free
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.integrators import Integrator
@@ -24,19 +25,20 @@ _OWNED = FieldError("extension", "an extension of this integrator")
 _ANOTHER = FieldError("extension", "somebody else than the agent")
 _REGISTERED = FieldError("extension", "a supervisor whose phone is registered")
 _FREE = FieldError("extension", "a supervisor who has no call already (call_waiting)")
-_RETRY = 5
 
 
 async def is_there(call: SteeredCall, extension: str, integrator: Integrator) -> bool:
     """Tell whether a supervisor hears a call already, or his phone rings for it."""
     if await call.pbx.ari.channel(_channel_id(call, extension)) is not None:
         return True
+    uniqueid = call.agent_leg.uniqueid
+    heard = {f"{uniqueid},{options}" for options in _OPTIONS.values()}
     _, _, name = integrator.dial_agent(extension).partition("/")
     for channel in (await call.pbx.ari.channels()).values():
         dialplan = channel.get("dialplan")
         runs = dialplan if isinstance(dialplan, dict) else {}
         spies = runs.get("app_name") == "ChanSpy"
-        on_it = str(runs.get("app_data", "")).startswith(f"{call.agent_leg.uniqueid},")
+        on_it = runs.get("app_data") in heard
         if spies and on_it and str(channel.get("name", "")).startswith(f"PJSIP/{name}-"):
             return True
     return False
@@ -48,14 +50,7 @@ async def check(call: SteeredCall, extension: str, integrator: Integrator) -> No
         raise CallRefused(Why.WRONG, (_OWNED,))
     if extension == call.agent:
         raise CallRefused(Why.WRONG, (_ANOTHER,))
-    technology, _, resource = integrator.dial_agent(extension).partition("/")
-    if technology != "PJSIP":
-        return
-    endpoint = await call.pbx.ari.endpoint(technology, resource.rpartition("@")[2])
-    if endpoint is None or endpoint.state == "offline":
-        raise CallRefused(Why.NOT_THERE, (_REGISTERED,))
-    if endpoint.channel_ids and not integrator.call_waiting:
-        raise CallRefused(Why.BUSY, (_FREE,), _RETRY)
+    await check_free(call, extension, integrator, _REGISTERED, _FREE)
 
 
 async def ring(call: SteeredCall, listening: Listening, integrator: Integrator) -> None:

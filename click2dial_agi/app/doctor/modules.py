@@ -39,6 +39,9 @@ _FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
 FOR_STEERING = {
     "app_chanspy": "hold by the API, and supervisors who listen",
     "app_playtones": "hold by the API",
+    "app_softhangup": "asking a colleague by the API",
+    "func_export": "asking a colleague by the API",
+    "func_volume": "mute and hold by the API",
     "res_musiconhold": "hold by the API",
 }
 

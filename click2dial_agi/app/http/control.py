@@ -87,7 +87,17 @@ def add_control(
 
     async def transfer(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
         key = read_key(request.headers.getlist("idempotency-key"))
-        return await steers.transfer(ref, may_see, await read(request, read_transfer), key)
+        wanted = await read(request, read_transfer)
+        if wanted.consult:
+            return await steers.consult(ref, may_see, wanted.callee)
+        return await steers.transfer(ref, may_see, wanted.callee, key)
+
+    async def complete(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
+        key = read_key(request.headers.getlist("idempotency-key"))
+        return await steers.complete(ref, may_see, key)
+
+    async def cancel(steers: Steering, ref: str, may_see: MaySee, _: Request) -> Control:
+        return await steers.cancel(ref, may_see)
 
     async def listen(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
         check_supervisor(request, steers.integrator)
@@ -100,5 +110,7 @@ def add_control(
     route("dtmf", "pressKeys", "Press keys for the agent", press)
     route("recording/pause", "pauseRecording", "Record silence", pause)
     route("recording/resume", "resumeRecording", "Record what is said again", resume)
-    route("transfer", "transferCall", "Send the client elsewhere", transfer)
+    route("transfer", "transferCall", "Send the client elsewhere, or ask there first", transfer)
+    route("transfer/complete", "completeTransfer", "Give the client to who was asked", complete)
+    route("transfer/cancel", "cancelTransfer", "Let who is asked go, and take the client", cancel)
     route("listen", "listenToCall", "Let a supervisor's phone hear the call", listen)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from click2dial_agi.app.http.create_schema import text
 from click2dial_agi.app.http.schemas import IDEMPOTENCY_KEY, ONE_CALL
-from click2dial_agi.domain.steering import DIGITS_PATTERN, ListenMode
+from click2dial_agi.domain.steering import DIGITS_PATTERN, Consult, ListenMode
 
 __all__ = ["BODIES", "ControlAnswer", "operation"]
 
@@ -18,6 +18,9 @@ class ControlAnswer(BaseModel):
     muted: bool = Field(description="The client does not hear the agent.")
     held: bool = Field(description="The API keeps the client on hold.")
     recording_paused: bool = Field(description="The recording is silent.")
+    consult: Consult | None = Field(
+        description="The colleague whom the agent asks: his phone rings, or they talk."
+    )
 
 
 #: The bodies by action; the others have none.
@@ -43,10 +46,13 @@ BODIES["transfer"] = {
     "required": ["callee"],
     "properties": {
         "callee": {
-            "description": "A colleague, or what the agent could call.",
+            "description": "A colleague, or what the agent could call; to be asked, a colleague.",
             **_PARTY,
         },
-        "type": {"anyOf": [{"const": "blind"}, {"type": "null"}]},
+        "type": {
+            "description": "consult: the client hears music while the agent asks a colleague.",
+            "anyOf": [{"enum": ["blind", "consult"]}, {"type": "null"}],
+        },
     },
     "example": {"callee": "1001", "type": "blind"},
 }
@@ -63,7 +69,7 @@ BODIES["listen"] = {
 }
 
 # Asked for twice they do a thing twice.
-_KEYED = ("dtmf", "transfer")
+_KEYED = ("dtmf", "transfer", "transfer/complete")
 
 
 def operation(action: str) -> dict[str, Any]:

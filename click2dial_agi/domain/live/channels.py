@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from click2dial_agi.domain.carried import Carried
 from click2dial_agi.domain.peers import endpoint_of
 
-__all__ = ["Channel", "Channels", "hold_of"]
+__all__ = ["Channel", "Channels", "consult_of", "hold_of"]
 
 # How far a phone is looked for behind bridges and Local channels.
 _FAR = 12
 
 # What a channel's id begins with that keeps a client on hold; the rest is that of his agent's.
 _HOLD = "hold-"
+# The same while that agent asks a colleague.
+_CONSULT = "consult-"
 
 
 def hold_of(uniqueid: str) -> str:
     """Return the id of the channel that keeps the client of an agent's channel on hold."""
     return f"{_HOLD}{uniqueid}"
+
+
+def consult_of(uniqueid: str) -> str:
+    """Return the same of the channel that gives him music while his agent asks a colleague."""
+    return f"{_CONSULT}{uniqueid}"
 
 
 @dataclass(slots=True)
@@ -138,13 +145,15 @@ class Channels:
 
     def holds(self, channel: Channel) -> bool:
         """Tell whether a channel's other side is on hold, by its phone or by the API."""
-        return channel.holds or hold_of(channel.uniqueid) in self._by_id
+        kept = hold_of(channel.uniqueid), consult_of(channel.uniqueid)
+        return channel.holds or any(one in self._by_id for one in kept)
 
     def holder(self, channel: Channel) -> Channel | None:
         """Return the agent's channel whose client a channel keeps on hold, if it is such a one."""
-        if not channel.uniqueid.startswith(_HOLD):
-            return None
-        return self._by_id.get(channel.uniqueid.removeprefix(_HOLD))
+        for kind in (_HOLD, _CONSULT):
+            if channel.uniqueid.startswith(kind):
+                return self._by_id.get(channel.uniqueid.removeprefix(kind))
+        return None
 
     def dialled(self, channel: Channel) -> list[Channel]:
         """Return the channels that a channel called, and that are there yet."""

@@ -106,9 +106,12 @@ class PBX:
         channel.held = held
         self._event("Hold" if held else "Unhold", channel.fields())
 
-    def hold_by_api(self, channel: Chan, held: bool) -> None:
-        """What keeps the client of an agent's channel on hold begins, or ends."""
-        uniqueid = f"hold-{channel.uniqueid}"
+    def hold_by_api(self, channel: Chan, held: bool, kind: str = "hold") -> None:
+        """What keeps the client of an agent's channel on hold begins, or ends.
+
+        It is a `hold`, or he waits while the agent asks a colleague: a `consult`.
+        """
+        uniqueid = f"{kind}-{channel.uniqueid}"
         if held:
             local = "Local/through@click2dial-hold-00000000;1"
             self.dial(None, self.channel(local, uniqueid, uniqueid))

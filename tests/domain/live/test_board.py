@@ -204,21 +204,22 @@ def test_who_talks_on_a_second_call_is_not_on_hold(watched: Watched) -> None:
     assert (watched.agent("1000").state, watched.agent("1000").call_ref) == ("hold", REF)
 
 
-def test_a_client_on_hold_by_the_api_and_by_the_phone(watched: Watched) -> None:
+@pytest.mark.parametrize("kind", ["hold", "consult"])
+def test_a_client_on_hold_by_the_api_and_by_the_phone(watched: Watched, kind: str) -> None:
     """Both must end; who looks meanwhile sees the same."""
     steps = outbound(watched.pbx, REF, "1000", "acme", True)
     for _ in range(3):
         next(steps)
     (phone,) = [one for one in watched.pbx.channels.values() if "1000" in one.name]
-    watched.pbx.hold_by_api(phone, True)
+    watched.pbx.hold_by_api(phone, True, kind)
     same_as_seen(watched)
     next(steps)
-    watched.pbx.hold_by_api(phone, False)
+    watched.pbx.hold_by_api(phone, False, kind)
     assert watched.call().state is CallState.HELD
-    watched.pbx.hold_by_api(phone, True)
+    watched.pbx.hold_by_api(phone, True, kind)
     next(steps)
     assert (watched.call().state, watched.agent("1000").state) == ("held", "hold")
-    watched.pbx.hold_by_api(phone, False)
+    watched.pbx.hold_by_api(phone, False, kind)
     assert (watched.call().state, watched.agent("1000").state) == ("up", "talking")
     run(steps)
 

@@ -1,0 +1,29 @@
+"""Whether the phone of one of the integrator's extensions may be rung beside a call."""
+
+from click2dial_agi.app.control.found import SteeredCall
+from click2dial_agi.domain.call_refused import CallRefused, Why
+from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbers import FieldError
+
+__all__ = ["check_free"]
+
+# Seconds.
+_RETRY = 5
+
+
+async def check_free(
+    call: SteeredCall,
+    extension: str,
+    integrator: Integrator,
+    registered: FieldError,
+    free: FieldError,
+) -> None:
+    """Raise :exc:`CallRefused` with one of the two unless an extension's phone may be rung."""
+    technology, _, resource = integrator.dial_agent(extension).partition("/")
+    if technology != "PJSIP":
+        return
+    endpoint = await call.pbx.ari.endpoint(technology, resource.rpartition("@")[2])
+    if endpoint is None or endpoint.state == "offline":
+        raise CallRefused(Why.NOT_THERE, (registered,))
+    if endpoint.channel_ids and not integrator.call_waiting:
+        raise CallRefused(Why.BUSY, (free,), _RETRY)

@@ -1,0 +1,66 @@
+"""What the tests of consultations by the API share."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+from sandbox.office import Office
+from sandbox.phone_call import PhoneCall
+from sandbox.ua import UA
+from sandbox.waiting import patience
+from tests.e2e.control.desk import steer
+from tests.e2e.matrix.scene import Scene
+
+_OURS = re.compile("click2dial-(hold|consult)")
+
+
+async def begin(scene: Scene, ref: str) -> PhoneCall:
+    """Have the agent ask the second, who answers; return that one's call."""
+    second = scene.team.second
+    before = len(second.incoming)
+    told = await steer(scene, ref, "transfer", callee=second.name, type="consult")
+    assert (told["held"], told["consult"] in ("ringing", "talking")) == (True, True), told
+    colleague = await second.next_call(before)
+    await colleague.up()
+    await until_talking(scene, ref, second)
+    return colleague
+
+
+async def until_talking(scene: Scene, ref: str, colleague: UA) -> None:
+    """Wait until agent and colleague talk; to ask for it again changes nothing, and tells."""
+    async with asyncio.timeout(patience(5)):
+        while True:
+            told = await steer(scene, ref, "transfer", callee=colleague.name, type="consult")
+            if told["consult"] == "talking":
+                return
+            await asyncio.sleep(0.05)
+
+
+async def none_left(office: Office) -> None:
+    """Wait until nothing of a hold or a consultation is on the PBX."""
+    async with asyncio.timeout(patience(5)):
+        while [one["name"] for one in await office.channels() if _OURS.search(one["name"])]:
+            await asyncio.sleep(0.05)
+
+
+async def only_with(scene: Scene, other: PhoneCall) -> None:
+    """Return when client and somebody hear each other, and nothing else."""
+    both = scene.client.media, other.media
+    async with asyncio.timeout(patience(5)):
+        # Where a packet is late Asterisk makes one up, once.
+        while time.monotonic() - max(one.music_at for one in both) < 0.4:
+            await asyncio.sleep(0.05)
+    await scene.hear(other)
+
+
+async def asking(scene: Scene, colleague: PhoneCall) -> None:
+    """Agent and colleague hear each other, and the client music alone; nobody hears him."""
+    agent, client = scene.agent.media, scene.client.media
+    await client.hear_music()
+    await scene.hear_each_other(scene.agent, colleague)
+    await asyncio.sleep(0.7)
+    assert client.lately(0.5) == set(), "the client hears somebody"
+    for one in (agent, colleague.media):
+        assert client.mark not in one.lately(0.5), f"{one.mark} hears the client"
