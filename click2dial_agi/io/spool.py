@@ -67,7 +67,7 @@ class Spool:
     def waiting(self) -> list[Path]:
         """Return the files that hold lines, the oldest first."""
         files = [*self._taken(), self.path]
-        return [file for file in files if file.exists() and file.stat().st_size]
+        return [file for file in files if _holds_lines(file)]
 
     def put_aside(self) -> list[Path]:
         """Return the files that hold what was rejected."""
@@ -153,6 +153,14 @@ def _append(path: Path, text: bytes) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _holds_lines(path: Path) -> bool:
+    """Tell whether a file is there and not empty; another server may take it away at any time."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _is_open(path: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -143,3 +145,21 @@ def test_a_line_without_an_end_does_not_fill_the_memory(spool: Spool) -> None:
     read = list(spool.read(path))
     assert len(read) > 10
     assert not any(piece.whole for piece in read)
+
+
+def test_a_file_that_another_server_takes_away_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "calls.spool")
+    spool.path.write_bytes(b"call_ref=1\n")
+    look = Path.stat
+
+    def look_once(path: Path, **how: Any) -> os.stat_result:
+        seen = look(path, **how)
+        if path == spool.path:
+            path.unlink()
+        return seen
+
+    monkeypatch.setattr(Path, "stat", look_once)
+    assert spool.waiting() == [spool.path]
+    assert spool.waiting() == []
