@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from click2dial_agi import __version__
-from click2dial_agi.app.doctor.dialplan import check_dialplan
+from click2dial_agi.app.doctor.dialplan import GLOBALS, check_dialplan
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.variables import SIP_DIALOG
@@ -33,12 +33,11 @@ def made(**keys: object) -> Config:
 def found(config: Config, servers: str, *, elsewhere: bool = False) -> set[str]:
     """Return the kinds of what is found of a dialplan that is else as it should be."""
     given = {
+        **dict.fromkeys(GLOBALS, ""),
         "C2D_AGI": servers,
         "C2D_SPOOL": str(config.spool_path),
         "C2D_RECORDINGS": str(config.recordings_dir),
         "C2D_VERSION": __version__,
-        "C2D_SECRET": "",
-        "C2D_EMERGENCY": "",
     }
     return {one.check for one in check_dialplan(config, given, elsewhere=elsewhere)}
 
