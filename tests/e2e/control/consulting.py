@@ -47,12 +47,18 @@ async def none_left(office: Office) -> None:
 
 async def only_with(scene: Scene, other: PhoneCall) -> None:
     """Return when client and somebody hear each other, and nothing else."""
-    both = scene.client.media, other.media
-    async with asyncio.timeout(patience(5)):
-        # Where a packet is late Asterisk makes one up, once.
-        while time.monotonic() - max(one.music_at for one in both) < 0.4:
-            await asyncio.sleep(0.05)
+    await no_music(scene.client, other)
     await scene.hear(other)
+
+
+async def no_music(*calls: PhoneCall) -> None:
+    """Return when none has heard music for half a second.
+
+    Where a packet is late Asterisk makes one up, which is nobody's mark either, once.
+    """
+    async with asyncio.timeout(patience(5)):
+        while time.monotonic() - max(one.media.music_at for one in calls) < 0.5:
+            await asyncio.sleep(0.05)
 
 
 async def asking(scene: Scene, colleague: PhoneCall) -> None:
