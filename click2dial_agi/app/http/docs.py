@@ -21,6 +21,7 @@ from click2dial_agi.app.http.collection import add_collection, collection
 from click2dial_agi.app.http.create_schema import create_body
 from click2dial_agi.app.http.files import StaticFile
 from click2dial_agi.app.http.message_schemas import schemas
+from click2dial_agi.app.http.schemas import Errors
 from click2dial_agi.domain.numbering import NumberPlan
 
 __all__ = ["add_description", "add_docs"]
@@ -79,7 +80,7 @@ def add_description(app: FastAPI, create_path: str, plan: Callable[[], NumberPla
         document["paths"][create_path]["post"]["requestBody"] = create_body(plan)
         components = document["components"]
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        components["schemas"] = {**schemas(), **components["schemas"]}
+        components["schemas"] = {**schemas(Errors), **components["schemas"]}
         document["webhooks"] = webhooks()
         if root_path:
             document = {**document, "servers": [{"url": root_path}]}

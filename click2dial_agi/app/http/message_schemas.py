@@ -177,11 +177,11 @@ EVENT_DATA: dict[str, tuple[type[BaseModel], ...]] = {
 }
 
 
-def schemas() -> dict[str, Any]:
-    """Return the schema of each model by its name, as ``#/components/schemas``."""
+def schemas(*besides: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of each of these by its name, and ``besides``: ``#/components/schemas``."""
     models = {one for _, _, models in ENVELOPES.values() for one in models}
     models |= {one for models in EVENT_DATA.values() for one in models}
-    ordered = sorted(models, key=lambda one: one.__name__)
+    ordered = sorted(models | set(besides), key=lambda one: one.__name__)
     _, found = models_json_schema(
         [(one, "serialization") for one in ordered],
         ref_template="#/components/schemas/{model}",

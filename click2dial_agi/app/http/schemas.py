@@ -190,13 +190,15 @@ _HEADERS: dict[int, dict[str, Any]] = {
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,
 }
+_ERRORS = {"$ref": f"#/components/schemas/{Errors.__name__}"}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the error answers of a route."""
     return {
         status: {
-            "model": Errors,
+            # Not as a model: FastAPI would make a validator of it for each answer of each route.
+            "content": {"application/json": {"schema": _ERRORS}},
             "description": _TEXTS[status],
             "headers": _HEADERS.get(status, {}),
         }
