@@ -23,11 +23,14 @@ RTP_SPAN = 4_000
 
 
 def is_free(port: int) -> bool:
-    """Say whether nobody has the port, neither for TCP nor for UDP."""
+    """Say whether nobody has the port, neither for TCP nor for UDP.
+
+    At no address: SIPp takes some at all of them, and Kamailio sits at 127.0.0.2.
+    """
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with contextlib.closing(socket.socket(socket.AF_INET, kind)) as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind(("", port))
             except OSError:
                 return False
     return True
