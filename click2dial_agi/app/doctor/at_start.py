@@ -5,8 +5,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from click2dial_agi.app.doctor.dialplan import check_loaded
-from click2dial_agi.app.doctor.examine import examine_machine, examine_pbx, has_one_here
+from click2dial_agi.app.doctor.examine import (
+    examine_loaded,
+    examine_machine,
+    examine_pbx,
+    has_one_here,
+)
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 from click2dial_agi.io.asterisk_console import AsteriskConsole
@@ -49,9 +53,7 @@ async def examine_forever(config: Callable[[], Config], config_path: Path) -> No
 async def _look_at_pbx(config: Config) -> list[Finding]:
     """Look as doctor does; of what takes the console, only at what loses records."""
     found = await examine_pbx(config)
-    if has_one_here(config) and not any(one.check == "dialplan-missing" for one in found):
-        found += await asyncio.to_thread(lambda: list(check_loaded(AsteriskConsole())))
-    return found
+    return found + (await examine_loaded(AsteriskConsole(), found) if has_one_here(config) else [])
 
 
 def _tell(findings: list[Finding], seen: dict[str, int]) -> None:

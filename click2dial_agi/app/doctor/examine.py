@@ -1,7 +1,7 @@
 """All checks, in an order in which each makes sense; none of them changes anything."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,7 +37,7 @@ from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari_facts import ARIFacts, EndpointFacts
 from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["examine", "examine_machine", "examine_pbx", "has_one_here"]
+__all__ = ["examine", "examine_loaded", "examine_machine", "examine_pbx", "has_one_here"]
 
 # Of a larger PBX the first so many endpoints are looked at, each with a question.
 _MAX_ENDPOINTS = 500
@@ -138,11 +138,17 @@ async def _ask(
     ]
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
-        if not any(one.check == "dialplan-missing" for one in found):
-            found += await asyncio.to_thread(lambda: list(check_loaded(console)))
+        found += await examine_loaded(console, found)
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
         found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found
+
+
+async def examine_loaded(console: AsteriskConsole, found: Iterable[Finding]) -> list[Finding]:
+    """Look whether Asterisk has the dialplan, unless it was ``found`` to be missing already."""
+    if any(one.check == "dialplan-missing" for one in found):
+        return []
+    return await asyncio.to_thread(lambda: list(check_loaded(console)))
 
 
 def has_one_here(config: Config) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ exten => _27214.,1,MSet(C2D_CONTACT_REF=${{PJSIP_HEADER(read,X-Account)}},C2D_RE
  same => n,Goto(click2dial-inbound,${{EXTEN}},1)
 """
 
+_OURS = re.compile("click2dial-(hold|consult)")
+
 Play = Callable[[Scene], Awaitable[None]]
 
 
@@ -44,6 +47,13 @@ def play(
     work = [how(office, origin, one, integrator=integrator) for origin in origins for one in plays]
     problems = problems_of(office, work)
     assert not problems, "\n".join(problems)
+
+
+async def none_left(office: Office, timeout: float = 3) -> None:
+    """Wait until nothing of a hold or a consultation is on the PBX."""
+    async with asyncio.timeout(patience(timeout)):
+        while any(_OURS.search(one["name"]) for one in await office.channels()):
+            await asyncio.sleep(0.05)
 
 
 async def ref_of(scene: Scene) -> str:

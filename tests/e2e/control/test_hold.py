@@ -11,7 +11,7 @@ import pytest
 from sandbox.office import CALLS, Office
 from sandbox.sdp import Direction
 from sandbox.waiting import patience
-from tests.e2e.control.desk import RECORDED, ask, play, ref_of, steer
+from tests.e2e.control.desk import RECORDED, ask, none_left, play, ref_of, steer
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.expected import AGENT_HUNG_UP, CLIENT_HUNG_UP
 from tests.e2e.matrix.scene import Scene
@@ -75,14 +75,6 @@ def test_the_client_hears_music_and_then_the_agent(office: Office, integrator: s
         await scene.end(scene.agent)
 
     play(office, held, origins=ALL, integrator=integrator)
-
-
-async def none_left(office: Office) -> None:
-    """Wait until nothing of a hold is on the PBX."""
-    async with asyncio.timeout(patience(3)):
-        while left := [one for one in await office.channels() if "click2dial-hold" in one["name"]]:
-            await asyncio.sleep(0.05)
-    assert not left
 
 
 def test_a_muted_agent_stays_muted_and_no_longer_muted_one_is_not_heard_yet(

@@ -9,8 +9,7 @@ import pytest
 
 from sandbox.office import Office
 from sandbox.waiting import patience
-from tests.e2e.control.desk import RECORDED, Play, ask, play, ref_of, steer
-from tests.e2e.control.test_hold import none_left
+from tests.e2e.control.desk import RECORDED, Play, ask, none_left, play, ref_of, steer
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import records
