@@ -70,6 +70,28 @@ def raw_invite(
     return result
 
 
+def cancelled_invite(
+    pbx: Pbx, callee: str, *, agent: str, lines: bytes = b"", after: float = 0.0
+) -> CallResult:
+    """Send an INVITE, and a CANCEL so many seconds after its 100; ACK what it is answered.
+
+    No phone has a key that is pressed as fast, but a program may be, and a PBX as slow.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(0.1)
+        phone.connect(("127.0.0.1", pbx.sip_port))
+        dialog = _Dialog(phone, agent=agent.encode(), callee=callee.encode(), display=b"")
+        dialog.send(b"INVITE", 1, lines=lines + b"Content-Type: application/sdp\r\n", body=_SDP)
+        if dialog.answer("INVITE", 5.0, least=100) is not None:
+            time.sleep(after)
+            dialog.send(b"CANCEL", 1)
+        final = dialog.final("INVITE", 5.0)
+        if final is not None:
+            tag = (final.header("To") or "").partition(";")[2].encode("utf-8", "surrogateescape")
+            dialog.send(b"ACK", 1, to_tag=tag)
+    return CallResult(dialog.messages)
+
+
 _SDP = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=audio 6000 RTP/AVP 0\r\n"
@@ -118,6 +140,10 @@ class _Dialog:
 
     def final(self, method: str, timeout: float) -> Message | None:
         """Return the final response to a request, None if none came in time."""
+        return self.answer(method, timeout, least=200)
+
+    def answer(self, method: str, timeout: float, *, least: int) -> Message | None:
+        """Return the first response with such a status or more, None if none came in time."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
@@ -126,6 +152,6 @@ class _Dialog:
                 continue
             message = Message(raw=data, at=time.time(), sent=False)
             self.messages.append(message)
-            if message.status >= 200 and message.cseq_method == method:
+            if message.status >= least and message.cseq_method == method:
                 return message
         return None

@@ -94,7 +94,7 @@ class CallRecord:
         if known.refused:
             limited, wrong = Q850.FACILITY_REJECTED, Q850.INVALID_NUMBER_FORMAT
             return Disposition(EndReason.ERROR, limited if known.limited else wrong)
-        if not known.decided:
+        if not known.decided and ending.dialstatus != "CANCEL":  # a caller may give up before that
             return Disposition(EndReason.FAILED, Q850.SWITCHING_CONGESTION)
         ended_by = None
         if integrator is not None and integrator.detailed_end_reasons:

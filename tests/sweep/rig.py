@@ -37,6 +37,9 @@ UP = ("phone", "inbound")  # those that last until somebody hangs up
 DESK, FRONT = "1100", "1002"  # whose phones are rung: by the API, and by calls from outside
 AGENTS = {"phone": "1000", "refused": "1001", "created": DESK, "inbound": FRONT}
 
+#: Seconds in which all is recorded, once a fault is mended.
+RECORDED_IN = 30
+
 #: A line of the server's log that somebody is woken up by.
 ALARM = re.compile(r"^\S+ (?:WARNING|ERROR) (.*)$", re.MULTILINE)
 
@@ -177,7 +180,7 @@ class Rig:
             refs = {record["contact_ref"] for record in self._read()}
             return wanted <= refs and not self._waits()
 
-        until(come, 60, f"records of {wanted}")
+        until(come, RECORDED_IN, f"records of {wanted}")
         return self._read()
 
     def _read(self) -> list[Payload]:

@@ -65,9 +65,9 @@ def begin(rig: Rig, kinds: Sequence[str]) -> Begun:
 def end(rig: Rig, fault: Fault, begun: Begun) -> None:
     """See the calls to their ends."""
     if fault.gives_up:
-        for _, call in begun:
-            if call is not None:
-                call.wait_status(100)
+        for placed, call in begun:
+            if call is not None:  # a call from outside is ours after the operator's own dialplan
+                call.wait_status(180 if placed.kind == "inbound" else 100)
     if fault.up or fault.gives_up:
         for _, call in begun:
             if call is not None:

@@ -17,6 +17,9 @@ OUTBOUND_ID = ("X-Teleforge-Outbound-ID", "27820001234")
 #: Long enough for a callee to hear it, short enough for many tests.
 BRIEF = HangUp(0.05)
 
+#: Seconds from a 100 to the CANCEL: at once, and within what the dialplan takes until it dials.
+GIVEN_UP = (0.0, 0.0, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004)
+
 
 @dataclass(frozen=True)
 class Desk:

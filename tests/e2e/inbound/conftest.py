@@ -82,6 +82,11 @@ PJSIP = f"""
     aors =
     trust_id_inbound = yes
 
+    [straight](common)
+    context = click2dial-inbound
+    aors =
+    set_var = C2D_AGENTS=PJSIP/1001
+
     [2000](agent)
     aors = 2000
     [2000](aor)

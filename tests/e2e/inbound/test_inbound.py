@@ -10,10 +10,11 @@ import pytest
 from sandbox.asterisk import Asterisk
 from sandbox.calls import AwaitBye, Cancel, HangUp, call
 from sandbox.phone import Phone
+from sandbox.rawsip import cancelled_invite
 from sandbox.redis import RedisServer
 from sandbox.result import CallResult
 from sandbox.server import Server
-from tests.e2e.calls.desk import servers
+from tests.e2e.calls.desk import GIVEN_UP, servers
 from tests.e2e.inbound.conftest import (
     ASKED,
     CALLER,
@@ -146,6 +147,17 @@ def test_the_caller_gives_up(switchboard: Asterisk, records: CRM) -> None:
         result = call(switchboard, agent=CALLER, callee=ONE_AGENT, then=Cancel(0.3))
     assert result.status == 487
     expect(records.pop(), result, extension="")
+
+
+@pytest.mark.case("T20")
+def test_the_caller_gives_up_at_once(switchboard: Asterisk, records: CRM) -> None:
+    """Asterisk runs the first step of the dialplan for him, and maybe no other."""
+    for after in GIVEN_UP:
+        cancelled_invite(switchboard, ONE_AGENT, agent="straight", after=after)
+        record = records.pop()
+        assert (record["call_dir"], record["dial_number"]) == ("inbound", ONE_AGENT)
+        # Or it was seen before that nobody's phone is there.
+        assert (record["end_reason"], record["end_code"]) in (("hungup", 16), ("error", 3))
 
 
 def test_a_queue_names_who_answered_and_the_wait(
