@@ -48,7 +48,7 @@ demo: sandbox softphone
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 # SHORT=1 leaves out the calls that Kamailio ends when their Asterisk is gone.
-cluster: sandbox redis softphone kamailio
+cluster: sandbox redis softphone browser kamailio
 	@$(BIN)/python -m sandbox.cluster_demo $(if $(SHORT),--short)
 
 test: sandbox redis softphone browser examples kamailio machine

@@ -15,6 +15,7 @@ from functools import partial
 from rich.console import Console
 
 from sandbox.cluster import Cluster
+from sandbox.cluster_browser import BrowserAgent, browser_agent
 from sandbox.cluster_calls import Desks, Placed
 from sandbox.cluster_ledger import Ledger, Record, Trouble, compare
 from sandbox.consumer import Consumer, connect
@@ -49,7 +50,9 @@ def main() -> int:
         stack.callback(lambda: cluster.run(desks.close()))
         console.print("[green]✓[/] ten phones, five at each Kamailio, and the world outside")
         consumer = stack.enter_context(Consumer(lambda: connect(primary(cluster))))
-        show = Show(cluster, desks, consumer)
+        browser = stack.enter_context(browser_agent(cluster, desks.placed))
+        console.print(f"[green]✓[/] {browser.name}, in Chromium, at {cluster.kamailio.name}")
+        show = Show(cluster, desks, consumer, browser)
         show.all(short=short)
         ledger = show.ledger()
         console.rule("[bold]All calls against all records[/]")
@@ -87,6 +90,7 @@ class Show:
     cluster: Cluster
     desks: Desks
     consumer: Consumer
+    browser: BrowserAgent
     troubles: list[Trouble] = field(default_factory=list)
 
     def all(self, *, short: bool) -> None:
@@ -167,15 +171,21 @@ class Show:
         before = len(self.desks.placed)
         up = self.cluster.loop.submit(self._some(self.desks.phones[:4], TALK))
         until(lambda: self._answered(before) >= 4, 10, "calls that are up")
+        in_browser = self.browser.call()
         dies()
         new = self.cluster.loop.submit(self._some(self.desks.phones[4:6], 0.5, created=True))
         new.result()
+        shown = [self.browser.shows()]
         back()
+        self.browser.wait_until_ready()
+        self.browser.hang_up(in_browser)
+        shown.append(self.browser.shows())
         up.result()
         placed = [call for call in self.desks.placed[before:] if not call.lasting]
         self._await_records(placed)
         for call in placed:
             self.show(call)
+        console.print(f"  {self.browser.name}'s page: {' → '.join(shown)}")
 
     def wait_for(self, call: Placed) -> None:
         """Show when a call that nobody hung up was ended."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from sandbox.astconf import agent_password
-from tests.browser.chromium import audio, await_audio
+from sandbox.chromium import audio, await_audio
 from tests.browser.office import API_KEY, Office
 
 #: Where `picture` leaves its screenshots; nowhere if this is not set.

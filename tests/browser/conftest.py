@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from redis import Redis
 
 from click2dial_agi.io.redis_lists import history_key
+from sandbox.chromium import chromium, chromium_path, new_page
 from sandbox.process import until
 from sandbox.redis import RedisServer, redis_server
 from sandbox.trunk import Trunk
 from sandbox.waiting import patience
-from tests.browser.chromium import chromium, chromium_path, new_page
 from tests.browser.office import ROOT, Office, office
 from tests.e2e.conftest import _unable as unable
 from tests.e2e.conftest import pytest_runtest_makereport, tree, trunk

@@ -14,8 +14,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, CDPSession, Page, Playwright, expect
 
+from sandbox.chromium import ARGUMENTS, TIMEOUT, chromium_path
 from sandbox.process import until
-from tests.browser.chromium import ARGUMENTS, TIMEOUT, chromium_path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "click2dial_agi" / "softphone" / "src" / "extension"

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
+from sandbox.chromium import await_audio, new_page
 from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.browser.agent import Agent
-from tests.browser.chromium import await_audio, new_page
 from tests.browser.console import Console
 from tests.browser.office import API_KEY, ECHO, HOST, SUPERVISOR_KEY, Office
 from tests.browser.pushed import keep

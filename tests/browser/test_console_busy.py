@@ -8,9 +8,9 @@ import time
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
+from sandbox.chromium import new_page
 from tests.browser.agent import take_pictures
 from tests.browser.busy_centre import Centre, busy_centre
-from tests.browser.chromium import new_page
 from tests.browser.console import WIDE
 from tests.browser.test_softphone_words import Foreign, read_words
 

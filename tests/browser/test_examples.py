@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from sandbox.chromium import TIMEOUT, await_audio
 from sandbox.process import until
-from tests.browser.chromium import TIMEOUT, await_audio
 from tests.browser.examples import Example, Site, open_example, read_example
 from tests.browser.office import ECHO, HANGS_UP, Office
 

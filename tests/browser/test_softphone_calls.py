@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sandbox.calls import AwaitBye, Cancel, place_call
+from sandbox.chromium import TIMEOUT, audio, await_audio
 from sandbox.process import until
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT, audio, await_audio
 from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, TONES, Office
 
 

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Playwright, Route, expect
 
 from sandbox.calls import AwaitBye, Call, place_call
+from sandbox.chromium import TIMEOUT, chromium, new_page
 from sandbox.process import until
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT, chromium, new_page
 from tests.browser.office import CLIENT, DID, ECHO, HOST, Office
 
 CONTACT = "client-4711"  # whom the office says the client from outside is

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox.calls import AwaitBye, place_call
+from sandbox.chromium import TIMEOUT, new_page
 from sandbox.process import until
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT, new_page
 from tests.browser.office import ECHO, Office
 
 # Chromium's fake devices cannot be unplugged: those of a name are left out of what it lists, as it

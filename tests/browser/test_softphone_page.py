@@ -9,12 +9,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from sandbox.chromium import chromium, new_page
 from sandbox.process import require, until
 from sandbox.redis import RedisServer
 from sandbox.trunk import Trunk
 from sandbox.waiting import patience
 from tests.browser.agent import Agent
-from tests.browser.chromium import chromium, new_page
 from tests.browser.examples import MODULES
 from tests.browser.office import ECHO, Office, office
 

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
+from sandbox.chromium import TIMEOUT
 from sandbox.process import until
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT
 from tests.browser.office import ECHO, Office
 
 

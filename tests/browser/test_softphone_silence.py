@@ -7,9 +7,9 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from sandbox.chromium import TIMEOUT, audio
 from sandbox.process import until
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT, audio
 from tests.browser.office import ECHO, PAUSES, Office
 
 NOTICED = 10.0  # seconds

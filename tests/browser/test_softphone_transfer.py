@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from sandbox.calls import AwaitBye, place_call
+from sandbox.chromium import TIMEOUT, audio
 from sandbox.waiting import patience
 from tests.browser.agent import Agent
-from tests.browser.chromium import TIMEOUT, audio
 from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, Office
 from tests.e2e.records import Payload
 

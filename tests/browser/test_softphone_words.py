@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox.astconf import agent_password
+from sandbox.chromium import await_audio, new_page
 from tests.browser.agent import Agent
-from tests.browser.chromium import await_audio, new_page
 from tests.browser.office import API_KEY, ECHO, Office
 from tests.browser.test_softphone_page import check_accessibility
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from sandbox.chromium import await_audio, chromium, new_page
 from sandbox.phone_call import PhoneCall
 from sandbox.waiting import patience
-from tests.browser.chromium import await_audio, chromium, new_page
 from tests.browser.conftest import built
 from tests.kamailio.rig import BROWSERS, Rig, password
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.waiting import patience
+from tests.browser.conftest import built
+
+__all__ = ["built"]
 
 
 @pytest.mark.slow
-def test_the_cluster_is_shown(tree: Path, kamailio_installed: None) -> None:
+def test_the_cluster_is_shown(tree: Path, kamailio_installed: None, built: None) -> None:
     """Each part dies once, and no record is lost, doubled or wrong."""
     del tree  # it is built
     argv = [sys.executable, "-m", "sandbox.cluster_demo", "--short"]
@@ -22,7 +25,11 @@ def test_the_cluster_is_shown(tree: Path, kamailio_installed: None) -> None:
     assert done.returncode == 0, told
     for name in ("pbx1", "server2", "Redis's primary", "k1"):
         assert f"{name} is killed" in done.stdout, told
-    # Four that are up, and two new ones, in each scene.
+    # Of phones: four that are up, and two new ones, in each scene.
     calls = re.findall(r"130[0-5] at k[12] .* 200 after", done.stdout)
     assert len(calls) == 5 * 6, told
+    # A browser's call outlasts the death of its Kamailio; that of its Asterisk it may not.
+    assert len(re.findall(r"1310 at k1 .* 200 after", done.stdout)) == 5, told
+    away = "Reconnecting, In a call, The server cannot be reached. Trying again …"
+    assert f"1310's page: {away} → Ready, You hung up." in done.stdout, told
     assert "0 lost, 0 doubled, 0 wrong, 0 unanswered" in done.stdout, told
