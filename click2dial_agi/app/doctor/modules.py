@@ -16,6 +16,7 @@ FOR_ALL = {
     "func_callerid": "CALLERID, CONNECTEDLINE, REDIRECTING",
     "func_channel": "CHANNEL, CHANNEL_EXISTS",
     "func_cut": "CUT",
+    "func_dialplan": "DIALPLAN_EXISTS",
     "func_env": "FILE, STAT",
     "func_global": "SHARED",
     "func_hangupcause": "HANGUPCAUSE, HANGUPCAUSE_KEYS",

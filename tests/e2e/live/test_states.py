@@ -129,7 +129,8 @@ def test_a_client_who_is_sent_on(live_office: LiveOffice) -> None:
     async def test(follow: Follow) -> None:
         office, first, second = follow.office, follow.team.first, follow.team.second
         number = office.number()
-        second.rule = answer(0.4)
+        # Each state lasts longer than changes are gathered for.
+        office.trunk.plan[number] = second.rule = answer(0.4)
         async with follow.listen() as events:
             call = await first.call(number, HEADERS)
             await call.up()
