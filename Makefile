@@ -30,7 +30,7 @@ WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_
 help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make cluster  two Kamailios, three Asterisks, three servers: watch one after the other die"
-	@echo "make check    ruff, mypy and all quick tests that need no PBX: some two minutes"
+	@echo "make check    ruff, mypy and all quick tests that need no PBX: a minute"
 	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
 	@echo "make test-redis  those of Redis, for C2D_TEST_REDIS=container or =local"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"

@@ -48,6 +48,7 @@ async def session(port: int, script: str, query: str) -> None:
             await asterisk.reply()
 
 
+@pytest.mark.slow
 def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: Path) -> None:
     port = ports.free_port()
     metrics = {"listen": f"127.0.0.1:{port}"}
@@ -82,6 +83,7 @@ def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: P
         assert 0 <= seen["journal_oldest_seconds", "enigma:notifications:cdr", "acme"] < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/docs", "/openapi.json"])
 def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
     port = ports.free_port()
@@ -90,6 +92,7 @@ def test_there_is_nothing_else(redis: RedisServer, path: str) -> None:
         assert httpx.get(url, trust_env=False).status_code == 404
 
 
+@pytest.mark.slow
 def test_each_pbx_and_the_server_are_named(redis: RedisServer, tmp_path: Path) -> None:
     port = ports.free_port()
     pbxs = [

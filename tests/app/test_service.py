@@ -382,6 +382,7 @@ def test_the_start_tells_what_is_served(caplog: pytest.LogCaptureFixture) -> Non
 class TestProcess:
     """The same from outside, with signals."""
 
+    @pytest.mark.slow
     def test_sigterm_finishes_the_session_in_flight_and_exits_0(self) -> None:
         with Server("redis://127.0.0.1:1/0", agi=UNSEALED) as server:
             statuses = []
@@ -400,6 +401,7 @@ class TestProcess:
             assert statuses == [0]
             assert server.log().endswith(" INFO stopped\n")
 
+    @pytest.mark.slow
     def test_sighup_takes_the_new_file_or_keeps_the_old(self) -> None:
         with Server("redis://127.0.0.1:1/0", agi=UNSEALED) as server:
 

@@ -42,6 +42,7 @@ def another(server: Server, before: int) -> int:
     return until(lambda: {server.supervised_pid} - {0, before}, 10, "another server").pop()
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_is_replaced_and_refuses_nobody(server: Server) -> None:
     assert asked(server) < patience(1)
     before = server.supervised_pid
@@ -53,6 +54,7 @@ def test_one_that_is_killed_is_replaced_and_refuses_nobody(server: Server) -> No
     assert server.log().count(" INFO FastAGI on ") >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.case("O3")
 def test_one_that_freezes_is_killed_within_two_seconds(server: Server) -> None:
     before = server.supervised_pid
@@ -74,6 +76,7 @@ def test_signals_reach_it(server: Server) -> None:
     assert "INFO stopped" in server.log().replace("click2dial_agi.app.service ", "")
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_configuration_ends_it(tmp_path: Path) -> None:
     path = tmp_path / "click2dial.yaml"
     path.write_text("integrators: 7\n")
@@ -83,6 +86,7 @@ def test_a_mistake_in_the_configuration_ends_it(tmp_path: Path) -> None:
     assert "integrators" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_that_moves_takes_its_socket_along(server: Server) -> None:
     """Nothing is kept at an address that the configuration no longer has."""
     with socket.socket() as probe:

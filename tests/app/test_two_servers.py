@@ -38,6 +38,7 @@ def posted(receiver: Receiver) -> Counter[str]:
     return Counter(json.loads(body)["payload"]["call_ref"] for body in receiver.bodies)
 
 
+@pytest.mark.slow
 @pytest.mark.case("C15")
 def test_each_record_is_posted_once_and_after_a_kill_the_other_goes_on(
     redis: RedisServer, client: Redis, tmp_path: Path

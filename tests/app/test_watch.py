@@ -104,6 +104,7 @@ def test_one_redis_under_two_names_is_found(
     assert "enigma:notifications is also acme's: one Redis under two names" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.case("C1")
 @pytest.mark.case("C16")
 def test_a_server_names_it_at_its_start(redis: RedisServer, client: Redis) -> None:

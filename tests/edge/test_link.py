@@ -219,6 +219,7 @@ async def _flood(connection: ClientConnection | ServerConnection) -> int:
     return sent
 
 
+@pytest.mark.slow
 def test_a_phone_that_answers_no_ping_is_dropped() -> None:
     async def test() -> None:
         async with pair(ping_interval=0.05, ping_timeout=0.1) as (client, asterisk, _):
@@ -248,6 +249,7 @@ def test_an_idle_phone_is_dropped_and_a_talking_one_is_not() -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_phones_that_come_and_go_leave_nothing_behind() -> None:
     async def test() -> None:
         async with FakeAsterisk(echo=True) as asterisk, running_edge(asterisk.url) as edge:

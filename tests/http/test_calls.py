@@ -81,6 +81,7 @@ def test_what_is_no_call_of_ours(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [HANG, NOT_JSON, WRONG_SHAPE, 503])
 def test_a_pbx_in_trouble(redis: RedisServer, trouble: str | int) -> None:
     async def test() -> None:

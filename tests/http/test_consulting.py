@@ -125,6 +125,7 @@ def test_who_was_given_the_client_has_him_if_asked_for_again(redis: RedisServer)
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["refused", "unanswered"])
 def test_who_was_not_sent_is_not_waited_for(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch, end: str

@@ -81,6 +81,7 @@ def test_keys_are_pressed_on_the_agents_side_once_for_each_idempotency_key(
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "body", "asked", "answered"),
     [
@@ -254,6 +255,7 @@ def test_two_at_once_take_turns(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_a_call_that_somebody_else_steers(redis: RedisServer) -> None:
     async def test() -> None:
         async with served(redis) as (api, _, _ami):

@@ -160,6 +160,7 @@ TROUBLE: list[dict[str, str | int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLE, ids=str)
 def test_a_pbx_in_trouble_is_a_503_with_a_record(
     redis: RedisServer, trouble: dict[str, str | int]
@@ -190,6 +191,7 @@ def test_a_pbx_that_is_gone_is_a_503_with_a_record(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_a_phone_that_rings_though_nobody_said_so_is_hung_up(redis: RedisServer) -> None:
     """Its hangup handler makes the record, so nothing is recorded here."""
 
@@ -220,6 +222,7 @@ def test_a_broken_connection_is_tried_again_and_rings_once(redis: RedisServer) -
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hanging_up", [{}, {"hang_up": HANG}], ids=["", "nor hangs up"])
 @pytest.mark.parametrize("trouble", [HANG, CLOSE, GARBAGE])
 def test_when_nobody_can_tell_the_place_is_held_until_somebody_can(
@@ -238,6 +241,7 @@ def test_when_nobody_can_tell_the_place_is_held_until_somebody_can(
     run(test())
 
 
+@pytest.mark.slow
 def test_a_phone_that_rings_late_is_hung_up(redis: RedisServer) -> None:
     """Asterisk froze with the request in hand, woke up, and did what it was asked."""
 

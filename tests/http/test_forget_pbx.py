@@ -123,6 +123,7 @@ def test_a_call_that_does_not_say_which_run_has_it_is_not_forgotten(redis: Redis
     run(test())
 
 
+@pytest.mark.slow
 def test_forgetting_from_the_command_line(redis: RedisServer, tmp_path: Path) -> None:
     config = tmp_path / "click2dial.yaml"
     config.write_text(json.dumps({"integrators": [{**ACME, "redis": redis.url}]}))

@@ -39,6 +39,7 @@ def test_all_is_well(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [401, GARBAGE, HANG])
 def test_ari_in_trouble(redis: RedisServer, trouble: str | int) -> None:
     # On a busy machine the look's own deadline may come before that of what it looks at.

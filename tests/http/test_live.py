@@ -425,6 +425,7 @@ def test_what_ends_while_one_looks_is_told(
     run(test())
 
 
+@pytest.mark.slow
 def test_when_nobody_knows_listeners_hear_of_it(redis: RedisServer) -> None:
     """Whether the reader says so, or dies."""
 

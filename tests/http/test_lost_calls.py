@@ -173,6 +173,7 @@ def test_a_young_call_is_left_alone(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [HANG, GARBAGE, NOT_JSON, WRONG_SHAPE, 503])
 def test_while_asterisk_does_not_answer_nothing_is_lost(
     redis: RedisServer, trouble: str | int

@@ -203,6 +203,7 @@ def test_the_record_is_waited_for(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_while_the_pbx_is_away(redis: RedisServer) -> None:
     """No phone has a call then; a call of ours may go on, for all that is known."""
 

@@ -70,6 +70,7 @@ def test_a_pbx_that_is_away_is_skipped(redis: RedisServer, trouble: str | int) -
     run(test())
 
 
+@pytest.mark.slow
 def test_only_one_that_cannot_have_rung_is_followed_by_another(redis: RedisServer) -> None:
     async def test() -> None:
         async with two(redis) as (east, west, api):
@@ -279,6 +280,7 @@ def test_ready_as_long_as_one_pbx_is(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("_", range(3))  # whosever turn it is
 def test_a_post_that_is_taken_over_rings_at_the_pbx_that_was_asked(
     redis: RedisServer, _: int

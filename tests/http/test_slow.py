@@ -139,6 +139,7 @@ def test_requests_on_one_connection_are_answered_in_turn(redis: RedisServer) -> 
     run(test())
 
 
+@pytest.mark.slow
 def test_a_connection_that_a_client_keeps(redis: RedisServer) -> None:
     """CRMs keep idle connections for some seconds; the next POST must not meet our closing."""
 

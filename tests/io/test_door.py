@@ -112,6 +112,7 @@ def test_an_address_takes_no_others_seats() -> None:
     run(test())
 
 
+@pytest.mark.slow
 @pytest.mark.case("C13")
 def test_a_proxy_connects_for_many() -> None:
     async def test() -> None:
@@ -135,6 +136,7 @@ def test_within_its_grace_nobody_is_sent_away() -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_a_flood_of_busy_ones_is_cut_off() -> None:
     async def test() -> None:
         async with door(in_all=1) as opened:

@@ -57,6 +57,7 @@ def test_one_reads_at_a_time(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.slow
 def test_a_lease_ends_with_its_holder(redis: RedisServer, short_lease: None) -> None:
     """And who wakes up after that writes nothing."""
 

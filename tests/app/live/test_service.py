@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.service import Live
 from click2dial_agi.domain.config import parse_config
@@ -14,6 +16,7 @@ from tests.io.fake_ami import PASSWORD, USER, FakeAMI
 from tests.io.running import run
 
 
+@pytest.mark.slow
 def test_it_stops_at_any_moment(redis: RedisServer) -> None:
     """Once in 20 times a Redis client swallowed the cancellation, and a server never stopped."""
 
