@@ -116,11 +116,11 @@ class Dialog:
         self.began_at = time.time()
         self.branch = self.send("INVITE", "1 INVITE", headers, self._invited[1])
 
-    def bye(self) -> str:
+    def bye(self, headers: Headers = ()) -> str:
         """Hang up, do not wait, and return the request's CSeq; the call is over at once."""
         self.cseq += 1
         cseq = f"{self.cseq} BYE"
-        self.send("BYE", cseq)
+        self.send("BYE", cseq, headers)
         self._end()
         return cseq
 

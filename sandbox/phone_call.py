@@ -59,11 +59,11 @@ class PhoneCall(Dialog):
 
     # What both sides may do
 
-    def cancel(self) -> None:
+    def cancel(self, headers: Headers = ()) -> None:
         """Give our call up before its answer."""
         self.cancelled = True
-        cseq = f"{self.invite_cseq} CANCEL"
-        self.send("CANCEL", cseq, branch=self.branch, remote=f"<{self.uri}>", uri=self.uri)
+        cseq, remote = f"{self.invite_cseq} CANCEL", f"<{self.uri}>"
+        self.send("CANCEL", cseq, headers, branch=self.branch, remote=remote, uri=self.uri)
 
     async def hang_up(self) -> None:
         """Hang up, and wait for the answer."""

@@ -100,3 +100,45 @@ def test_the_trunk_answers(office: Office, answer: Answer) -> None:
         for integrator in ("acme", "through")
     ]
     assert problems_of(office, work) == []
+
+
+#: What phones and gateways put into a BYE or a CANCEL (RFC 3326); 21 and 22 would refuse an INVITE.
+CAUSES = (17, 21, 22, 34)
+
+
+def _reason(cause: int) -> list[tuple[str, str]]:
+    return [("Reason", f"Q.850;cause={cause}")]
+
+
+async def _hangs_up(who: str, cause: int, scene: Scene) -> None:
+    await scene.begin()
+    (scene.agent if who == "agent" else scene.client).bye(_reason(cause))
+    (record,) = await records(scene)
+    end = (record["end_reason"], record["end_code"])
+    if end != (f"{who}_hungup", 16):
+        scene.remarks.append(f"{who}, {cause}: ended {end}")
+
+
+async def _gives_up(cause: int, scene: Scene) -> None:
+    scene.office.trunk.plan[scene.number] = ring()
+    call = await scene.team.first.call(scene.number, scene.headers(scene.ref))
+    await call.wait_status(180)
+    call.cancel(_reason(cause))
+    (record,) = await records(scene)
+    end = (record["end_reason"], record["end_code"])
+    if end != ("agent_hungup", 16):
+        scene.remarks.append(f"CANCEL, {cause}: ended {end}")
+
+
+@case("T21")
+@pytest.mark.parametrize("who", ["agent", "callee"])
+@pytest.mark.parametrize("origin", Origin)
+def test_the_reason_of_a_bye_refuses_nothing(office: Office, origin: Origin, who: str) -> None:
+    work = [played(office, origin, partial(_hangs_up, who, cause)) for cause in CAUSES]
+    assert problems_of(office, work) == []
+
+
+@case("T21")
+def test_the_reason_of_a_cancel_refuses_nothing(office: Office) -> None:
+    work = [played(office, Origin.PHONE, partial(_gives_up, cause)) for cause in CAUSES]
+    assert problems_of(office, work) == []
