@@ -31,6 +31,10 @@ class Events:
             while not condition():
                 await asyncio.sleep(0.005)
 
+    async def until_newest(self, name: str, state: str) -> None:
+        """Wait until the newest event of a name, which may be yet to come, tells of a state."""
+        await self.until(lambda: [one["state"] for one in self.named(name)][-1:] == [state])
+
     def take(self, line: str, one: dict[str, str]) -> None:
         """Take a line of the stream; `one` is the event that it belongs to."""
         name, _, value = line.partition(": ")

@@ -86,9 +86,7 @@ def test_the_reader_goes(live_office: LiveOffice, how: str) -> None:
             await call.hold(Direction.BOTH)
             assert set(await follow.until("talking")) <= {"hold", "talking"}
             await call.hang_up()
-            await events.until(
-                lambda: [one["state"] for one in events.named("call")][-1:] == ["ended"]
-            )
+            await events.until_newest("call", "ended")
             assert set(await follow.until("idle")) <= {"talking", "idle"}
 
     play(live_office, test, server=1 - reader)

@@ -54,9 +54,7 @@ def test_a_phones_call_with_a_hold(live_office: LiveOffice, integrator: str, ser
                 "ringing-callee"
             ]
             await call.up()
-            await events.until(
-                lambda: [one["state"] for one in events.named("call")][-1:] == ["up"]
-            )
+            await events.until_newest("call", "up")
             await call.hold()
             await follow.until("hold")
             (held,) = await follow.calls(agent=first.name, state="held")
@@ -91,9 +89,7 @@ def test_a_created_call(live_office: LiveOffice) -> None:
             refused = await office.create(follow.team, office.number(), "again")
             assert refused.status_code == 429
             await (await office.trunk.next_call(number=number)).up()
-            await events.until(
-                lambda: [one["state"] for one in events.named("call")][-1:] == ["up"]
-            )
+            await events.until_newest("call", "up")
             await agent.hang_up()
             last = await ended(events)
             await follow.until("idle")
@@ -116,9 +112,7 @@ def test_a_call_from_outside(live_office: LiveOffice, kind: int, begins: str) ->
             agent = await first.next_call()
             await agent.up()
             await client.up()
-            await events.until(
-                lambda: [one["state"] for one in events.named("call")][-1:] == ["up"]
-            )
+            await events.until_newest("call", "up")
             await client.hang_up()
             last = await ended(events)
             await follow.until("idle")

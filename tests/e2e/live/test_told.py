@@ -28,10 +28,8 @@ def test_a_call_is_told_on_list_and_channel(live_office: LiveOffice) -> None:
                 await call.up()
                 await events.until(lambda: "up" in [one["state"] for one in events.named("call")])
                 await call.hang_up()
-                await events.until(lambda: events.named("agent")[-1]["state"] == "idle")
-                await events.until(
-                    lambda: [one["state"] for one in events.named("call")][-1:] == ["ended"]
-                )
+                await events.until_newest("agent", "idle")
+                await events.until_newest("call", "ended")
             await asyncio.sleep(0.2)  # in which nothing comes twice
             told = [json.loads(text) for text in await redis.lrange("acme:state", 0, -1)][::-1]
             heard = await published(channel, len(events.named("agent")))
