@@ -77,6 +77,8 @@ class Load:
             print(f"  went with it: {call.number} of {call.agent}, status {call.status}")
         for fault in ledger.faults:
             print(f"  {fault}")
+        for node in self.cluster.kamailios:
+            print(*(f"{node.name}: {line}" for line in node.log().splitlines() if "login" in line))
         return ledger
 
     def talks_on(self, pbx: int) -> bool:

@@ -335,7 +335,7 @@ class TestRedis:
 
     @pytest.mark.parametrize(("word", "cure"), stores._CURES.items())
     def test_what_redis_says_has_its_own_cure(self, word: str, cure: str) -> None:
-        assert stores._cure(f"{word} so it is") == cure
+        assert stores.cure_of(f"{word} so it is") == cure
 
     @pytest.mark.case("C16")
     @pytest.mark.parametrize(

@@ -104,6 +104,26 @@ def test_a_refusal_does_not_wait_for_a_frozen_redis(front: Front, shared: RedisS
     asyncio.run(calls())
 
 
+@pytest.mark.case("P9")
+def test_known_phones_call_while_redis_has_lost_all_logins(
+    front: Front, shared: RedisServer
+) -> None:
+    async def calls() -> None:
+        async with front.pbx(answer()), _known(front) as phone, front.phone(PHONES[4]) as new:
+            with Redis.from_url(shared.url) as client:
+                client.delete("c2d:phones")
+            try:
+                assert (await phone.register()).status == 200
+                assert await _status(phone) == 200
+                assert await _status(new) == 401
+                assert "no logins in Redis" in front.kamailio.log()
+            finally:
+                load(front.kamailio.directory, front.kamailio.directory / "click2dial.yaml")
+            await _until(lambda: _is(new, 200))
+
+    asyncio.run(calls())
+
+
 def test_no_password_is_in_redis(front: Front, shared: RedisServer) -> None:
     with Redis.from_url(shared.url, decode_responses=True) as client:
         assert password(KNOWN) not in str(client.hgetall("c2d:phones"))

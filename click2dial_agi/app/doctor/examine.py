@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from click2dial_agi.app.doctor.access import check_access, check_no_access
 from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
+from click2dial_agi.app.doctor.beside import check_redis_beside
 from click2dial_agi.app.doctor.contacts import check_contacts
 from click2dial_agi.app.doctor.dialplan import (
     GLOBALS,
@@ -71,7 +72,7 @@ async def examine_machine(
         yield from check_pages(config)
 
     found = await asyncio.to_thread(lambda: list(files()))
-    return found + await check_redis(config)
+    return found + await check_redis(config) + await check_redis_beside(config)
 
 
 async def examine_pbx(config: Config, *, console: AsteriskConsole | None = None) -> list[Finding]:

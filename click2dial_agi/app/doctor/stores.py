@@ -11,7 +11,7 @@ from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
 from click2dial_agi.io.redis_checks import needs, permissions
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
-__all__ = ["check_redis"]
+__all__ = ["check_redis", "cure_of", "place_of"]
 
 _TIMEOUT = 2.0
 _RECORDS = "its records wait in the journal on this machine's disk"
@@ -35,10 +35,12 @@ async def check_redis(config: Config) -> list[Finding]:
             found += await _rights(one, client, config.is_live)
         except REDIS_ERRORS as error:
             what = (
-                f"integrators.{one.name}.redis: {_place(one.redis)} does not take records for "
+                f"integrators.{one.name}.redis: {place_of(one.redis)} does not take records for "
                 f"{one.cdr_list}: {str(error) or 'no answer in time'}"
             )
-            found.append(Finding(Level.DANGER, "redis-refuses", what, _RECORDS, _cure(str(error))))
+            found.append(
+                Finding(Level.DANGER, "redis-refuses", what, _RECORDS, cure_of(str(error)))
+            )
         finally:
             await client.aclose()
     return found
@@ -68,7 +70,9 @@ async def _type(one: Integrator, client: Any) -> list[Finding]:
         return []
     if kind in ("list", "none"):
         return []
-    what = f"integrators.{one.name}.redis: {_place(one.redis)}: {one.cdr_list} is a {kind}, no list"
+    what = (
+        f"integrators.{one.name}.redis: {place_of(one.redis)}: {one.cdr_list} is a {kind}, no list"
+    )
     cure = f"redis-cli RENAME {one.cdr_list} {one.cdr_list}:{kind}, and another key_prefix for one"
     return [Finding(Level.DANGER, "redis-list-taken", what, _RECORDS, cure)]
 
@@ -76,7 +80,7 @@ async def _type(one: Integrator, client: Any) -> list[Finding]:
 async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
     what = await permissions(client, needs(one, is_live=is_live), one.cdr_list)
     cure = "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
-    where = f"integrators.{one.name}.redis: {_place(one.redis)}"
+    where = f"integrators.{one.name}.redis: {place_of(one.redis)}"
     lost = "what needs these rights is missing: events, history, created calls, or records"
     return [Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, cure) for text in what]
 
@@ -84,7 +88,7 @@ async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
 def _judge(
     one: Integrator, memory: Mapping[str, Any], keeping: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    where = f"integrators.{one.name}.redis: {_place(one.redis)}"
+    where = f"integrators.{one.name}.redis: {place_of(one.redis)}"
     policy = str(memory.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
         yield Finding(
@@ -104,7 +108,7 @@ def _judge(
         )
 
 
-def _place(url: str) -> str:
+def place_of(url: str) -> str:
     """Return a Redis URL without its password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -121,7 +125,8 @@ _CURES = {
 }
 
 
-def _cure(error: str) -> str:
+def cure_of(error: str) -> str:
+    """Return what mends an error of Redis, by its words."""
     said = error.upper()
     if "NOPERM" in said or "PERMISSION" in said or "USER EXECUTING" in said:
         return "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
