@@ -196,7 +196,8 @@ def test_redis_away_when_a_call_ends(desk: Desk, spool: Spool, leave: str, come_
         placed.hang_up()
         result = placed.result()
         until(lambda: " ended: " in server.log(), 10, "the record in the journal")
-        assert "WARNING Redis did not take 1 notifications: " in server.log()
+        warning = "WARNING Redis did not take 1 notifications: "
+        until(lambda: warning in server.log(), 10, "the warning")
         getattr(redis, come_back)()
         with CRM(redis.url) as crm:
             record = crm.pop()
