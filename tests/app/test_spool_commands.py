@@ -256,7 +256,8 @@ def test_a_server_drains_at_its_start_and_while_it_runs(
         spool.write_text(line(2))
         until(lambda: client.llen(LIST) == 2, 10, "a line written while it runs")
         until(lambda: not list(spool_dir.iterdir()), 10, "an empty directory")
-        assert "1 records that the dialplan had kept are stored" in server.log()
+        said = "1 records that the dialplan had kept are stored"
+        until(lambda: said in server.log(), 10, "the line that says so")
 
 
 def test_a_server_pushes_what_an_earlier_one_journaled(
@@ -265,7 +266,8 @@ def test_a_server_pushes_what_an_earlier_one_journaled(
     journaled(spool_dir, "acme", "acme", "gone")
     with Server(redis.url, spool_dir=str(spool_dir), agi=UNSEALED) as server:
         until(lambda: client.llen(LIST) == 2, 10, "both records")
-        assert "1 records for enigma:notifications:cdr are kept until gone" in (server.log())
+        said = "1 records for enigma:notifications:cdr are kept until gone"
+        until(lambda: said in server.log(), 10, "the line that says so")
 
     async def left() -> list[Any]:
         journal = Journal(spool_dir / "journal.db")

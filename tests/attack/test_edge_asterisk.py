@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from sandbox import astconf, ports
 from sandbox.asterisk import Asterisk
+from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.server import Server
 from sandbox.sip import Message
@@ -188,7 +189,8 @@ def test_too_few_sessions_are_named_in_the_log(tree: Path, running_redis: RedisS
         stack.enter_context(server)
         phones = [stack.enter_context(web_phone(f"ws://{edge['listen']}/ws")) for _ in range(3)]
         assert {_end(phone.websocket)[0] for phone in phones[2:]} == {1013}
-        assert "is http.conf's sessionlimit (100 by default) above edge.max_conn" in server.log()
+        said = "is http.conf's sessionlimit (100 by default) above edge.max_conn"
+        until(lambda: said in server.log(), 10, "the line that says so")
 
 
 def _end(websocket: object) -> tuple[int | None, str | None]:
