@@ -15,8 +15,8 @@ from tests.e2e.telephony.stage import Play, played, problems_of, records
 
 pytestmark = pytest.mark.case("T17")
 
-#: Each test has its own, so that none hears another's.
-NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107"}
+#: Each test has its own, but for the last two, so that none hears another's.
+NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107", "times": "107"}
 
 
 def play(office: Office, *plays: Play, origin: Origin = Origin.PHONE) -> None:
@@ -123,5 +123,22 @@ def test_no_server_is_needed_for_a_transfer(office: Office) -> None:
             await rescue.over()
         finally:
             await asyncio.to_thread(office.servers[0].start)
+
+    play(office, alone)
+
+
+@pytest.mark.parametrize("who", ["help", "agent"])
+def test_it_is_recorded_when_help_answered(office: Office, who: str) -> None:
+    async def alone(scene: Scene) -> None:
+        before = len(office.trunk.incoming)
+        call = await scene.team.first.call(NUMBERS["times"])
+        rescue = await help_(office, NUMBERS["times"], before)
+        await hear(call, rescue)
+        await asyncio.sleep(1.1)
+        await (rescue if who == "help" else call).hang_up()
+        (record,) = await records(scene)
+        assert record["answered_at"] >= record["dialed_at"] > 0
+        assert record["talk_time"] in (1, 2, 3)
+        assert record["ring_time_number"] <= 1
 
     play(office, alone)
