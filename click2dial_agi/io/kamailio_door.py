@@ -128,11 +128,11 @@ def read_phones(body: bytes, names: Sequence[str]) -> Answer:
     Raises ValueError, KeyError, TypeError or RecursionError for anything else.
     """
     phones = json.loads(body)["phones"]
-    if phones.keys() != set(names):
+    if not isinstance(phones, dict) or phones.keys() != set(names):
         raise ValueError("an answer to another question")
     if not all(there is None or isinstance(there, bool) for there in phones.values()):
         raise ValueError("no answer of Kamailio's")
-    return dict(phones)
+    return phones
 
 
 def _registered(body: bytes) -> bool:
