@@ -141,7 +141,7 @@ def test_a_phone_at_the_second_counts(two: Rig, told_of: bool) -> None:
             async with two.phone(AGENT, kamailio=second) as phone:
                 await told.until("idle")
                 async with asyncio.timeout(patience(5)):
-                    while (AGENT in first.rpc("ul.lookup", "location", AGENT)) is not told_of:
+                    while (AGENT in first.rpc("ul.lookup", "location", f"s:{AGENT}")) is not told_of:
                         await asyncio.sleep(0.05)
                 second.kill()
                 await told.until("unknown")
