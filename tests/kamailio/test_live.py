@@ -133,6 +133,7 @@ def test_nobody_is_idle_while_no_kamailio_tells(rig: Rig) -> None:
 def test_a_phone_at_the_second_counts(two: Rig, told_of: bool) -> None:
     """Also one of which the first was not told; its agent is not offline if the second dies."""
     first, second = two.kamailios
+    key = f"s:{AGENT}"  # else kamcmd takes it for a number
 
     async def follow() -> None:
         if not told_of:
@@ -141,7 +142,7 @@ def test_a_phone_at_the_second_counts(two: Rig, told_of: bool) -> None:
             async with two.phone(AGENT, kamailio=second) as phone:
                 await told.until("idle")
                 async with asyncio.timeout(patience(5)):
-                    while (AGENT in first.rpc("ul.lookup", "location", f"s:{AGENT}")) is not told_of:
+                    while (AGENT in first.rpc("ul.lookup", "location", key)) is not told_of:
                         await asyncio.sleep(0.05)
                 second.kill()
                 await told.until("unknown")
