@@ -129,6 +129,37 @@ def test_nobody_is_idle_while_no_kamailio_tells(rig: Rig) -> None:
 
 
 @pytest.mark.case("P15")
+def test_a_reload_without_kamailio(rig: Rig) -> None:
+    """All agents are where Asterisk says, as they always were without it."""
+    server = rig.server
+    without = {key: value for key, value in server.config.items() if key != "kamailio"}
+
+    async def until(state: str) -> None:
+        url = f"http://127.0.0.1:{rig.api_port}/click2dial/agents/{AGENT}"
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=patience(10)) as client,
+            asyncio.timeout(patience(20)),
+        ):
+            while (await client.get(url)).json().get("state") != state:
+                await asyncio.sleep(0.05)
+
+    async def follow() -> None:  # a reload sends listeners away
+        await until("offline")
+        server.write(without)
+        server.reload()
+        await until("idle")
+        server.write(server.config)
+        server.reload()
+        await until("offline")
+
+    try:
+        rig.run(follow())
+    finally:
+        server.write(server.config)
+        server.reload()
+
+
+@pytest.mark.case("P15")
 @pytest.mark.parametrize("told_of", [True, False])
 def test_a_phone_at_the_second_counts(two: Rig, told_of: bool) -> None:
     """Also one of which the first was not told; its agent is not offline if the second dies."""
