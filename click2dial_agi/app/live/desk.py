@@ -20,6 +20,10 @@ _EVERY = 0.4
 # After Redis has not taken something.
 _PAUSE = 0.2
 
+# Changes at once of which each is told.  More come if no Kamailio tells of phones any more, or does
+# again: all listeners have the whole in less time.
+_MAX_AT_ONCE = 1000
+
 # Changes that wait for a Redis; beyond that all is told anew when it is back.
 _MAX_PENDING = 10_000
 
@@ -65,8 +69,9 @@ class Desk:
         """Write what has changed, soon."""
         if not self.reads or self._whole:
             return
-        self._pending += [one for one in changes if one.integrator == self._integrator]
-        if len(self._pending) > _MAX_PENDING:
+        ours = [one for one in changes if one.integrator == self._integrator]
+        self._pending += ours
+        if len(ours) > _MAX_AT_ONCE or len(self._pending) > _MAX_PENDING:
             self.tell_all()
         elif self._pending:
             self._work.set()

@@ -14,6 +14,7 @@ from click2dial_agi.ami import Message
 from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.desk import Desk, before_of
 from click2dial_agi.app.live.look import Endpoints, ask, look
+from click2dial_agi.app.live.phones import PhoneWatch
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.board import Before, Board, Change, Question
 from click2dial_agi.domain.live.views import AgentView, CallView
@@ -39,7 +40,8 @@ class Reader:
     """Follows one PBX while it has a lease; the manager is asked by ``ami``.
 
     ``stores`` are those of the integrators, by name; ``pbx`` is its name in them.  ``told`` is
-    called with an integrator's name and what was written of it.
+    called with an integrator's name and what was written of it.  ``phones`` tells who has one where
+    Kamailio is in front.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class Reader:
         stores: Mapping[str, LiveStore],
         config: Config,
         told: Told,
+        phones: PhoneWatch | None = None,
     ) -> None:
         self._pbx = pbx
         self._ami = ami
         self._endpoints = endpoints
         self._config = config
+        self._phones = phones
         self._board: Board | None = None
         self._before = Before()
         self._begun: set[str] = set()  # the integrators of whose leases the board knows
@@ -90,7 +94,7 @@ class Reader:
 
     async def run(self) -> None:
         """Follow the PBX until it is cancelled."""
-        work = [self._read_while_wanted()]
+        work = [self._read_while_wanted(), self._watch_phones()]
         for desk in self._desks.values():
             work += [desk.hold(), desk.write()]
         tasks = [asyncio.create_task(one) for one in work]
@@ -132,6 +136,8 @@ class Reader:
         self._buffer = []
         try:
             await look(connection, self._endpoints, board, _now)
+            if self._phones is not None:
+                await self._phones.look(board, _now)
             for event in self._buffer:
                 self._apply(board, event)
         finally:
@@ -143,6 +149,14 @@ class Reader:
         for desk in self._desks.values():
             desk.tell_all()
         self._catch_up()
+
+    async def _watch_phones(self) -> None:
+        while self._phones is not None:
+            await asyncio.sleep(self._phones.EVERY)
+            board = self._board
+            if board is not None:
+                await self._phones.look(board, _now)
+                self._tell_soon()
 
     def _board_of(self, integrator: str) -> Board | None:
         """Return the board, None while what Redis had of an integrator is not in it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.hub import Hub
+from click2dial_agi.app.live.phones import PhoneWatch
 from click2dial_agi.app.live.reader import Reader
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.domain.config import Config
@@ -18,6 +19,7 @@ from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari_facts import ARIFacts
 from click2dial_agi.io.history import History
+from click2dial_agi.io.kamailio_door import KamailioDoors
 from click2dial_agi.io.live_store import LiveStore
 
 __all__ = ["Live", "LiveOf", "tell_states"]
@@ -46,6 +48,7 @@ class _Reading:
     reader: Reader
     task: "asyncio.Task[None]"
     facts: ARIFacts
+    phones: PhoneWatch | None
     place: tuple[object, ...]
 
 
@@ -103,7 +106,8 @@ class Live:
 
     def _read(self, name: str, pbx: PBX, config: Config) -> _Reading:
         stores = {integrator: live.store for integrator, live in self._integrators.items()}
-        place = (pbx, tuple(live.place for live in self._integrators.values()))
+        kamailio = config.kamailio
+        place = (pbx, tuple(live.place for live in self._integrators.values()), kamailio)
         known = self._readings.get(name)
         if known is not None and known.place == place:
             known.reader.use(config)
@@ -117,8 +121,9 @@ class Live:
             pbx.ami_password or "",
             pbx.name or "",
         )
-        reader = Reader(name, ami, facts.endpoint_states, stores, config, self._notify)
-        return _Reading(reader, asyncio.create_task(_run(reader)), facts, place)
+        phones = PhoneWatch(KamailioDoors(kamailio)) if kamailio is not None else None
+        reader = Reader(name, ami, facts.endpoint_states, stores, config, self._notify, phones)
+        return _Reading(reader, asyncio.create_task(_run(reader)), facts, phones, place)
 
     async def _notify(self, integrator: str, changes: Sequence[Change]) -> None:
         """Tell the list and the webhooks of changes, where they are to have them."""
@@ -165,3 +170,5 @@ async def _run(reader: Reader) -> None:
 async def _end(reading: _Reading) -> None:
     await end(reading.task)
     await reading.facts.close()
+    if reading.phones is not None:
+        await reading.phones.close()

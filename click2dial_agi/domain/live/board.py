@@ -16,8 +16,9 @@ from click2dial_agi.domain.carried import read_carried
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.calls import BoardCall, view_call
 from click2dial_agi.domain.live.channels import Channel, Channels
+from click2dial_agi.domain.live.devices import Devices
 from click2dial_agi.domain.live.owners import Owners
-from click2dial_agi.domain.live.states import AgentState, most_telling, of_device
+from click2dial_agi.domain.live.states import AgentState, most_telling
 from click2dial_agi.domain.live.views import AgentView, CallView, Device
 from click2dial_agi.domain.told import read_known
 from click2dial_agi.exceptions import MalformedFacts
@@ -68,8 +69,7 @@ class Board:
         self._pbx = pbx
         self._before = before
         self._channels = Channels()
-        self._devices: dict[str, str] = {}
-        self._phones: defaultdict[str, set[str]] = defaultdict(set)  # devices by extension
+        self._devices = Devices(self._channels, behind=config.kamailio is not None)
         self._owners = Owners(config)
         self._paused: defaultdict[str, set[str]] = defaultdict(set)  # queues by extension
         self._agents: dict[str, AgentView] = {}
@@ -113,6 +113,11 @@ class Board:
             if call.view is not None and call.view.integrator == integrator
         }
 
+    @property
+    def endpoints(self) -> list[str]:
+        """The endpoints of all agents, once it is told of them."""
+        return self._devices.endpoints
+
     def changes(self) -> list[Change]:
         """Return what has changed since it was asked last, in its order.
 
@@ -153,11 +158,19 @@ class Board:
         """
         for endpoint, state in endpoints.items():
             device = f"PJSIP/{endpoint}"
-            self._device(device, self._word(device, state))
+            self._device(device, self._devices.look(device, state))
         self._channels.guess_diallers()
         for channel in self._channels:
             self._touch(channel)
         self._is_seated = True
+        self._now = now
+
+    def reach(self, phones: Mapping[str, bool | None], now: int) -> None:
+        """Take which endpoints have a phone at a Kamailio, None where nobody can tell.
+
+        Until then nobody can; without Kamailio it means nothing.
+        """
+        self._touched_agents |= dict.fromkeys(self._devices.reach(phones))
         self._now = now
 
     def learn(self, uniqueid: str, told: str, now: int) -> None:
@@ -259,20 +272,10 @@ class Board:
             channel.asked += 1
             self._unasked[channel.uniqueid] = None
 
-    def _word(self, device: str, state: str) -> str:
-        """Return a device's state in the words of DeviceStateChange."""
-        channels = self._channels.of_device(device)
-        if any(not channel.ringing for channel in channels):
-            return "INUSE"
-        if channels:
-            return "RINGING"
-        return {"online": "NOT_INUSE", "offline": "UNAVAILABLE"}.get(state, "UNKNOWN")
-
     def _device(self, device: str, word: str) -> None:
         extension = self._owners.of(device).extension
         if extension:
-            self._devices[device] = word
-            self._phones[extension].add(device)
+            self._devices.take(device, word, extension)
             self._touched_agents[extension] = None
 
     def _touch(self, channel: Channel) -> None:
@@ -347,10 +350,10 @@ class Board:
 
     def _refresh_agent(self, extension: str, now: int) -> None:
         owner = self._config.owner_of(extension)
-        phones = sorted(self._phones.get(extension, ()))
+        phones = self._devices.of(extension)
         if owner is None or not phones:
             return
-        state = most_telling(map(self._state_of, phones))
+        state = most_telling(map(self._devices.state, phones))
         if state is AgentState.IDLE and self._paused.get(extension):
             state = AgentState.PAUSED
         before = self._agents.get(extension)
@@ -360,25 +363,11 @@ class Board:
             state,
             known.since if known is not None and known.state is state else now,
             self._call_of(phones, owner.name),
-            tuple(Device(phone, self._pbx, self._devices[phone]) for phone in phones),
+            tuple(Device(phone, self._pbx, self._devices.word(phone)) for phone in phones),
         )
         if view != before:
             self._agents[extension] = view
             self._changes.append(Change(owner.name, extension, view))
-
-    def _state_of(self, device: str) -> AgentState:
-        state = of_device(self._devices[device])
-        if state in (AgentState.IDLE, AgentState.OFFLINE):
-            # Its calls may be known of before its state.
-            own = self._channels.of_device(device)
-            if own:
-                ringing = all(one.ringing for one in own)
-                state = AgentState.RINGING if ringing else AgentState.TALKING
-        if state is AgentState.TALKING:
-            talking = [one for one in self._channels.of_device(device) if one.up]
-            if talking and all(map(self._channels.holds, talking)):
-                return AgentState.HOLD
-        return state
 
     def _call_of(self, devices: Iterable[str], integrator: str) -> str:
         """Return the call that somebody has on his phones: the one that he talks on first."""
