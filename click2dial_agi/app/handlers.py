@@ -232,8 +232,7 @@ class CallHandlers:
         decision = await from_channel(
             decided.decision, config, pbxs, environment.channel, environment.uniqueid
         )
-        at_peer = decision.dial != decided.decision.dial
-        decided = decided._replace(decision=decision, at_peer=at_peer)
+        decided = decided._replace(decision=decision)
         await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
         _log_hand_over(asked, decided)
 

@@ -33,12 +33,11 @@ class HandOverDecision(NamedTuple):
 
     ``decision`` is that of a call of the agent's own; where it dials a number, its call is a new
     one.  ``fallback`` is where the operator's dialplan takes the client: context, extension and
-    priority, empty where it does not.  ``at_peer``: the colleague's phone is at another PBX.
+    priority, empty where it does not.
     """
 
     decision: Decision
     fallback: str = ""
-    at_peer: bool = False
 
     @property
     def places_call(self) -> bool:

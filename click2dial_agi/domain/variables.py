@@ -114,9 +114,10 @@ KIND_EMERGENCY = "emergency"
 # Set by /transfer: 0 if nobody takes a client back, and where a fallback leads.
 RECALL = "C2D_RECALL"
 FALLBACK = "C2D_FALLBACK"
-# Likewise, where a colleague's phone is at another PBX, joined by |: what DIAL is then, what the
-# called channel's EXTENSION is to be (see :class:`Peer`), and what its name begins with.  Of any
-# other DIAL it says nothing.
+
+# Where a colleague's phone is at another PBX, joined by |: what DIAL is then, what the called
+# channel's EXTENSION is to be (see :class:`Peer`), and what its name begins with.  Of any other
+# DIAL it says nothing.
 PEER = "C2D_PEER"
 
 # Set with a created call: what to dial to ring the agent, and the number that its phone shows.
@@ -250,8 +251,7 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
         return {**recall, VERDICT: VERDICT_REFUSE}
     # The facts of a client who goes to a colleague stay those that his channel holds.
     leg = {} if decision.to_agent else {FACTS: facts.encode(decision.call.facts())}
-    peer = {PEER: _describe_peer(decision)} if decided.at_peer else {}
-    return {**leg, **_dialled(decision, integrator), **peer, **recall, VERDICT: VERDICT_DIAL}
+    return {**leg, **_dialled(decision, integrator), **recall, VERDICT: VERDICT_DIAL}
 
 
 def told_of_peer(text: str) -> str:
@@ -274,6 +274,8 @@ def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:
         RING_TIMEOUT: str(integrator.ring_timeout),
         TO_AGENT: "1" if decision.to_agent else "",
     }
+    if decision.at_peer:
+        dialled[PEER] = _describe_peer(decision)
     if decision.via:
         dialled |= {VIA: decision.via, EXT: decision.call.extension}
     return dialled

@@ -93,7 +93,7 @@ def test_a_colleague_at_another_pbx_is_told_of(dial: str, peer: str) -> None:
     """Whose phone it is, and by which channel; its endpoint there is nobody's."""
     owner = config(dids=["27215550100"])
     found = hand_over(OUTBOUND, owner)
-    there = found._replace(decision=found.decision._replace(dial=dial), at_peer=True)
+    there = found._replace(decision=found.decision._replace(dial=dial, at_peer=True))
     assert describe_hand_over(there, owner.integrators[0]) == {
         **described(OUTBOUND),
         "C2D_DIAL": dial,

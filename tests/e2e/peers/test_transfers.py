@@ -98,6 +98,14 @@ def play(
     return record
 
 
+async def put_together(first: PhoneCall, consultation: PhoneCall, user: str) -> None:
+    """A phone with two calls makes one of them, and is out of it."""
+    replaces = quote(consultation.replaces(), safe="")
+    await first.refer(f"<{first.ua.uri(user)}?Replaces={replaces}>")
+    assert await first.leave()
+    await consultation.over()
+
+
 def ended(record: dict[str, Any]) -> tuple[str, str, int]:
     return record["extension"], record["end_reason"], record["end_code"]
 
@@ -163,6 +171,32 @@ def test_a_client_hangs_up_while_the_colleague_rings(site: Site, origin: Origin)
 
 
 @origins
+@pytest.mark.parametrize("early", [False, True], ids=["answered", "early"])
+def test_an_agent_asks_the_colleague_and_puts_both_together(
+    site: Site, origin: Origin, early: bool
+) -> None:
+    """Also while the colleague's phone still rings."""
+
+    async def act(scene: Scene) -> None:
+        if early:
+            scene.colleague.rule = ring()
+        await scene.first.hold()
+        consultation = await scene.agent.call("1001")
+        other = await scene.colleague.next_call()
+        if early:
+            await consultation.wait_status(180)
+        else:
+            await consultation.media.hear("1001")
+        await put_together(scene.first, consultation, "1001")
+        if early:
+            other.answer()
+        await scene.hear(other)
+        await other.hang_up()
+
+    assert ended(play(site, origin, act, records=2)) == ("1001", "agent_hungup", 16)
+
+
+@origins
 def test_the_api_sends_a_client_there_and_on(site: Site, origin: Origin) -> None:
     """Whom the next one does not take is with the colleague at the other PBX again."""
 
@@ -211,9 +245,7 @@ def test_the_colleague_asks_another_and_puts_both_together(site: Site, origin: O
         third = await scene.agent.next_call(before)
         await consultation.up()
         await consultation.media.hear("1000")
-        target = f"{scene.colleague.uri('1000')}?Replaces={quote(consultation.replaces(), safe='')}"
-        await other.refer(f"<{target}>")
-        assert await other.leave()
+        await put_together(other, consultation, "1000")
         await scene.hear(third)
         await third.hang_up()
 
