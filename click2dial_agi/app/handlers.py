@@ -196,6 +196,8 @@ class CallHandlers:
             channel = session.environment.channel
             if admit(current, integrator, decided.decision, channel) is not None:
                 return self._hand_over_limit(session, asked, decided, integrator)
+        if current.pbxs is not None and goes_to_a_peer(decided.decision, current.config):
+            return self._hand_over_way(session, asked, decided, integrator, current.pbxs)
         action = set_variables(variables.describe_hand_over(decided, integrator))
         session.finish(action, partial(_log_hand_over, asked, decided))
         return None
@@ -213,6 +215,24 @@ class CallHandlers:
         if excess is not None:
             decision = decided.decision._replace(errors=(excess,), dial="")
             decided = decided._replace(decision=decision)
+        await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
+        _log_hand_over(asked, decided)
+
+    async def _hand_over_way(
+        self,
+        session: AGISession,
+        asked: HandOver,
+        decided: HandOverDecision,
+        integrator: Integrator | None,
+        pbxs: PBXs,
+    ) -> None:
+        """Send a client to a colleague at the PBX at which his phone is registered."""
+        environment = session.environment
+        config = self.current.config
+        decision = await from_channel(
+            decided.decision, config, pbxs, environment.channel, environment.uniqueid
+        )
+        decided = decided._replace(decision=decision)
         await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
         _log_hand_over(asked, decided)
 

@@ -58,4 +58,5 @@ def _way(
         return decision
     dial = config.peer_dial.replace("{pbx}", there[0].name)
     dial = dial.replace("{extension}", decision.call.number)
-    return decision._replace(dial=dial.replace("{endpoint}", decision.dial.removeprefix("PJSIP/")))
+    dial = dial.replace("{endpoint}", decision.dial.removeprefix("PJSIP/"))
+    return decision._replace(dial=dial, at_peer=True)

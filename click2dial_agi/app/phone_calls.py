@@ -93,6 +93,9 @@ class PhoneCalls:
         """
         peer = Peer("", await pbx.where.variable(client, variables.JOINED_WITH))
         agent = peer.called(self._config.extensions_by_endpoint)
+        if peer.channel and self._config.peer_dial is not None and not self._integrator.owns(agent):
+            told = variables.told_of_peer(await pbx.where.variable(client, variables.PEER))
+            agent = peer._replace(told=told).called(self._config.extensions_by_endpoint)
         return peer, agent if self._integrator.owns(agent) else ""
 
 

@@ -108,7 +108,8 @@ class Decision(NamedTuple):
 
     ``shown`` is the caller ID as the trunk wants it, which the call has as records want it.
     ``via`` is the operator's context behind a Local channel, ``to_agent`` tells whether an
-    extension is dialled, and ``emergency`` an emergency number, which the dialplan dials itself.
+    extension is dialled, ``at_peer`` whether its phone is at another PBX, and ``emergency`` whether
+    an emergency number is, which the dialplan dials itself.
     ``auto_answer`` is whether the agent's phone is to answer by itself.
     ``caller_id`` is what a call to outside shows, as digits that begin with the country code.
     ``agent_number`` is the agent's, None where the agent is an extension.  ``warning`` says what is
@@ -121,6 +122,7 @@ class Decision(NamedTuple):
     via: str = ""
     shown: str = ""
     to_agent: bool = False
+    at_peer: bool = False
     emergency: bool = False
     agent_number: Number | None = None
     warning: str = ""

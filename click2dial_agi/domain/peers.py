@@ -10,7 +10,8 @@ class Peer(NamedTuple):
     """A phone in a call, as its channel tells of it.
 
     ``told`` is the endpoint's C2D_EXTENSION, which the operator may have set, and ``channel`` the
-    channel's name, such as ``PJSIP/1000-00000001``.  A phone has no say in either.
+    channel's name, such as ``PJSIP/1000-00000001``.  A phone has no say in either.  On a channel to
+    another PBX it is ``extension@endpoint``: that endpoint is the way to many phones.
     """
 
     told: str = ""
@@ -23,6 +24,9 @@ class Peer(NamedTuple):
         told does not count if it is known to be another endpoint's.
         """
         endpoint = endpoint_of(self.channel)
+        extension, _, way = self.told.partition("@")
+        if way and way == endpoint:
+            return extension
         known = endpoints.get(endpoint, "")
         if known or not self.told or self.told in endpoints.values():
             return known or endpoint

@@ -31,6 +31,7 @@ __all__ = [
     "NOW",
     "OPERATORS",
     "PAUSES",
+    "PEER",
     "RECEIPT",
     "RECORDED_FROM",
     "RING_TIMEOUT",
@@ -50,6 +51,7 @@ __all__ = [
     "describe_hand_over",
     "describe_moved",
     "describe_refusal",
+    "told_of_peer",
 ]
 
 #: Set by the operator, on an endpoint, before Goto(click2dial-inbound) or in [globals].
@@ -113,6 +115,11 @@ KIND_EMERGENCY = "emergency"
 RECALL = "C2D_RECALL"
 FALLBACK = "C2D_FALLBACK"
 
+# Where a colleague's phone is at another PBX, joined by |: what DIAL is then, what the called
+# channel's EXTENSION is to be (see :class:`Peer`), and what its name begins with.  Of any other
+# DIAL it says nothing.
+PEER = "C2D_PEER"
+
 # Set with a created call: what to dial to ring the agent, and the number that its phone shows.
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
@@ -151,7 +158,7 @@ SERVERS = frozenset(
     for name in (
         *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
-        *(RECALL, FALLBACK, AGENT_DIAL, TO_SHOW),
+        *(RECALL, FALLBACK, PEER, AGENT_DIAL, TO_SHOW),
         *(SPIED, SPYING, HELD_ON, AUTO_ANSWER, WAITS, COLLEAGUE, KEPT),
         *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES, TAKES)),
     )
@@ -247,6 +254,19 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
     return {**leg, **_dialled(decision, integrator), **recall, VERDICT: VERDICT_DIAL}
 
 
+def told_of_peer(text: str) -> str:
+    """Return what EXTENSION is on the channel that a PEER leads to, empty if it leads nowhere."""
+    return "".join(text.split("|")[1:2])
+
+
+def _describe_peer(decision: Decision) -> str:
+    technology, _, way = decision.dial.partition("/")
+    if technology != "PJSIP":
+        return f"{decision.dial}|{decision.call.number}|"
+    endpoint = way.partition("/")[0].rpartition("@")[2]
+    return f"{decision.dial}|{decision.call.number}@{endpoint}|PJSIP/{endpoint}"
+
+
 def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:
     dialled = {
         DIAL: decision.dial,
@@ -254,6 +274,8 @@ def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:
         RING_TIMEOUT: str(integrator.ring_timeout),
         TO_AGENT: "1" if decision.to_agent else "",
     }
+    if decision.at_peer:
+        dialled[PEER] = _describe_peer(decision)
     if decision.via:
         dialled |= {VIA: decision.via, EXT: decision.call.extension}
     return dialled

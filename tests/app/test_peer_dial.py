@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,17 @@ import pytest
 from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer
 from click2dial_agi.app.times import Times
+from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config, parse_config
 from sandbox.waiting import patience
+from tests.app.serving import mset, serving
 from tests.domain.examples import ACME, CALL_REF
 from tests.http.fake_ari import CLOSE, FakeARI
 from tests.io.running import run
 
+PEER_DIAL = "PJSIP/{extension}@{pbx}"
+UNIQUEID = "1700000000.1"  # of the channel whose session it is (tests.agi.wire)
 CHANNEL, ID = "PJSIP/1000-00000001", "1795444038.1"
 
 
@@ -43,7 +48,7 @@ async def two(**keys: Any) -> AsyncIterator[tuple[FakeARI, FakeARI, Config, PBXs
     async with FakeARI() as east, FakeARI() as west:
         east.channels[ID] = "Up"
         east.about[ID] = {"name": CHANNEL}
-        keys = {"peer_dial": "PJSIP/{extension}@{pbx}", **keys}
+        keys = {"peer_dial": PEER_DIAL, **keys}
         config = made(east, west, **keys)
         pbxs = PBXs(config.pbxs, Times(ari=patience(0.3)))
         yield east, west, config, pbxs
@@ -113,5 +118,51 @@ def test_who_needs_no_way_is_not_looked_for() -> None:
             assert not goes_to_a_peer(calls(config)._replace(dial="Local/1001@desk"), config)
         async with two(peer_dial=None) as (_, _, config, _):
             assert not goes_to_a_peer(calls(config), config)
+
+    run(test())
+
+
+@pytest.mark.case("S9")
+@pytest.mark.parametrize(
+    ("here", "peer_dial", "dial", "peer"),
+    [
+        (
+            "offline",
+            "PJSIP/{extension}@{pbx}",
+            "PJSIP/1001@west",
+            "PJSIP/1001@west|1001@west|PJSIP/west",
+        ),
+        ("online", "PJSIP/{extension}@{pbx}", "PJSIP/1001", None),
+        ("offline", None, "PJSIP/1001", None),
+    ],
+)
+def test_a_client_is_sent_where_the_colleagues_phone_is(
+    here: str, peer_dial: str | None, dial: str, peer: str | None
+) -> None:
+    """Without peer_dial nobody is asked, and so for a number, or what is refused."""
+
+    async def test() -> None:
+        async with two(peer_dial=peer_dial) as (east, west, config, pbxs):
+            east.endpoint = here
+            east.channels[UNIQUEID], east.about[UNIQUEID] = "Up", {"name": CHANNEL}
+            async with serving(config) as served:
+                served.handlers.current = replace(served.handlers.current, pbxs=pbxs)
+                known = calls(config, "0820000100").call.facts()
+                about = {**known, "dialed_at": "1700000000", "agent_channel": CHANNEL}
+                for kind in ("blind", "forward"):
+                    for target in ("0830000200", "2000"):
+                        await served.session("transfer", facts.encode({**about, "target": target}))
+                    assert east.requests == west.requests == []
+                    asked = {**about, "kind": kind, "target": "1001"}
+                    (command,) = await served.session("transfer", facts.encode(asked))
+                    told = mset(command)
+                    if kind == "forward":  # which phones of ACME may not
+                        assert told["C2D_VERDICT"] == "refuse"
+                        continue
+                    assert (told["C2D_DIAL"], told.get("C2D_PEER")) == (dial, peer)
+                    assert list(told)[-1] == "C2D_VERDICT"
+                    assert bool(east.requests) is (peer_dial is not None)
+                    east.requests.clear()
+                    west.requests.clear()
 
     run(test())

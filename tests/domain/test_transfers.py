@@ -13,7 +13,7 @@ from click2dial_agi.domain.calls import Decision, decide
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.told import read_hand_over, read_known
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
-from click2dial_agi.domain.variables import describe_hand_over
+from click2dial_agi.domain.variables import describe_hand_over, told_of_peer
 from click2dial_agi.exceptions import MalformedFacts
 from tests.domain.examples import ACME, CALL_REF, config, request
 from tests.domain.test_config import OTHER
@@ -74,6 +74,36 @@ def test_a_colleague_sees_the_client() -> None:
         "C2D_RECALL": "1",
         "C2D_VERDICT": "dial",
     }
+
+
+@pytest.mark.case("S9")
+@pytest.mark.parametrize(
+    ("dial", "peer"),
+    [
+        ("PJSIP/1001@west", "PJSIP/1001@west|1001@west|PJSIP/west"),
+        ("PJSIP/alice@to-west", "PJSIP/alice@to-west|1001@to-west|PJSIP/to-west"),
+        (
+            "PJSIP/west/sip:1001@10.0.0.2:5060",
+            "PJSIP/west/sip:1001@10.0.0.2:5060|1001@west|PJSIP/west",
+        ),
+        ("Local/1001@to-west", "Local/1001@to-west|1001|"),
+    ],
+)
+def test_a_colleague_at_another_pbx_is_told_of(dial: str, peer: str) -> None:
+    """Whose phone it is, and by which channel; its endpoint there is nobody's."""
+    owner = config(dids=["27215550100"])
+    found = hand_over(OUTBOUND, owner)
+    there = found._replace(decision=found.decision._replace(dial=dial, at_peer=True))
+    assert describe_hand_over(there, owner.integrators[0]) == {
+        **described(OUTBOUND),
+        "C2D_DIAL": dial,
+        "C2D_PEER": peer,
+    }
+    told = told_of_peer(peer)
+    channel = f"{peer.rpartition('|')[2] or 'Local/1001@to-west'}-0000000b"
+    marked = {**INBOUND, "agent": told, "agent_channel": channel}
+    assert read_known(marked, owner).call.extension == "1001"
+    assert decided({**marked, "target": "1002"}).call.extension == "1001"
 
 
 @pytest.mark.case("T4")
