@@ -1,7 +1,7 @@
 """Learns from the PBXs which endpoints are agents of another name (C2D_EXTENSION), and goes on so.
 
-Calls never wait for it: until the PBX has answered, and while it does not, what was known is in
-force.
+Calls never wait for it: while a PBX does not answer, what was known is in force.  A server that
+starts knows nothing, so it asks before it takes calls, for a moment.
 """
 
 import asyncio
@@ -66,6 +66,18 @@ class NamedAgents:
         """Return a configuration as it was written with the agents that are known."""
         return self._name(written, self._known).config
 
+    async def first(self, patience: float) -> Config:
+        """Return the configuration as far as it is known after so many seconds; never raises."""
+        written = self._written()
+        try:
+            async with asyncio.timeout(patience):
+                await self._look()
+        except TimeoutError:
+            log.debug("the PBX's agents are not known yet")
+        except Exception:
+            log.exception("the PBX's agents could not be read")
+        return self.merge(written)
+
     def look_soon(self) -> None:
         """Ask anew: the configuration is another."""
         self._now.set()
@@ -76,8 +88,10 @@ class NamedAgents:
             self._now.clear()
             pause = _EVERY
             try:
+                known = self._known
                 if not await self._look():
                     pause = _RETRY
+                self._put_in_force(known)
             except Exception:  # whatever a PBX answers, calls go on
                 log.exception("the PBX's agents could not be read")
             try:
@@ -115,10 +129,16 @@ class NamedAgents:
         self._tell(problems | {f"{one}; {_CURE}" for one in naming.problems})
         self._known = known
         if naming.config != before.config:
-            self._adopt(naming.config)
             agents = {name for one in known.values() for name in one.extensions}
             log.info("the PBX has %d agents whose endpoint has another name", len(agents))
         return not any(isinstance(answer, PBXUnreachable) for answer in answers)
+
+    def _put_in_force(self, before: Mapping[str, _Known]) -> None:
+        """Adopt what is known, if it is another thing than before."""
+        written = self._written()
+        config = self.merge(written)
+        if config != self._name(written, before).config:
+            self._adopt(config)
 
     @staticmethod
     def _name(written: Config, known: Mapping[str, _Known]) -> Naming:

@@ -42,6 +42,9 @@ __all__ = ["Examine", "Service"]
 
 log = logging.getLogger(__name__)
 
+# Seconds that a start waits to know the PBX's agents: a call for one of them would fail before.
+_FIRST_LOOK = 0.5
+
 # Longer than a session may take by default, shorter than systemd waits (90 s) before SIGKILL.
 _GRACE = 15.0
 
@@ -118,7 +121,7 @@ class Service:
             loop.add_signal_handler(signal_number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
         async with AsyncExitStack() as ladder:
-            await self._climb(ladder, self._started_with)
+            await self._climb(ladder, await self._agents.first(_FIRST_LOOK))
             self._listeners.close_rest()
             self._systemd.ready()  # first, so that who reads the log knows it as said
             self._announce()

@@ -153,6 +153,46 @@ def test_what_fails_is_told_once_with_the_cure(caplog: pytest.LogCaptureFixture)
     run(scenario())
 
 
+def test_a_server_asks_before_it_takes_calls() -> None:
+    """Its first call may be one for such an agent."""
+
+    async def scenario() -> None:
+        async with pbx({LIST: ENDPOINTS, ALICE: OPTIONS}) as (config, asked):
+            adopted: list[Config] = []
+            agents = NamedAgents(lambda: config, adopted.append)
+            first = await agents.first(5)
+            assert first.extensions_by_endpoint == {"alice": "1050"}
+            task = asyncio.create_task(agents.run())
+            await eventually(lambda: asked.count(LIST) == 2)
+            task.cancel()
+            await asyncio.wait([task])
+            assert adopted == []
+
+    run(scenario())
+
+
+def test_a_start_waits_a_moment_only_for_a_pbx_that_hangs() -> None:
+    async def scenario() -> None:
+        async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+
+        writers: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(hang, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        asterisk = {"ari_url": f"http://127.0.0.1:{port}/ari", "ari_password": "a-secret-of-it"}
+        config = parse_config({"asterisk": asterisk, "integrators": [ACME]})
+        try:
+            adopted: list[Config] = []
+            assert await NamedAgents(lambda: config, adopted.append).first(0.1) == config
+            assert writers
+        finally:
+            for writer in writers:
+                writer.close()
+            server.close()
+
+    run(scenario())
+
+
 def test_a_reload_keeps_the_agents_that_are_known() -> None:
     """From the reload on, before the PBX has been asked again."""
 
