@@ -25,6 +25,9 @@ _TIMEOUT = 0.5
 # phones: 79 for 5,000 agents, of 1 to 2 ms each.
 _ROUND = 3.0
 
+# It has another secret, or the files of another version.
+_CURE = "write its files anew (kamailio-config), and restart it"
+
 # What route DOOR_OF_MANY in kamailio.cfg takes at a time: so many names, so long together.
 _MAX_NAMES, _MAX_LENGTH = 64, 2000
 
@@ -90,7 +93,7 @@ class KamailioDoors:
         try:
             answer = await self._doors[node].request("GET", path)
             if answer.status != 200:
-                raise ValueError(f"status {answer.status}")
+                raise ValueError(f"status {answer.status}; {_CURE}")
             found = read(answer.body)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             if node not in self._silent:
