@@ -25,6 +25,7 @@ from tests.kamailio.browser_phone import BrowserPhone
 from tests.kamailio.fake_pbx import Front
 from tests.kamailio.rig import OUTBOUND, PHONES, password
 
+CONFIRMED = "state: 4"
 FIRST = str(PHONES[0])
 ORIGINS = ["https://crm.example.com", "http://[::1]:8300"]
 HEADERS = [": ".join(OUTBOUND)]
@@ -95,6 +96,11 @@ def test_kamailios_own_bye_finds_a_browser(front: Front) -> None:
                 (call,) = pbx.incoming
                 await call.ladder.wait(lambda m: m.method == "ACK", "ACK")
                 tags = [tag_of(final.header(name)) for name in ("From", "To")]
+                # It has passed the ACK on a moment before it takes the call for confirmed.
+                async with asyncio.timeout(patience(5)):
+                    known = ("dlg.dlg_list", final.call_id, tags[0])
+                    while CONFIRMED not in front.kamailio.rpc(*known):
+                        await asyncio.sleep(0.02)
                 front.kamailio.rpc("dlg.terminate_dlg", final.call_id, *tags)
                 page.answer(await page.request("BYE"))
                 await call.over()
