@@ -31,7 +31,7 @@ from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.process import Process, until
 from sandbox.redis import LocalRedis
-from sandbox.server import Server
+from sandbox.server import UNSEALED, Server
 
 SESSIONS = 6_000
 RUNS = 9
@@ -55,8 +55,8 @@ def main() -> None:
 
 def idle(stack: contextlib.ExitStack, where: Path, redis: LocalRedis) -> None:
     agiload, _ = yardstick.build(where)
-    server = stack.enter_context(Server(redis.url))
-    bare = Server(redis.url)  # its files and port; another process serves them
+    server = stack.enter_context(Server(redis.url, agi=UNSEALED))
+    bare = Server(redis.url, agi=UNSEALED)  # its files and port; another process serves them
     argv = [sys.executable, "-m", "bench.journal", str(bare.config_path)]
     process = Process(argv, output=where / "bare.log")
     stack.callback(process.kill)
