@@ -17,6 +17,7 @@ from click2dial_agi.domain import pbxs
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.exceptions import PBXUnreachable
+from sandbox.waiting import patience
 from tests.app.serving import config, serving
 from tests.http.fake_ari import HANG, FakeARI
 from tests.io.running import eventually, run
@@ -53,7 +54,7 @@ async def pbx() -> AsyncIterator[tuple[PBX, Counts, Census]]:
     async with PBX() as ari:
         counts = Counts()
         asterisk = pbxs.PBX.model_validate({"ari_url": ari.url, "ari_password": "p-1"})
-        there = PBXs([asterisk], Times(ari=0.3))
+        there = PBXs([asterisk], Times(ari=patience(0.3)))
         yield ari, counts, Census(config(), there, counts)
         await there.close()
 
@@ -229,7 +230,7 @@ def test_nothing_is_expected_of_what_a_pbx_that_is_away_may_have() -> None:
                 pbxs.PBX.model_validate({"name": name, "ari_url": url, "ari_password": "p-1"})
                 for name, url in urls.items()
             ]
-            there = PBXs(configs, Times(ari=0.3))
+            there = PBXs(configs, Times(ari=patience(0.3)))
             census = Census(config(), there, counts)
             place(counts, 1, "a1")
             other.trouble["channels"] = HANG

@@ -192,7 +192,7 @@ def test_a_pbx_that_is_away_is_said_again_and_soon_forgotten(redis: RedisServer)
 def test_an_uncertain_call_is_found_by_the_next_try(redis: RedisServer) -> None:
     async def test() -> None:
         trouble: dict[str, str | int] = {"originate": DONE_THEN_HANG, "hang_up": HANG}
-        times = Times(ari=0.3, lost_after=5, reap_every=1000)
+        times = Times(ari=patience(0.3), lost_after=5, reap_every=1000)
         async with FakeARI(trouble=trouble) as ari, serve(redis, ari, times=times) as api:
             answers = await asyncio.gather(*(api.post(key="k") for _ in range(5)))
             assert {answer.status_code for answer in answers} == {503}
