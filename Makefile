@@ -31,7 +31,7 @@ help:
 	@echo "make demo     real calls through a private Asterisk, and their records from Redis"
 	@echo "make cluster  two Kamailios, three Asterisks, three servers: watch one after the other die"
 	@echo "make check    ruff, mypy and all quick tests that need no PBX: a minute"
-	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose)"
+	@echo "make test     all tests, on a real Asterisk too (ARGS='-k name' to choose, ARGS=--cov for coverage)"
 	@echo "make test-redis  those of Redis, for C2D_TEST_REDIS=container or =local"
 	@echo "make chaos    failures under load: 1,400 calls each (make test places 100)"
 	@echo "make fuzz     hostile bytes at each door, FUZZ_SECONDS=600 each (ARGS='http' to choose)"
@@ -52,7 +52,7 @@ cluster: sandbox redis softphone browser kamailio
 	@$(BIN)/python -m sandbox.cluster_demo $(if $(SHORT),--short)
 
 test: sandbox redis softphone browser examples kamailio machine
-	$(BIN)/python -m pytest --cov $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 chaos: sandbox redis kamailio
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} C2D_CLUSTER_CALLS=$${C2D_CLUSTER_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
