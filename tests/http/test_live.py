@@ -85,6 +85,23 @@ def test_while_nobody_reads_nobody_is_idle(redis: RedisServer) -> None:
     run(test())
 
 
+def test_an_agent_of_whom_nothing_was_read_yet(redis: RedisServer) -> None:
+    """As at the start of the first server; nor while a PBX that may have him is not read."""
+
+    async def test() -> None:
+        async with live_api(redis, "east", "west") as rig:
+            where = f"{AGENTS}/1000"
+            unknown = {"state": "unknown", "since": 0, "call_ref": "", "devices": []}
+            assert (await rig.get(where)).json() == {"extension": "1000", **unknown}
+            assert (await rig.get(f"{AGENTS}/2000")).status_code == 404  # of another integrator
+            await rig.begin(agent("1001"), pbx="east")
+            assert (await rig.get(where)).json()["state"] == "unknown"
+            await rig.begin(agent("1001"), pbx="west")
+            assert (await rig.get(where)).status_code == 404
+
+    run(test())
+
+
 def test_an_agent_on_several_pbxs(redis: RedisServer) -> None:
     async def test() -> None:
         async with live_api(redis, "east", "west") as rig:

@@ -79,7 +79,7 @@ def add_agents(
         store = live_or_501(live()).store
         if not integrator.owns(extension) or not asker.may_see(extension):
             raise _UNKNOWN
-        found = seen_by_all(await store.agent(extension))
+        found = seen_by_all(extension, await store.agent(extension))
         if found is None:
             raise _UNKNOWN
         return JSONResponse(found.shown())

@@ -330,9 +330,16 @@ def merged(kept: Mapping[str, Kept]) -> tuple[list[AgentView], list[CallView]]:
     return [merge_agents(agents[one]) for one in sorted(agents)], list(calls.values())
 
 
-def seen_by_all(known: Mapping[str, tuple[bool, AgentView | None]]) -> AgentView | None:
-    """Return an agent as all PBXs know him, by whether each is known; None if none knows him."""
+def seen_by_all(
+    extension: str, known: Mapping[str, tuple[bool, AgentView | None]]
+) -> AgentView | None:
+    """Return an agent as all PBXs know him, by whether each is known; None if there is none such.
+
+    While one PBX is not known (as at the start of the first server), that cannot be said.
+    """
     views = [_as_known(view, fresh) for fresh, view in known.values() if view is not None]
+    if not views and not all(fresh for fresh, _ in known.values()):
+        views = [AgentView(extension, AgentState.UNKNOWN, since=0)]
     return merge_agents(views) if views else None
 
 
