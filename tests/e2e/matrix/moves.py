@@ -138,14 +138,14 @@ async def twice(scene: Scene) -> None:
 async def early(scene: Scene) -> None:
     """The agent transfers while the target's phone still rings."""
     other, consultation = await _transfer_early(scene)
-    transferred = consultation.ended_at
+    transferred, answered = consultation.ended_at, time.time()
     other.answer()
     if scene.cell.target.outside:
         await scene.end(other, scene.team.first.name)
-        scene.expect_consultation(consultation, AGENT_HUNG_UP, other.ended_at)
+        scene.expect_consultation(consultation, AGENT_HUNG_UP, other.ended_at, answered)
     else:
         await scene.end(other)
-        scene.expect_consultation(consultation, GIVEN_UP, transferred)
+        scene.expect_consultation(consultation, GIVEN_UP, transferred, 0.0)
 
 
 async def early_declined(scene: Scene) -> None:
@@ -154,7 +154,7 @@ async def early_declined(scene: Scene) -> None:
     calls = len(scene.team.first.incoming)
     other.reply(603, "Decline")
     await scene.end(await scene.team.first.next_call(after=calls))
-    scene.expect_consultation(consultation, DECLINED, consultation.ended_at)
+    scene.expect_consultation(consultation, DECLINED, consultation.ended_at, 0.0)
 
 
 async def _transfer_early(scene: Scene) -> tuple[PhoneCall, PhoneCall]:

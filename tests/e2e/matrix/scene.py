@@ -195,7 +195,9 @@ class Scene:
             )
         )
 
-    def expect_consultation(self, call: PhoneCall, ends: Ends, ended: float) -> None:
+    def expect_consultation(
+        self, call: PhoneCall, ends: Ends, ended: float, answered: float | None = None
+    ) -> None:
         """The call to the target before an attended transfer is one of the agent's own."""
         outside = self.cell.target.outside
         agent = self.team.first.name
@@ -210,6 +212,7 @@ class Scene:
                 ends=ends,
                 began=call.began_at,
                 ended=ended,
+                answered=answered,
             )
         )
 
