@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from sandbox.office_conf import AT_A_TIME
 from sandbox.phone_call import PhoneCall
 from sandbox.ua import Rule, refuse, ring
 from sandbox.waiting import patience
-from tests.e2e.control.consulting import asking, none_left, only_with
+from tests.e2e.control.consulting import none_left, only_with
 from tests.e2e.control.desk import ask, play, ref_of, steer
 from tests.e2e.control.test_hold import until_shown
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
@@ -35,14 +34,13 @@ def in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.media.INTERVAL", 0.02)
 
 
-async def begin(scene: Scene) -> tuple[str, float]:
-    """Bring the two together, and have the partner called; return the call_ref, and when."""
+async def begin(scene: Scene) -> str:
+    """Bring the two together, and have the partner called; return the call_ref."""
     scene.cell = Cell(scene.cell.origin, Move.ATTENDED, Target.OUTSIDE)
     await scene.begin()
     ref = await ref_of(scene)
-    began = time.time()
     await steer(scene, ref, "transfer", callee=scene.partner, type="consult")
-    return ref, began
+    return ref
 
 
 async def talking(scene: Scene, ref: str) -> PhoneCall:
@@ -53,13 +51,19 @@ async def talking(scene: Scene, ref: str) -> PhoneCall:
         told = {"consult": ""}
         while told["consult"] != "talking":
             told = await steer(scene, ref, "transfer", callee=scene.partner, type="consult")
-    await asking(scene, partner)
+    agent, client = scene.agent.media, scene.client.media
+    await scene.hear_each_other(scene.agent, partner)
+    await client.hear_music()
+    async with asyncio.timeout(patience(5)):
+        while client.lately(0.5) or client.mark in agent.lately(0.5) | partner.media.lately(0.5):
+            await asyncio.sleep(0.05)  # what was said before may come late
     return partner
 
 
-def expect_leg(scene: Scene, began: float, ends: Ends, ended: float) -> None:
-    scene.expect_leg(began, ends, scene.team.first.name, "transfer-attended")
-    scene.expected[-1] = replace(scene.expected[-1], ended=ended)
+def expect_leg(scene: Scene, partner: PhoneCall, ends: Ends) -> None:
+    """It is as long as the partner's phone saw it."""
+    scene.expect_leg(partner.began_at, ends, scene.team.first.name, "transfer-attended")
+    scene.expected[-1] = replace(scene.expected[-1], ended=partner.ended_at)
 
 
 async def leg_of(scene: Scene) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def test_the_client_goes_there(
     """Whoever of the two hangs up in the end; also through a Local channel."""
 
     async def given(scene: Scene) -> None:
-        ref, began = await begin(scene)
+        ref = await begin(scene)
         partner = await talking(scene, ref)
         await until_shown(scene, ref, "held")
         assert (await leg_of(scene))["state"] == "up"
@@ -91,10 +95,10 @@ def test_the_client_goes_there(
         assert len(calls) == 1, "called twice"
         if scene.cell.origin in (Origin.PHONE, Origin.QUEUE):
             await scene.end(partner, scene.team.first.name)
-            expect_leg(scene, began, AGENT_HUNG_UP, scene.client.ended_at)
+            expect_leg(scene, partner, AGENT_HUNG_UP)
         else:
             await scene.left(partner, scene.team.first.name)
-            expect_leg(scene, began, CLIENT_HUNG_UP, partner.ended_at)
+            expect_leg(scene, partner, CLIENT_HUNG_UP)
 
     play(office, given, origins=origins, integrator=integrator)
     office.loop.run(none_left(office))
@@ -107,25 +111,25 @@ def test_nobody_answers_there(office: Office, origin: Origin) -> None:
 
     async def alone(scene: Scene, how: str, rule: Rule, ends: Ends) -> None:
         office.trunk.plan[scene.partner] = rule
-        ref, began = await begin(scene)
+        ref = await begin(scene)
         partner = await scene.arrival(scene.shown_for_agent)
         if how == "cancelled":
             assert (await steer(scene, ref, "unmute"))["consult"] == "ringing"
             assert (await ask(scene, ref, "transfer/complete")).status_code == 409
             assert (await steer(scene, ref, "transfer/cancel"))["consult"] is None
         await partner.over()
-        legs = [(began, partner)]
+        legs = [partner]
         if how == "busy":  # once more, which counts on in the client's trail
-            before, began = len(office.trunk.incoming), time.time()
+            before = len(office.trunk.incoming)
             await until_shown(scene, ref, "up")
             await steer(scene, ref, "transfer", callee=scene.partner, type="consult")
-            legs.append((began, await office.trunk.next_call(before, scene.partner)))
-            await legs[-1][1].over()
+            legs.append(await office.trunk.next_call(before, scene.partner))
+            await legs[-1].over()
         await until_shown(scene, ref, "up")
         await only_with(scene, scene.agent)
         await scene.end(scene.agent)
-        for began, partner in legs:
-            expect_leg(scene, began, ends, partner.ended_at)
+        for leg in legs:
+            expect_leg(scene, leg, ends)
 
     plays = [
         partial(alone, how="busy", rule=refuse(486), ends=BUSY),
@@ -143,7 +147,7 @@ def test_whoever_ends_it(office: Office, origin: Origin) -> None:
     """Nobody is left on the line, and the leg is recorded for as long as it was."""
 
     async def ended(scene: Scene, how: str) -> None:
-        ref, began = await begin(scene)
+        ref = await begin(scene)
         partner = await talking(scene, ref)
         await asyncio.sleep(TALK)
         if how == "partner":
@@ -164,7 +168,7 @@ def test_whoever_ends_it(office: Office, origin: Origin) -> None:
             await only_with(scene, scene.agent)
             await scene.end(scene.agent)
         by = CLIENT_HUNG_UP if how == "partner" else AGENT_HUNG_UP
-        expect_leg(scene, began, by, partner.ended_at)
+        expect_leg(scene, partner, by)
 
     hows = ("transfer/cancel", "partner", "client", "agent", "delete")
     play(office, *(partial(ended, how=how) for how in hows), origins=(origin,))
