@@ -53,14 +53,14 @@ class Transfer(NamedTuple):
 
 
 class Consult(StrEnum):
-    """How far an agent has come who asks a colleague: his phone rings, or they talk."""
+    """How far an agent has come who asks somebody: his phone rings, or they talk."""
 
     RINGING = "ringing"
     TALKING = "talking"
 
 
 class Control(NamedTuple):
-    """How a call stands that is steered; ``consult`` is None unless a colleague is asked."""
+    """How a call stands that is steered; ``consult`` is None unless somebody is asked."""
 
     muted: bool = False
     held: bool = False

@@ -50,10 +50,14 @@ class Event(StrEnum):
 
 
 class HandOverKind(StrEnum):
-    """Who wants the client elsewhere: an agent by REFER, or an agent's phone by 302."""
+    """Who wants the client elsewhere: an agent by REFER, or an agent's phone by 302.
+
+    Or an agent who asks there first, by the API.
+    """
 
     BLIND = "blind"
     FORWARD = "forward"
+    CONSULT = "consult"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ __all__ = ["HandOverDecision", "decide_hand_over"]
 _FORWARDING = FieldError("callee", "no phone of this integrator forwards calls (forwarding)")
 _INTERNAL = FieldError("callee", "an extension: phones forward to colleagues (forwarding)")
 
-_TYPES = {HandOverKind.BLIND: CallType.TRANSFER_BLIND, HandOverKind.FORWARD: CallType.FORWARD}
+_TYPES = {
+    HandOverKind.BLIND: CallType.TRANSFER_BLIND,
+    HandOverKind.FORWARD: CallType.FORWARD,
+    HandOverKind.CONSULT: CallType.TRANSFER_ATTENDED,
+}
 
 # What may follow the context in Goto(): an extension that a phone can dial, and nothing else.
 _FALLBACK_TARGET = re.compile(r"[0-9*#]{1,32}")
@@ -102,8 +106,9 @@ def _fallback(asked: HandOver, integrator: Integrator | None, decision: Decision
     """Return where the operator's dialplan takes what is no extension and no number of ours."""
     if integrator is None or integrator.transfer_fallback is None:
         return ""
-    # A number that may not be dialled is refused, and a phone's 302 goes nowhere else.
-    if decision.call.number or asked.kind is HandOverKind.FORWARD:
+    # A number that may not be dialled is refused; a phone's 302 goes nowhere else, and nobody
+    # there can be asked.
+    if decision.call.number or asked.kind is not HandOverKind.BLIND:
         return ""
     if any(error.field == "agent" or error.forbidden for error in decision.errors):
         return ""

@@ -32,6 +32,7 @@ __all__ = [
     "OPERATORS",
     "PAUSES",
     "PEER",
+    "PLACED",
     "RECEIPT",
     "RECORDED_FROM",
     "RING_TIMEOUT",
@@ -47,6 +48,7 @@ __all__ = [
     "VERDICT_FALLBACK",
     "VERDICT_REFUSE",
     "WAITS",
+    "describe_asked",
     "describe_call",
     "describe_hand_over",
     "describe_moved",
@@ -151,6 +153,8 @@ ASKED = "C2D_ASKED"
 # once he does.  On the client's: for which target that one waits, |, and the name of his channel.
 KEPT = "C2D_KEPT"
 TAKES = "C2D_TAKES_{uniqueid}"
+# On a client's channel: how many legs transfers and forwards have placed for him.
+PLACED = "C2D_PLACED_{uniqueid}"
 
 #: Set by a server.
 SERVERS = frozenset(
@@ -252,6 +256,12 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
     # The facts of a client who goes to a colleague stay those that his channel holds.
     leg = {} if decision.to_agent else {FACTS: facts.encode(decision.call.facts())}
     return {**leg, **_dialled(decision, integrator), **recall, VERDICT: VERDICT_DIAL}
+
+
+def describe_asked(decided: HandOverDecision, integrator: Integrator) -> dict[str, str]:
+    """Return the variables of a call to a number that is asked before a client goes there."""
+    known = {FACTS: facts.encode(decided.decision.call.facts())}
+    return {**known, **_dialled(decided.decision, integrator)}
 
 
 def told_of_peer(text: str) -> str:

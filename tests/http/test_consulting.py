@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from click2dial_agi.domain.counts import Counted
+from click2dial_agi.domain.facts import decode
 from click2dial_agi.io import ami as ami_module
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
-from tests.http.manager import AGENT, CLIENT, Manager, served
+from tests.http.manager import AGENT, CLIENT, REF, Manager, served
 from tests.http.rig import API, errors
 from tests.http.test_control import STANDS, ask
 from tests.io.fake_ami import message
@@ -229,5 +231,88 @@ def test_a_supervisor_is_not_the_colleague(redis: RedisServer) -> None:
                 assert (await ask(api, "listen", {"extension": "1002"})).status_code == 202
                 assert len(ari.asked("originate")) == rung
                 ari.channels = {k: v for k, v in ari.channels.items() if "listen" not in k}
+
+    run(test())
+
+
+OUTSIDE = {"callee": "27820000199"}
+
+
+def test_a_number_is_called_as_a_call_of_the_agents_own(redis: RedisServer) -> None:
+    """On the client's trail, once, and counted until its end is told."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            ami.variables[CLIENT, "C2D_PLACED_c1"] = "2"
+            for _ in range(2):
+                assert (await consult(api, ari, **OUTSIDE)).json()["consult"] == "ringing"
+            music, phone = ari.asked("originate")
+            assert phone.body["endpoint"] == "Local/outside@click2dial-consult/n"
+            told = phone.body["variables"]
+            assert (told["__C2D_SPIED"], told["__C2D_WAITS"]) == ("a1", "c1")
+            assert told["__C2D_DIAL"] == "PJSIP/27820000199@trunk"
+            known = decode(told["__C2D_FACTS"])
+            assert known["call_ref"] != REF
+            assert {**known, "call_ref": ""} == {
+                "call_ref": "",
+                "integrator": "acme",
+                "extension": "1000",
+                "number": "27820000199",
+                "dial_number": "27820001234",
+                "contact_ref": "client-4711",
+                "call_dir": "outbound",
+                "call_type": "transfer-attended",
+                "trail_ref": REF,
+                "trail_number": "4",
+            }
+            assert known["call_ref"] in api.api._counts
+            answers(ari, ami)
+            number = music.body["variables"]["__C2D_COLLEAGUE"]
+            assert (await ask(api, "transfer/complete")).status_code == 202
+            assert ami.variables[TAKES] == f"{number}|{COLLEAGUE}"
+            assert [one["Exten"] for one in ami.asked("BlindTransfer")] == [number]
+
+    run(test())
+
+
+def test_a_number_that_begins_with_a_plus_is_found_again(redis: RedisServer) -> None:
+    """The dialplan compares it as it encodes it (URIENCODE)."""
+
+    async def test() -> None:
+        numbering = {"country": "ZA", "accept": "formatted"}
+        async with served(redis, numbering=numbering) as (api, ari, ami):
+            await consult(api, ari, **OUTSIDE)
+            answers(ari, ami)
+            assert (await ask(api, "transfer/complete")).status_code == 202
+            assert ami.variables[TAKES] == f"%2B27820000199|{COLLEAGUE}"
+            assert [one["Exten"] for one in ami.asked("BlindTransfer")] == ["+27820000199"]
+
+    run(test())
+
+
+def test_a_number_that_cannot_be_called_counts_for_nobody(redis: RedisServer) -> None:
+    limits = {"agent": {"concurrent_calls": 2}}
+
+    async def test() -> None:
+        async with served(redis, limits=limits) as (api, ari, _):
+            counts = api.api._counts
+
+            def refused(channel_id: str) -> None:
+                if channel_id == MUSIC:
+                    ari.about[channel_id] = {"dialplan": {"app_name": "ChanSpy"}}
+                    ari.trouble["originate"] = 500
+
+            ari.on_originate = refused
+            assert (await consult(api, ari, **OUTSIDE)).status_code == 503
+            assert (len(counts), MUSIC in ari.channels) == (REF in counts, False)
+            assert (await consult(api, ari, **OUTSIDE)).status_code == 503  # no music, either
+            assert (len(counts), MUSIC in ari.channels) == (REF in counts, False)
+            ari.trouble.clear()
+            for number in range(2):
+                counts.enter(f"other-{number}", Counted("acme", "1000", AGENT))
+            answer = await consult(api, ari, **OUTSIDE)
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+            assert errors(answer) == ["limits: at most 2 calls of an agent at once"]
+            assert MUSIC not in ari.channels
 
     run(test())

@@ -1,4 +1,6 @@
-"""Letting an agent ask a colleague while the client waits, and giving that one the client.
+"""Letting an agent ask somebody while the client waits, and giving that one the client.
+
+Here it is a colleague; a number outside, in :mod:`click2dial_agi.app.control.outside`, is one, too.
 
 The client hears music, and nobody hears him; the agent and the colleague hear each other.  Two
 channels of the dialplan (``click2dial-consult``) do it: one gives the music and has turned down who
@@ -9,6 +11,7 @@ in the call, and with the colleague's: nothing of it is known here.
 import contextlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from click2dial_agi.agi import check_variables
 from click2dial_agi.app.control import holding, sound
@@ -23,7 +26,20 @@ from click2dial_agi.domain.steering import Consult
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari import Created
 
-__all__ = ["Asked", "asked", "begin", "end", "give", "has_given", "is_under_way", "keep", "silence"]
+__all__ = [
+    "Asked",
+    "asked",
+    "begin",
+    "end",
+    "give",
+    "has_given",
+    "is_asked",
+    "is_under_way",
+    "keep",
+    "play",
+    "ring",
+    "silence",
+]
 
 # What the dialplan puts where nobody has answered.
 _NOBODY = "-"
@@ -35,17 +51,16 @@ _TALKS, _KEPT, _WAITS = "0", "1", "2"
 _RING = 30
 
 _ANOTHER = CallRefused(
-    Why.NOT_NOW,
-    (FieldError("callee", "the colleague who is asked already (transfer/cancel ends that)"),),
+    Why.NOT_NOW, (FieldError("callee", "who is asked already (transfer/cancel ends that)"),)
 )
 _REGISTERED = FieldError("callee", "a colleague whose phone is registered")
 _FREE = FieldError("callee", "a colleague who has no call already (call_waiting)")
 
 
 class Asked(NamedTuple):
-    """Which colleague (an extension) an agent asks; ``channel`` is his, empty while he is rung."""
+    """Whom an agent asks, as he was dialled; ``channel`` is his, empty while he is rung."""
 
-    extension: str
+    callee: str
     channel: str = ""
 
     @property
@@ -65,14 +80,22 @@ async def asked(call: SteeredCall) -> Asked | None:
         return None
     ari, music = call.pbx.ari, consult_of(call.agent_leg.uniqueid)
     rings = await ari.channel(_ringing(call)) is not None
-    extension = await ari.variable(music, variables.COLLEAGUE)
+    callee = await ari.variable(music, variables.COLLEAGUE)
     # After the phone: its channel is left there before that has done ringing.
     channel = await ari.variable(music, variables.ASKED)
     if channel not in ("", _NOBODY):
         kept = await call.manager.action("Getvar", Channel=channel, Variable=variables.KEPT)
         if kept.succeeded:
-            return Asked(extension, channel if kept.get("Value") else "")
-    return Asked(extension) if rings else None
+            return Asked(callee, channel if kept.get("Value") else "")
+    return Asked(callee) if rings else None
+
+
+async def is_asked(call: SteeredCall, callee: str) -> bool:
+    """Tell whether it is he who is asked; raises :exc:`CallRefused` if it is another."""
+    already = await asked(call)
+    if already is not None and already.callee != callee:
+        raise _ANOTHER
+    return already is not None
 
 
 async def begin(call: SteeredCall, extension: str, integrator: Integrator) -> None:
@@ -80,20 +103,44 @@ async def begin(call: SteeredCall, extension: str, integrator: Integrator) -> No
 
     Raises :exc:`CallRefused` where his phone cannot be rung, or another is asked.
     """
-    already = await asked(call)
-    if already is not None:
-        if already.extension != extension:
-            raise _ANOTHER
+    if await is_asked(call, extension):
         return
     await check_free(call, extension, integrator, _REGISTERED, _FREE)
+    await play(call, extension)
+    told = {
+        variables.AGENT_DIAL: integrator.dial_agent(extension),
+        variables.TO_SHOW: call.agent,
+        variables.RING_TIMEOUT: str(_RING),
+    }
+    if not await ring(call, "ring", told, _RING):
+        raise CallRefused(Why.NOT_THERE, (_REGISTERED,))
+
+
+async def play(call: SteeredCall, callee: str) -> None:
+    """Let the client hear music, and the agent whoever will be rung."""
     await end(call)  # whom he asked before may have gone a moment ago
-    await holding.play(call, consult_of(call.agent_leg.uniqueid), _music(call, extension))
+    await holding.play(call, consult_of(call.agent_leg.uniqueid), _music(call, callee))
     await holding.stop(call)
     await sound.open_to_agent(call)
-    ring = _ring(call, extension, integrator)
-    if await call.pbx.ari.originate(_ringing(call), ring) is Created.REFUSED:
-        await end(call)
-        raise CallRefused(Why.NOT_THERE, (_REGISTERED,))
+
+
+async def ring(call: SteeredCall, extension: str, told: Mapping[str, str], seconds: int) -> bool:
+    """Have an extension of the dialplan ring somebody for so long; it is over if that is False."""
+    told = {**told, variables.SPIED: call.agent_leg.uniqueid}
+    check_variables(told)
+    body = {
+        "endpoint": f"Local/{extension}@click2dial-consult/n",
+        "context": "click2dial-consult",
+        "extension": "over",
+        "priority": 1,
+        "formats": "ulaw,alaw",
+        "timeout": seconds + 5,
+        "variables": {f"__{name.lstrip('_')}": value for name, value in told.items()},
+    }
+    if await call.pbx.ari.originate(_ringing(call), body) is not Created.REFUSED:
+        return True
+    await end(call)
+    return False
 
 
 async def end(call: SteeredCall) -> None:
@@ -103,6 +150,7 @@ async def end(call: SteeredCall) -> None:
         with contextlib.suppress(CallRefused):  # whom nobody has given the client after all
             await call.set_on(colleague.channel, variables.KEPT, _TALKS)
     await holding.end(call, consult_of(call.agent_leg.uniqueid))
+    await holding.end(call, _ringing(call))  # else the next one is taken for it
 
 
 async def silence(call: SteeredCall) -> None:
@@ -119,7 +167,8 @@ async def give(call: SteeredCall, colleague: Asked, target: str) -> None:
     with contextlib.suppress(CallRefused):
         await call.set_on(colleague.channel, variables.KEPT, _KEPT)
     takes = call.client_leg.variable(variables.TAKES)
-    await call.set(call.client_leg, takes, f"{target}|{colleague.channel}")
+    # As the dialplan writes what it is to dial: a number may begin with +.
+    await call.set(call.client_leg, takes, f"{quote(target, safe='')}|{colleague.channel}")
 
 
 async def keep(call: SteeredCall, colleague: Asked) -> None:
@@ -138,31 +187,11 @@ def _ringing(call: SteeredCall) -> str:
     return f"asked-{call.agent_leg.uniqueid}"
 
 
-def _music(call: SteeredCall, extension: str) -> dict[str, Any]:
+def _music(call: SteeredCall, callee: str) -> dict[str, Any]:
     """Return the body of ``POST /ari/channels/<id>`` for what the client hears."""
     told = {
         **holding.told(call),
         variables.WAITS: call.client_leg.uniqueid,
-        variables.COLLEAGUE: extension,
+        variables.COLLEAGUE: callee,
     }
     return holding.body("click2dial-consult", "wait", told)
-
-
-def _ring(call: SteeredCall, extension: str, integrator: Integrator) -> dict[str, Any]:
-    """Return the same for the colleague's phone; Dial() rings it."""
-    told: Mapping[str, str] = {
-        variables.AGENT_DIAL: integrator.dial_agent(extension),
-        variables.TO_SHOW: call.agent,
-        variables.RING_TIMEOUT: str(_RING),
-        variables.SPIED: call.agent_leg.uniqueid,
-    }
-    check_variables(told)
-    return {
-        "endpoint": "Local/ring@click2dial-consult/n",
-        "context": "click2dial-consult",
-        "extension": "over",
-        "priority": 1,
-        "formats": "ulaw,alaw",
-        "timeout": _RING + 5,
-        "variables": {f"__{name}": value for name, value in told.items()},
-    }

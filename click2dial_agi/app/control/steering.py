@@ -8,21 +8,26 @@ from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
-from click2dial_agi.app.control import consulting, holding, recording, sound, supervision, transfer
+from click2dial_agi.app.control import (
+    consulting,
+    holding,
+    outside,
+    recording,
+    sound,
+    supervision,
+    transfer,
+)
 from click2dial_agi.app.control.found import NOT_UP, SteeredCall, look_at
 from click2dial_agi.app.control.standing import control_of, is_held
 from click2dial_agi.app.logs import mask
-from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import LivePBX, PBXs
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.audits import listen_notification
 from click2dial_agi.domain.call_refused import CallRefused, Why
-from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.steering import Control, Listening
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
-from click2dial_agi.io.call_store import CallStore
 from click2dial_agi.io.steering_store import SteeringStore
 
 __all__ = ["Steering"]
@@ -44,7 +49,7 @@ _NO_MANAGER = CallRefused(
 _UNKNOWN = CallRefused(Why.UNKNOWN, (FieldError("call_ref", "a call of this integrator"),))
 _NOBODY_TALKS = CallRefused(
     Why.NOT_NOW,
-    (FieldError("call_ref", "a call whose agent talks to a colleague (transfer, type consult)"),),
+    (FieldError("call_ref", "a call whose agent talks to whom he asks (transfer, type consult)"),),
 )
 _STEERED = CallRefused(
     Why.BUSY, (FieldError("call_ref", "a call that nobody else steers at this moment"),), 1
@@ -69,21 +74,18 @@ class Steering:
 
     def __init__(
         self,
-        config: Config,
+        current: Snapshot,
         integrator: Integrator,
         pbxs: PBXs,
-        calls: CallStore,
         store: SteeringStore,
-        notifier: Notifier,
-        counts: Counts,
     ) -> None:
-        self._config = config
+        self._current = current
         self.integrator = integrator
         self._pbxs = pbxs
-        self._calls = calls
+        self._calls = current.stores[integrator.name]
         self._store = store
-        self._notifier = notifier
-        self._counts = counts
+        self._notifier = current.notifiers[integrator.name]
+        self._counts = current.counts
 
     def check(self) -> None:
         """Raise :exc:`CallRefused` where no PBX has a manager that could be asked."""
@@ -137,15 +139,18 @@ class Steering:
             return Control()
 
     async def consult(self, call_ref: str, may_see: MaySee, callee: str) -> Control:
-        """Let the agent ask a colleague while the client hears music; who is asked stays so."""
+        """Let the agent ask somebody while the client hears music; who is asked stays so."""
         async with self._steered(call_ref, may_see) as call:
-            colleague = transfer.colleague_of(call, callee, self.integrator, self._counts)
-            await consulting.begin(call, colleague, self.integrator)
-            log.info("%s: %s asks %s", call_ref, mask(call.agent), mask(colleague))
+            who, leg = await transfer.consulted(call, callee, self.integrator, self._counts)
+            if leg is None:
+                await consulting.begin(call, who, self.integrator)
+            else:
+                await outside.begin(call, who, leg, self.integrator, self._current)
+            log.info("%s: %s asks %s", call_ref, mask(call.agent), mask(who))
             return await control_of(call)
 
     async def complete(self, call_ref: str, may_see: MaySee, key: str | None) -> Control:
-        """Give the client to the colleague who talks; with an Idempotency-Key once only."""
+        """Give the client to whom the agent asks; with an Idempotency-Key (``key``) once only."""
         if key is not None and await self._store.was_used(call_ref, "complete", key):
             return await self._after(call_ref, may_see)
         async with self._steered(call_ref, may_see) as call:
@@ -154,7 +159,7 @@ class Steering:
                 return await control_of(call)
             if asked is None or not asked.channel:
                 raise _NOBODY_TALKS
-            target = transfer.colleague_of(call, asked.extension, self.integrator, self._counts)
+            target = transfer.given_to(call, asked.callee, self.integrator, self._counts)
             await self._resume_for_who_is_next(call)
             await self._once(call_ref, "complete", key, [partial(self._give, call, asked, target)])
             await consulting.silence(call)
@@ -324,4 +329,4 @@ class Steering:
     async def _look(self, pbx: LivePBX, call_ref: str) -> SteeredCall | None:
         if pbx.manager is None:
             raise _NO_MANAGER
-        return await look_at(pbx, pbx.manager, call_ref, self._config, self.integrator)
+        return await look_at(pbx, pbx.manager, call_ref, self._current.config, self.integrator)

@@ -1,9 +1,12 @@
 """Sending the client of a call elsewhere, by the rules of the agent's own call."""
 
+import re
 import time
+from typing import NamedTuple
 from uuid import uuid4
 
 from click2dial_agi.app.control.found import SteeredCall
+from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.calls import POOL_SPENT
 from click2dial_agi.domain.counts import Counts
@@ -12,19 +15,29 @@ from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.told import HandOver, HandOverKind
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
 
-__all__ = ["colleague_of", "send_on", "target_of"]
+__all__ = ["Consulted", "consulted", "given_to", "send_on", "target_of"]
 
 # What the client's channel runs then: a server decides again, as on a phone's REFER.
 _CONTEXT = "click2dial-transfer"
 
 _DAY = 24 * 60 * 60
 
+# How many legs were placed for a client.
+_COUNT = re.compile("[0-9]{1,6}")
+
 _BEHIND = CallRefused(
     Why.NOT_NOW, (FieldError("call_ref", "a call of an agent who is not behind a Local channel"),)
 )
 
 
-_COLLEAGUE = FieldError("callee", "an extension of this integrator, who is asked (type consult)")
+class Consulted(NamedTuple):
+    """Who may be asked first: an extension, or a number as it is to be dialled.
+
+    ``decided`` places the call to a number, and is None for a colleague.
+    """
+
+    target: str
+    decided: HandOverDecision | None = None
 
 
 def target_of(call: SteeredCall, callee: str, integrator: Integrator, counts: Counts) -> str:
@@ -34,24 +47,44 @@ def target_of(call: SteeredCall, callee: str, integrator: Integrator, counts: Co
     both sides of a transfer that leads nowhere, and says that it succeeded.  Raises
     :exc:`CallRefused`.
     """
-    decided = _decide(call, callee, integrator, counts)
+    decided = _decide(call, callee, integrator, counts, HandOverKind.BLIND)
     return callee if decided.fallback else _written(decided, integrator)
 
 
-def colleague_of(call: SteeredCall, callee: str, integrator: Integrator, counts: Counts) -> str:
-    """Return the extension that may be asked first; raises as :func:`target_of`."""
-    decided = _decide(call, callee, integrator, counts)
-    if decided.fallback or not decided.decision.to_agent:
-        raise CallRefused(Why.WRONG, (_COLLEAGUE,))
+async def consulted(
+    call: SteeredCall, callee: str, integrator: Integrator, counts: Counts
+) -> Consulted:
+    """Return who may be asked first; raises as :func:`target_of`."""
+    placed = await call.get(call.client_leg, call.client_leg.variable(variables.PLACED))
+    before = int(placed) if _COUNT.fullmatch(placed) else 0
+    decided = _decide(call, callee, integrator, counts, HandOverKind.CONSULT, before)
+    to_agent = decided.decision.to_agent
+    return Consulted(_written(decided, integrator), None if to_agent else decided)
+
+
+def given_to(call: SteeredCall, asked: str, integrator: Integrator, counts: Counts) -> str:
+    """Return what the client's channel is to dial who goes to whom the agent has asked.
+
+    A colleague must still be one; a number is called already, and was decided on before that.
+    Raises as :func:`target_of`.
+    """
+    if not integrator.owns(asked):
+        return asked
+    decided = _decide(call, asked, integrator, counts, HandOverKind.CONSULT)
     return _written(decided, integrator)
 
 
 def _decide(
-    call: SteeredCall, callee: str, integrator: Integrator, counts: Counts
+    call: SteeredCall,
+    callee: str,
+    integrator: Integrator,
+    counts: Counts,
+    kind: HandOverKind,
+    placed: int = 0,
 ) -> HandOverDecision:
     if not call.agent_leg.name.startswith("PJSIP/"):
         raise _BEHIND
-    asked = HandOver(call.known, call.agent, callee, HandOverKind.BLIND)
+    asked = HandOver(call.known, call.agent, callee, kind, placed)
     decided = decide_hand_over(asked, integrator, str(uuid4()), counts.spent(integrator))
     if decided.fallback:
         return decided

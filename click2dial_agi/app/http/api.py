@@ -26,6 +26,7 @@ from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.app.lost_calls import look_forever, reap_forever
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.app.times import Times
 from click2dial_agi.app.watch import check_directory, check_redis
 from click2dial_agi.domain.config import Config
@@ -112,10 +113,12 @@ class CreateCallAPI:
             for one in config.integrators
         }
         steers = {one.name: SteeringStore(one.redis, one.key_prefix) for one in config.integrators}
+        census = Census(config, pbxs, self._counts) if pbxs else None
+        current = Snapshot(config, notifiers, stores, self._counts, census, pbxs)
         return _State(
             config,
             pbxs,
-            Census(config, pbxs, self._counts) if pbxs else None,
+            census,
             notifiers,
             stores,
             {one.name: CDRFeed(one.redis, one.cdr_list) for one in config.integrators},
@@ -134,15 +137,7 @@ class CreateCallAPI:
             },
             steers,
             {
-                one.name: Steering(
-                    config,
-                    one,
-                    pbxs,
-                    stores[one.name],
-                    steers[one.name],
-                    notifiers[one.name],
-                    self._counts,
-                )
+                one.name: Steering(current, one, pbxs, steers[one.name])
                 for one in config.integrators
             },
         )

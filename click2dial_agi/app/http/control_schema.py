@@ -19,7 +19,7 @@ class ControlAnswer(BaseModel):
     held: bool = Field(description="The API keeps the client on hold.")
     recording_paused: bool = Field(description="The recording is silent.")
     consult: Consult | None = Field(
-        description="The colleague whom the agent asks: his phone rings, or they talk."
+        description="Whom the agent asks: his phone rings, or they talk."
     )
 
 
@@ -46,11 +46,11 @@ BODIES["transfer"] = {
     "required": ["callee"],
     "properties": {
         "callee": {
-            "description": "A colleague, or what the agent could call; to be asked, a colleague.",
+            "description": "A colleague, or what the agent could call.",
             **_PARTY,
         },
         "type": {
-            "description": "consult: the client hears music while the agent asks a colleague.",
+            "description": "consult: the client hears music while the agent asks there.",
             "anyOf": [{"enum": ["blind", "consult"]}, {"type": "null"}],
         },
     },

@@ -290,7 +290,6 @@ def test_who_may_not_and_who_cannot_be_asked(office: Office) -> None:
         for callee, status in (
             ("3001", 422),  # another integrator's
             (team.first.name, 422),  # the agent himself
-            (office.number(), 422),  # nobody who could be asked
             ("112", 422),
             (f"{team.second.name}&PJSIP/trunk", 422),
             (team.nobody, 409),
