@@ -14,8 +14,11 @@ from click2dial_agi.agi import check_variables
 from click2dial_agi.app.control import holding, sound
 from click2dial_agi.app.control.found import SteeredCall
 from click2dial_agi.app.control.phones import check_free
+from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.peer_dial import place_of
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.channels import consult_of
 from click2dial_agi.domain.numbers import FieldError
@@ -75,22 +78,30 @@ async def asked(call: SteeredCall) -> Asked | None:
     return Asked(extension) if rings else None
 
 
-async def begin(call: SteeredCall, extension: str, integrator: Integrator) -> None:
+async def begin(
+    call: SteeredCall, extension: str, integrator: Integrator, config: Config, pbxs: PBXs
+) -> None:
     """Ring a colleague, unless it is he who is asked; the client hears music from now on.
 
-    Raises :exc:`CallRefused` where his phone cannot be rung, or another is asked.
+    His phone may be registered at another PBX (``peer_dial``).  Raises :exc:`CallRefused` where it
+    cannot be rung, or another colleague is asked.
     """
     already = await asked(call)
     if already is not None:
         if already.extension != extension:
             raise _ANOTHER
         return
-    await check_free(call, extension, integrator, _REGISTERED, _FREE)
+    here = integrator.dial_agent(extension)
+    there, dial = await place_of(extension, here, config, pbxs, call.pbx)
+    await check_free(there, extension, integrator, _REGISTERED, _FREE)
     await end(call)  # whom he asked before may have gone a moment ago
     await holding.play(call, consult_of(call.agent_leg.uniqueid), _music(call, extension))
     await holding.stop(call)
     await sound.open_to_agent(call)
-    ring = _ring(call, extension, integrator)
+    his = {}
+    if there is not call.pbx:
+        his[variables.EXTENSION] = variables.extension_at_peer(extension, dial)
+    ring = _ring(call, dial, his)
     if await call.pbx.ari.originate(_ringing(call), ring) is Created.REFUSED:
         await end(call)
         raise CallRefused(Why.NOT_THERE, (_REGISTERED,))
@@ -148,10 +159,11 @@ def _music(call: SteeredCall, extension: str) -> dict[str, Any]:
     return holding.body("click2dial-consult", "wait", told)
 
 
-def _ring(call: SteeredCall, extension: str, integrator: Integrator) -> dict[str, Any]:
-    """Return the same for the colleague's phone; Dial() rings it."""
+def _ring(call: SteeredCall, dial: str, his: Mapping[str, str]) -> dict[str, Any]:
+    """Return the same for the colleague's phone, with variables that are his; Dial() rings it."""
     told: Mapping[str, str] = {
-        variables.AGENT_DIAL: integrator.dial_agent(extension),
+        **his,
+        variables.AGENT_DIAL: dial,
         variables.TO_SHOW: call.agent,
         variables.RING_TIMEOUT: str(_RING),
         variables.SPIED: call.agent_leg.uniqueid,

@@ -140,7 +140,7 @@ class Steering:
         """Let the agent ask a colleague while the client hears music; who is asked stays so."""
         async with self._steered(call_ref, may_see) as call:
             colleague = transfer.colleague_of(call, callee, self.integrator, self._counts)
-            await consulting.begin(call, colleague, self.integrator)
+            await consulting.begin(call, colleague, self.integrator, self._config, self._pbxs)
             log.info("%s: %s asks %s", call_ref, mask(call.agent), mask(colleague))
             return await control_of(call)
 
