@@ -36,7 +36,7 @@ _FROM_TRUNK = """
     exten => _2721XXXXXXX,1,Set(C2D_AGENTS=PJSIP/${EXTEN:-4})
      same => n,Goto(click2dial-inbound,${EXTEN},1)
     """
-_CARRIER = f"""
+CARRIER_PJSIP = f"""
     [{CARRIER}](common)
     context = from-trunk
     aors =
@@ -97,7 +97,7 @@ class Cluster:
             self._configure()
             part = (self.kamailio.directory / "pjsip-kamailio.conf").read_text()
             for pbx in self.pbxs:
-                pbx.add_pjsip(part + _CARRIER)
+                pbx.add_pjsip(self._pjsip(pbx, part))
                 stack.enter_context(pbx)
             for server in self.servers:
                 stack.enter_context(server)
@@ -204,6 +204,10 @@ class Cluster:
             trunk_port=self._trunk_ports[number],
             extra_extensions=_FROM_TRUNK,
         )
+
+    def _pjsip(self, pbx: Asterisk, part: str) -> str:
+        """Return what an Asterisk has beside its own; `part` is for those behind Kamailio."""
+        return part + CARRIER_PJSIP
 
     def _configure(self) -> None:
         entrance = f"{ENTRANCE_HOST}:{ports.free_port()}"

@@ -7,7 +7,7 @@ from click2dial_agi.domain.calls import Decision
 from click2dial_agi.domain.config import Config
 from click2dial_agi.io.ari import Endpoint
 
-__all__ = ["from_channel", "from_pbx", "goes_to_a_peer"]
+__all__ = ["from_channel", "from_pbx", "goes_to_a_peer", "place_of"]
 
 # A caller waits for it.  PBXs answer in a few milliseconds; without an answer the callee is dialled
 # where the caller is, as if there were one PBX.
@@ -16,9 +16,13 @@ _PATIENCE = 0.5
 
 def goes_to_a_peer(decision: Decision, config: Config) -> bool:
     """Tell whether a call may have to go to another PBX."""
-    if config.peer_dial is None or len(config.pbxs) < 2 or not decision.to_agent:
+    return decision.to_agent and _may_be_elsewhere(decision.dial, config)
+
+
+def _may_be_elsewhere(dial: str, config: Config) -> bool:
+    if config.peer_dial is None or len(config.pbxs) < 2:
         return False
-    return decision.dial.startswith("PJSIP/") and not set(decision.dial[6:]) & set("@/")
+    return dial.startswith("PJSIP/") and not set(dial[6:]) & set("@/")
 
 
 async def from_channel(
@@ -42,21 +46,49 @@ async def from_channel(
 
 async def from_pbx(decision: Decision, config: Config, pbxs: PBXs, home: LivePBX) -> Decision:
     """Return a decision with the way from a PBX to the callee's phone."""
-    endpoint = decision.dial.removeprefix("PJSIP/")
-    answers, _ = await pbxs.ask(lambda one: one.ari.endpoint("PJSIP", endpoint), patience=_PATIENCE)
+    answers = await _ask(decision.dial, pbxs)
     return _way(decision, config, home, answers)
+
+
+async def place_of(
+    extension: str, dial: str, config: Config, pbxs: PBXs, home: LivePBX
+) -> tuple[LivePBX, str]:
+    """Return the PBX of an extension's phone, and what a PBX (``home``) dials to ring it there.
+
+    ``dial`` rings it at ``home``, which is also where it counts as being if no PBX knows of it.
+    """
+    if not _may_be_elsewhere(dial, config):
+        return home, dial
+    there = _elsewhere(home, await _ask(dial, pbxs))
+    return (there, _dial(extension, dial, config, there)) if there else (home, dial)
+
+
+async def _ask(dial: str, pbxs: PBXs) -> dict[LivePBX, Endpoint | None]:
+    endpoint = dial.removeprefix("PJSIP/")
+    answers, _ = await pbxs.ask(lambda one: one.ari.endpoint("PJSIP", endpoint), patience=_PATIENCE)
+    return answers
 
 
 def _way(
     decision: Decision, config: Config, home: LivePBX, at: dict[LivePBX, Endpoint | None]
 ) -> Decision:
-    here = at.get(home)
-    if config.peer_dial is None or (here is not None and here.state != "offline"):
+    there = _elsewhere(home, at)
+    if there is None:
         return decision
-    there = [one for one, found in at.items() if found is not None and found.state == "online"]
-    if not there:
-        return decision
-    dial = config.peer_dial.replace("{pbx}", there[0].name)
-    dial = dial.replace("{extension}", decision.call.number)
-    dial = dial.replace("{endpoint}", decision.dial.removeprefix("PJSIP/"))
+    dial = _dial(decision.call.number, decision.dial, config, there)
     return decision._replace(dial=dial, at_peer=True)
+
+
+def _elsewhere(home: LivePBX, at: dict[LivePBX, Endpoint | None]) -> LivePBX | None:
+    """Return which other PBX has a phone, None where home has it, or none."""
+    here = at.get(home)
+    if here is not None and here.state != "offline":
+        return None
+    there = [one for one, found in at.items() if found is not None and found.state == "online"]
+    return there[0] if there else None
+
+
+def _dial(extension: str, dial: str, config: Config, there: LivePBX) -> str:
+    way = (config.peer_dial or "").replace("{pbx}", there.name)
+    way = way.replace("{extension}", extension)
+    return way.replace("{endpoint}", dial.removeprefix("PJSIP/"))

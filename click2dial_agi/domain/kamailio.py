@@ -30,6 +30,10 @@ DOOR_NAME = "click2dial"
 # Neither ends Kamailio's parameter or its string, nor begins a comment.
 _PASSWORD = re.compile(r"[A-Za-z0-9_.:/@=+!%^*~-]*")
 
+# A name that can be in DNS: where a digit begins the last part it is an address, or a mistyped one.
+_LABEL = "(?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:[A-Za-z0-9]{_LABEL}[.])*[A-Za-z]{_LABEL}")
+
 _SIP_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -50,7 +54,12 @@ def _own_address(value: Address) -> Address:
 
 
 def _entrance(value: Address) -> Address:
-    return value if _ipv4(value) is None and value.port else _own_address(value)
+    if _DNS_NAME.fullmatch(value.host) and value.port:
+        return value
+    try:
+        return _own_address(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a name in place of the address") from None
 
 
 def _public(value: str) -> str:
@@ -100,8 +109,8 @@ class Kamailio(Section):
     asterisks: Annotated[
         tuple[OwnAddress, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=64)
     ]
-    # Where the Asterisks send calls for agents: an address that moves, or a name.  Absent: the
-    # first node.
+    # Where the Asterisks send calls for agents: an address that moves, or a name that leads to the
+    # inner address of a node.  Absent: the first node.
     entrance: Annotated[Listen, AfterValidator(_entrance)] | None = None
     secret: Annotated[Secret, Field(min_length=16, max_length=128)]
     realm: Realm = "click2dial"
@@ -123,6 +132,12 @@ class Kamailio(Section):
             raise ValueError("nodes and asterisks: each address and port once")
         if self.entrance in {*outside, *self.asterisks}:
             raise ValueError("entrance: no address and port of phones, browsers or asterisks")
+        # Where a name leads a node listens on its own address alone.
+        if self.entrance and not _ipv4(self.entrance):
+            listened = sorted({one.port for one in inner})
+            if self.entrance.port not in listened:
+                known = " or ".join(map(str, listened))
+                raise ValueError(f"entrance: a name with the port of a node's inner ({known})")
         return self
 
     @property

@@ -269,12 +269,17 @@ def told_of_peer(text: str) -> str:
     return "".join(text.split("|")[1:2])
 
 
-def _describe_peer(decision: Decision) -> str:
-    technology, _, way = decision.dial.partition("/")
-    if technology != "PJSIP":
-        return f"{decision.dial}|{decision.call.number}|"
+def extension_at_peer(extension: str, dial: str) -> str:
+    """Return what EXTENSION is on the channel that ``dial`` leads to, the way to another PBX."""
+    technology, _, way = dial.partition("/")
     endpoint = way.partition("/")[0].rpartition("@")[2]
-    return f"{decision.dial}|{decision.call.number}@{endpoint}|PJSIP/{endpoint}"
+    return f"{extension}@{endpoint}" if technology == "PJSIP" else extension
+
+
+def _describe_peer(decision: Decision) -> str:
+    told = extension_at_peer(decision.call.number, decision.dial)
+    endpoint = told.partition("@")[2]
+    return f"{decision.dial}|{told}|{f'PJSIP/{endpoint}' if endpoint else ''}"
 
 
 def _dialled(decision: Decision, integrator: Integrator) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from click2dial_agi.app.pbxs import PBXs
-from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer
+from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer, place_of
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
@@ -75,7 +75,10 @@ def test_a_colleague_is_dialled_where_his_phone_is(
             east.endpoint, west.endpoint = here, there
             found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
             assert found.dial == dial
-            assert (await from_pbx(calls(config), config, pbxs, next(iter(pbxs)))).dial == dial
+            home, other = pbxs
+            assert (await from_pbx(calls(config), config, pbxs, home)).dial == dial
+            place = home if dial == "PJSIP/1001" else other
+            assert await place_of("1001", "PJSIP/1001", config, pbxs, home) == (place, dial)
 
     run(test())
 

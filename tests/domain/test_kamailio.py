@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.kamailio import Kamailio
 from click2dial_agi.domain.kamailio_files import asterisk_part, dispatcher_list, site, tls
 from click2dial_agi.domain.kamailio_logins import read_logins
@@ -161,6 +162,29 @@ def test_no_node_listens_twice_or_on_a_name(entrance: str) -> None:
     assert "ip_free_bind" not in text
     assert "sip.example.com" not in text
     assert '#!define C2D_ENTRANCE_HOST "10.0.0.1"\n#!define' in text
+
+
+@pytest.mark.case("P14")
+@pytest.mark.parametrize(
+    "entrance",
+    ["10.0.0.999", "10.0.0", "5070", "0x0a000001", "[::1]", "-a.example.com", "a..com", "a.com."],
+)
+def test_what_leads_nowhere_is_no_entrance(entrance: str) -> None:
+    """Asterisk would take it, and ring no agent."""
+    with pytest.raises(ConfigError) as refused:
+        parsed(entrance=f"{entrance}:5070")
+    assert refused.value.path == "kamailio.entrance"
+    assert "such as 10.0.0.1:5060, or a name in place of the address" in refused.value.expected
+
+
+@pytest.mark.case("P14")
+def test_a_name_leads_to_where_a_node_listens() -> None:
+    nodes = [NODE, OTHER | {"inner": "10.0.0.2:5071"}]
+    with pytest.raises(ConfigError, match=r"entrance: a name with the port of .* \(5070 or 5071\)"):
+        parsed(nodes=nodes, entrance="sip.example.com:5060")
+    for port in (5070, 5071):
+        _, kamailio = parsed(nodes=nodes, entrance=f"sip.example.com:{port}")
+        assert kamailio.asterisks_entrance == Address("sip.example.com", port)
 
 
 def test_the_secret_itself_is_in_no_file() -> None:

@@ -17,8 +17,11 @@ from click2dial_agi.agi import check_variables
 from click2dial_agi.app.control import holding, sound
 from click2dial_agi.app.control.found import SteeredCall
 from click2dial_agi.app.control.phones import check_free
+from click2dial_agi.app.pbxs import PBXs
+from click2dial_agi.app.peer_dial import place_of
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.channels import consult_of
 from click2dial_agi.domain.numbers import FieldError
@@ -98,20 +101,27 @@ async def is_asked(call: SteeredCall, callee: str) -> bool:
     return already is not None
 
 
-async def begin(call: SteeredCall, extension: str, integrator: Integrator) -> None:
+async def begin(
+    call: SteeredCall, extension: str, integrator: Integrator, config: Config, pbxs: PBXs
+) -> None:
     """Ring a colleague, unless it is he who is asked; the client hears music from now on.
 
-    Raises :exc:`CallRefused` where his phone cannot be rung, or another is asked.
+    His phone may be registered at another PBX (``peer_dial``).  Raises :exc:`CallRefused` where it
+    cannot be rung, or another colleague is asked.
     """
     if await is_asked(call, extension):
         return
-    await check_free(call, extension, integrator, _REGISTERED, _FREE)
+    here = integrator.dial_agent(extension)
+    there, dial = await place_of(extension, here, config, pbxs, call.pbx)
+    await check_free(there, extension, integrator, _REGISTERED, _FREE)
     await play(call, extension)
     told = {
-        variables.AGENT_DIAL: integrator.dial_agent(extension),
+        variables.AGENT_DIAL: dial,
         variables.TO_SHOW: call.agent,
         variables.RING_TIMEOUT: str(_RING),
     }
+    if there is not call.pbx:
+        told[variables.EXTENSION] = variables.extension_at_peer(extension, dial)
     if not await ring(call, "ring", told, _RING):
         raise CallRefused(Why.NOT_THERE, (_REGISTERED,))
 

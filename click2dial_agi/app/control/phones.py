@@ -1,6 +1,6 @@
 """Whether the phone of one of the integrator's extensions may be rung beside a call."""
 
-from click2dial_agi.app.control.found import SteeredCall
+from click2dial_agi.app.pbxs import LivePBX
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
@@ -12,17 +12,17 @@ _RETRY = 5
 
 
 async def check_free(
-    call: SteeredCall,
+    pbx: LivePBX,
     extension: str,
     integrator: Integrator,
     registered: FieldError,
     free: FieldError,
 ) -> None:
-    """Raise :exc:`CallRefused` with one of the two unless an extension's phone may be rung."""
+    """Raise :exc:`CallRefused` with one of the two unless a PBX's phone may be rung."""
     technology, _, resource = integrator.dial_agent(extension).partition("/")
     if technology != "PJSIP":
         return
-    endpoint = await call.pbx.ari.endpoint(technology, resource.rpartition("@")[2])
+    endpoint = await pbx.ari.endpoint(technology, resource.rpartition("@")[2])
     if endpoint is None or endpoint.state == "offline":
         raise CallRefused(Why.NOT_THERE, (registered,))
     if endpoint.channel_ids and not integrator.call_waiting:

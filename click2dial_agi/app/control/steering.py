@@ -143,7 +143,7 @@ class Steering:
         async with self._steered(call_ref, may_see) as call:
             who, leg = await transfer.consulted(call, callee, self.integrator, self._counts)
             if leg is None:
-                await consulting.begin(call, who, self.integrator)
+                await consulting.begin(call, who, self.integrator, self._current.config, self._pbxs)
             else:
                 await outside.begin(call, who, leg, self.integrator, self._current)
             log.info("%s: %s asks %s", call_ref, mask(call.agent), mask(who))

@@ -50,7 +50,7 @@ async def check(call: SteeredCall, extension: str, integrator: Integrator) -> No
         raise CallRefused(Why.WRONG, (_OWNED,))
     if extension == call.agent:
         raise CallRefused(Why.WRONG, (_ANOTHER,))
-    await check_free(call, extension, integrator, _REGISTERED, _FREE)
+    await check_free(call.pbx, extension, integrator, _REGISTERED, _FREE)
 
 
 async def ring(call: SteeredCall, listening: Listening, integrator: Integrator) -> None:
