@@ -221,9 +221,10 @@ class Reader:
             told = await ask(connection, question)
         except Click2DialError as error:
             log.debug("%s: what %s carries: %s", self._pbx, question.channel, error)
-            return
+            told = ""
         if board is self._board:
             board.learn(question.uniqueid, told, _now())
+            self._ask(board)
             self._tell_soon()
 
     def _may_take(self) -> bool:

@@ -75,6 +75,7 @@ class Board:
         self._agents: dict[str, AgentView] = {}
         self._calls: dict[str, BoardCall] = {}
         self._unasked: dict[str, None] = {}
+        self._asking: dict[str, bool] = {}  # whether once more after the answer
         self._changes: list[Change] = []
         self._touched_calls: dict[str, None] = {}
         self._touched_agents: dict[str, None] = {}
@@ -128,13 +129,15 @@ class Board:
         return changes
 
     def questions(self) -> list[Question]:
-        """Return what is to be asked of channels; each is returned once."""
+        """Return what is to be asked of channels, each again once its answer was learnt only."""
         asked, self._unasked = self._unasked, {}
-        return [
+        questions = [
             Question(channel.uniqueid, channel.name, variables.CARRIES.format(uniqueid=uniqueid))
             for uniqueid in asked
             if (channel := self._channels.get(uniqueid)) is not None
         ]
+        self._asking |= {question.uniqueid: False for question in questions}
+        return questions
 
     def place(self, status: Mapping[str, str]) -> None:
         """Take a channel that is there already, from the manager's Status."""
@@ -174,15 +177,19 @@ class Board:
         self._now = now
 
     def learn(self, uniqueid: str, told: str, now: int) -> None:
-        """Take the answer to a question."""
+        """Take the answer to a question, empty where there is none."""
+        again = self._asking.pop(uniqueid, False)
         channel = self._channels.get(uniqueid)
-        carried = read_carried(told)
-        if channel is None or carried is None:
+        if channel is None:
             return
-        self._touch(channel)
-        self._channels.carries(channel, carried)
-        self._touch(channel)
-        self._now = now
+        carried = read_carried(told)
+        if carried is not None and carried != channel.carries:
+            self._touch(channel)
+            self._channels.carries(channel, carried)
+            self._touch(channel)
+            self._now = now
+        if again:
+            self._ask(channel)
 
     def apply(self, name: str, fields: Mapping[str, str], now: int) -> None:
         """Take an event; those that say nothing here are none."""
@@ -267,6 +274,9 @@ class Board:
         return channel
 
     def _ask(self, channel: Channel) -> None:
+        if channel.uniqueid in self._asking:  # the answer may be older than what happens now
+            self._asking[channel.uniqueid] = True
+            return
         known = channel.carries is not None and channel.carries.is_decided
         if not known and channel.asked < _QUESTIONS:
             channel.asked += 1

@@ -381,5 +381,20 @@ def test_a_channel_is_not_asked_for_ever() -> None:
     for number in range(50):
         event = channel.fields() | Chan(f"2.{number}", "PJSIP/trunk-1", "1.1").fields("Dest")
         board.apply("DialBegin", event, 1)
-        asked += sum(question.uniqueid == "1.1" for question in board.questions())
+        for question in board.questions():
+            asked += question.uniqueid == "1.1"
+            board.learn(question.uniqueid, "", 1)
     assert asked == 6
+
+
+def test_a_channel_is_asked_again_once_it_has_answered() -> None:
+    board = Board(CONFIG, "one")
+    channel = Chan("1.1", "PJSIP/1000-00000001", "1.1")
+    board.apply("QueueCallerJoin", channel.fields(), 1)
+    assert len(board.questions()) == 1
+    board.apply("QueueCallerJoin", channel.fields(), 1)
+    assert board.questions() == []
+    board.learn("1.1", "", 1)  # it may have said so before the second event
+    assert len(board.questions()) == 1
+    board.learn("1.1", f"acall_ref={REF}&call_dir=outbound", 1)
+    assert board.questions() == []
