@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from click2dial_agi.domain.live.states import AgentState, CallState, most_telling
@@ -31,7 +31,7 @@ class AgentView:
 
     def shown(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        return asdict(self)
+        return {**_plain(self), "devices": tuple(map(_plain, self.devices))}
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -69,7 +69,9 @@ class CallView:
 
     def shown(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        return {name: value for name, value in asdict(self).items() if name != "integrator"}
+        shown = _plain(self)
+        del shown["integrator"]
+        return shown
 
     def ended(self, now: int) -> Self:
         """Return it as ended at this moment."""
@@ -83,6 +85,10 @@ class CallView:
             return cls(**{**found, "state": CallState(found["state"])})
         except (KeyError, TypeError, ValueError):
             return None
+
+
+def _plain(view: AgentView | CallView | Device) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in view.__slots__}
 
 
 def _values(kind: type[Any], text: str) -> dict[str, Any]:
