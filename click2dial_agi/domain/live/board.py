@@ -204,6 +204,7 @@ class Board:
             return
         if caller is not None:
             self._ask(caller)
+            self._touch(called)
             self._channels.dialled_by(called, caller.uniqueid)
         called.ringing = not called.up
         self._ask(called)
@@ -221,6 +222,7 @@ class Board:
         if channel is not None:
             channel.up = True
             channel.ringing = False
+            self._touch(channel)
             self._channels.bridge(channel, event.get("BridgeUniqueid", ""))
             self._ask(channel)
             self._touch(channel)
@@ -229,6 +231,7 @@ class Board:
         channel = self._channel(event)
         # It may have entered another one meanwhile.
         if channel is not None and channel.bridge == event.get("BridgeUniqueid"):
+            self._touch(channel)
             self._channels.bridge(channel, "")
             self._touch(channel)
 
@@ -266,11 +269,12 @@ class Board:
         if not uniqueid or not name:
             return None
         known = self._channels.get(uniqueid)
-        if known is not None:
+        if known is not None and known.name != name:  # it leaves its phone
             self._touch(known)
         channel = self._channels.add(uniqueid, name, event.get(f"{which}Linkedid", ""))
-        if event.get(f"{which}ChannelState") == _UP:
+        if event.get(f"{which}ChannelState") == _UP and not channel.up:
             channel.up = True
+            self._touch(channel)
         return channel
 
     def _ask(self, channel: Channel) -> None:
