@@ -28,17 +28,21 @@ def agent_channel(
     """Return the body of ``POST /ari/channels/<call_ref>``.
 
     What is asked for is a Local channel whose dialplan rings the agent (``click2dial-create``):
-    Dial() can be told not to follow a phone that answers 302, ARI cannot.  Its variables go on to
-    the agent's channel, which the underscores say.
+    Dial() can be told not to follow a phone that answers 302, ARI cannot.  What says how the agent
+    is rung stays there, the rest goes on to the agent's channel and from there, which the
+    underscores say.
 
     Raises :exc:`UnsafeCommand` for a value that the dialplan could read as more than a value.
     """
-    channel_variables = variables.describe_call(decision, known, integrator)
-    channel_variables[variables.AGENT_DIAL] = agent_endpoint(decision, integrator)
-    channel_variables[variables.TO_SHOW] = variables.shown_to_agent(decision)
+    ringing = {
+        variables.AGENT_DIAL: agent_endpoint(decision, integrator),
+        variables.TO_SHOW: variables.shown_to_agent(decision),
+    }
+    going_on = variables.describe_call(decision, known, integrator)
     if decision.auto_answer:
-        channel_variables[variables.AUTO_ANSWER] = "1"
-    check_variables(channel_variables)
+        going_on[variables.AUTO_ANSWER] = "1"
+    check_variables(ringing | going_on)
+    inherited = {f"__{name.lstrip('_')}": value for name, value in going_on.items() if value}
     return {
         "endpoint": "Local/ring@click2dial-create/n",
         "context": "click2dial-create",
@@ -49,5 +53,5 @@ def agent_channel(
         "formats": _FORMATS,
         # The dialplan gives up first: its hangup handler makes the record.
         "timeout": integrator.ring_timeout + 5,
-        "variables": {f"__{name.lstrip('_')}": value for name, value in channel_variables.items()},
+        "variables": ringing | inherited,
     }

@@ -50,14 +50,13 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
                 "timeout": 12,
                 "formats": "ulaw,alaw",
                 "variables": {
-                    "__C2D_AGENT_DIAL": "PJSIP/1000",
-                    "__C2D_TO_SHOW": "0820000100",
+                    "C2D_AGENT_DIAL": "PJSIP/1000",
+                    "C2D_TO_SHOW": "0820000100",
                     "__C2D_CALL_REF": call_ref,
                     "__C2D_CONTACT_REF": "client-4711",
                     "__C2D_DIAL": "PJSIP/0820000100@trunk",
                     "__C2D_DIAL_NUMBER": "27820001234",
                     "__C2D_RING_TIMEOUT": "7",
-                    "__C2D_TO_AGENT": "",
                 },
             }
             assert f"call_ref={call_ref}" in facts.split("&")
@@ -75,8 +74,8 @@ def test_a_phone_behind_the_trunk_is_shown_a_number_that_the_trunk_lets_through(
             assert (await api.post(agent="0825550000")).status_code == 201
             assert ari.asked("endpoint") == []
             [request] = ari.asked("originate")
-            assert request.body["variables"]["__C2D_AGENT_DIAL"] == "PJSIP/0825550000@trunk"
-            assert request.body["variables"]["__C2D_TO_SHOW"] == "27820001234"
+            assert request.body["variables"]["C2D_AGENT_DIAL"] == "PJSIP/0825550000@trunk"
+            assert request.body["variables"]["C2D_TO_SHOW"] == "27820001234"
 
     run(test())
 
