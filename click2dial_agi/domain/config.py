@@ -233,7 +233,7 @@ class Config(Section):
         """Whether of any PBX it is followed what happens."""
         return any(pbx.ami is not None for pbx in self.pbxs)
 
-    @property
+    @cached_property
     def emergency_numbers(self) -> tuple[str, ...]:
         """The numbers that go before everything, from any phone."""
         if self.emergency is not None:
