@@ -138,13 +138,16 @@ class Drain:
         event = read_line(piece.data.decode("ascii"), self._current.config)
         if isinstance(event, CallRecord):
             self._current.counts.leave(event.call.call_ref)
-        name = event.call.integrator
+        name = event.call.integrator or self._current.formers.owner(event.known)
         if not name:
             log.warning("%s", of_nobody(event.call))
             return
         notifier = self._current.notifiers.get(name)
         if notifier is None:
-            raise MalformedFacts("integrator", f"a configured one, not {name}")
+            if not self._current.formers.is_awaited(name):
+                raise MalformedFacts("integrator", f"a configured one, not {name}")
+            away[name] = f"{name}: it is not configured any more"
+            raise NotificationError(away[name])
         if name in away:  # it would take as long, for each of what may be a million lines
             raise NotificationError(away[name])
         try:

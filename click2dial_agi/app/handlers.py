@@ -281,7 +281,9 @@ class CallHandlers:
             channel = session.environment.channel
             current.counts.watch(call.call_ref, Counted(call.integrator, call.extension, channel))
         new = await _notify(notified, current)
-        await session.execute(set_variables({variables.RECEIPT: "1"}))
+        joined = event is Event.JOINED
+        answer = variables.describe_joined(call) if joined else {variables.RECEIPT: "1"}
+        await session.execute(set_variables(answer))
         log.info(
             "%s %s: agent %s, number %s%s",
             call.call_ref,
@@ -322,14 +324,14 @@ async def _count_out(record: CallRecord, current: Snapshot, *, whole: bool) -> N
 
 async def _notify(event: Notified, current: Snapshot) -> bool:
     """Store the notification of a call's integrator; False if it was stored before."""
-    call = event.call
-    if not call.integrator:
+    name = event.call.integrator or current.formers.owner(event.known)
+    if not name:
         # There is no list to push to: nobody owns the agent's extension, or the DID.
-        log.warning("%s", of_nobody(call))
+        log.warning("%s", of_nobody(event.call))
         return True
-    notifier = current.notifiers.get(call.integrator)
+    notifier = current.notifiers.get(name)
     if notifier is None:
-        raise MalformedFacts("integrator", f"a configured one, not {call.integrator}")
+        raise MalformedFacts("integrator", f"a configured one, not {name}")
     return await notifier.notify(event.notification(notifier.integrator))
 
 

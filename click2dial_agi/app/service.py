@@ -13,6 +13,7 @@ from click2dial_agi.app.census import count_forever
 from click2dial_agi.app.drain import drain_forever
 from click2dial_agi.app.edge_service import EDGE_GRACE, raise_file_limit
 from click2dial_agi.app.ending import end
+from click2dial_agi.app.formers import Formers
 from click2dial_agi.app.handlers import CallHandlers
 from click2dial_agi.app.http.api import CreateCallAPI
 from click2dial_agi.app.http.doors import Door, HTTPDoors
@@ -89,6 +90,7 @@ class Service:
         if config.edge is not None and self._refusals is not None and with_edge:
             self._edge = Edge(config.edge, self._refusals)
         self._counts = Counts()
+        self._formers = Formers()
         self._handlers = CallHandlers(Snapshot(config, {}), self._refusals, self._moved)
         self._agi = AGIServer(self._handlers, config.agi)
         edge = {} if self._edge is None else {"edge": self._edge.check_upstream}
@@ -142,7 +144,7 @@ class Service:
         state = self._api.build(config, notifiers)
         self._api.use(state)
         self._handlers.current = Snapshot(
-            config, notifiers, state.stores, self._counts, state.census, state.pbxs
+            config, notifiers, state.stores, self._counts, state.census, state.pbxs, self._formers
         )
         _beside(ladder, drain_forever(config.spool_path, lambda: self.current))
         _beside(ladder, sweep_forever(lambda: self.current.config))
@@ -191,6 +193,7 @@ class Service:
             log.exception("configuration not reloaded: our fault")
         else:
             commit()
+            self._formers.note(self._written, config)
             self._written = config
             self._agents.look_soon()
             for key in needing_restart(self._started_with, config):
@@ -218,7 +221,9 @@ class Service:
             tls_context(config.edge.tls, "edge.tls")
         notifiers = self._notifiers.build(config)
         state = self._api.build(config, notifiers)
-        snapshot = Snapshot(config, notifiers, state.stores, self._counts, state.census, state.pbxs)
+        snapshot = Snapshot(
+            config, notifiers, state.stores, self._counts, state.census, state.pbxs, self._formers
+        )
         api_doors = self._api.prepare(config)
         undo.callback(api_doors.undo)
         metrics_doors = self._metrics.prepare(self._metrics_door(snapshot))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from click2dial_agi.app.census import Census
+from click2dial_agi.app.formers import Formers
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.domain.config import Config
@@ -18,8 +19,9 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """A reload replaces it whole; whoever holds an earlier one may go on with it.
 
-    ``notifiers`` and ``stores`` are by the integrator's name.  ``counts`` outlives reloads, and
-    ``census`` makes it true; None where no PBX can be asked.  ``pbxs`` are all that there are.
+    ``notifiers`` and ``stores`` are by the integrator's name.  ``counts`` and ``formers``
+    outlive reloads.  ``census`` makes the counts true; None where no PBX can be asked.  ``pbxs``
+    are all that there are.
     """
 
     config: Config
@@ -28,3 +30,4 @@ class Snapshot:
     counts: Counts = field(default_factory=Counts)
     census: Census | None = None
     pbxs: PBXs | None = None
+    formers: Formers = field(default_factory=Formers)

@@ -9,6 +9,9 @@ __all__ = ["KEYS", "read_body", "read_text"]
 
 KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref", "auto_answer")
 
+# One thing under two names.
+_REFERENCES = ("contact_ref", "call_ref")
+
 _OBJECT = FieldError("body", "a JSON object with agent, callee, outbound_id and contact_ref")
 _UNKNOWN = FieldError("body", f"no other keys than {', '.join(KEYS[:-2])} and {KEYS[-1]}")
 _AUTO_ANSWER = FieldError("auto_answer", "true or false")
@@ -29,18 +32,18 @@ def read_body(body: object, call_ref: str) -> tuple[CallRequest, tuple[FieldErro
     errors = []
     if any(key not in KEYS for key in body):
         errors.append(_UNKNOWN)
-    if "contact_ref" in body and "call_ref" in body:
+    references = [body[key] for key in _REFERENCES if body.get(key) is not None]
+    if len(references) > 1:
         errors.append(_BOTH)
     auto_answer = body.get("auto_answer")
     if not (auto_answer is None or isinstance(auto_answer, bool)):
         errors.append(_AUTO_ANSWER)
-    reference = "contact_ref" if "contact_ref" in body else "call_ref"
     request = CallRequest(
         call_ref=call_ref,
         agent=read_text(body.get("agent")),
         callee=read_text(body.get("callee")),
         outbound_id=read_text(body.get("outbound_id")),
-        contact_ref=read_text(body.get(reference)),
+        contact_ref=read_text(references[0] if references else None),
         auto_answer=auto_answer if isinstance(auto_answer, bool) else None,
     )
     return request, tuple(errors)

@@ -69,6 +69,8 @@ class KnownCall:
 
     call: Call
     dialed_at: int
+    # The number that was called from outside, as the trunk named it.
+    did: str = ""
     # The channel of the agent who placed it.
     channel: str = ""
     # A server has decided on it, or the dialplan as it may on a call from outside.
@@ -152,6 +154,7 @@ def read_known(facts: Mapping[str, str], config: Config) -> KnownCall:
     return KnownCall(
         call,
         dialed_at=whole_number(facts, Fact.DIALED_AT),
+        did=facts.get(Fact.DIAL_NUMBER, "") if call.call_dir is CallDirection.INBOUND else "",
         channel=facts.get(Fact.CHANNEL, ""),
         decided=decided or emergency,
         refused=facts.get(Fact.REFUSED) == "1",
@@ -224,17 +227,19 @@ def _sender(facts: Mapping[str, str], known: KnownCall, config: Config) -> str:
     return Peer(told, by_channel).extension(config.extensions_by_endpoint)
 
 
-def _last_agent(facts: Mapping[str, str], integrator: Integrator | None, config: Config) -> str:
+def _last_agent(
+    facts: Mapping[str, str], integrator: Integrator | None, config: Config, answered: str = ""
+) -> str:
     """Return the extension that talked to the client last, of those that an integrator owns.
 
     Whom the client's channel dialled last may be a number outside, and nobody's agent: then it is
-    who talked to him before.
+    who talked to him before.  ``answered`` was an agent of the integrator when he answered.
     """
     before = decode(facts.get(Fact.BEFORE, ""))
     for told in (facts, before):
         peer = Peer(told.get(Fact.AGENT, ""), told.get(Fact.AGENT_CHANNEL, ""))
         agent = peer.called(config.extensions_by_endpoint)
-        if integrator is not None and integrator.owns(agent):
+        if integrator is not None and agent and (agent == answered or integrator.owns(agent)):
             return agent
     return ""
 
@@ -277,17 +282,20 @@ def _decided_call(facts: Mapping[str, str], config: Config) -> Call:
 def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
     """Return a call from outside; ``extension`` is empty as long as no agent has answered.
 
-    No server decided on it, so all that is known comes as it was: the DID tells whose call it is.
-    An agent of another integrator than the DID's is not named.
+    No server decided on it, so all that is known comes as it was: the DID tells whose call it is,
+    until a server has said so at the answer.  An agent of another integrator is not named.
     """
-    did = facts.get(Fact.DIAL_NUMBER, "")
-    integrator = config.owner_of_did(did)
+    did, said = facts.get(Fact.DIAL_NUMBER, ""), facts.get(Fact.INTEGRATOR, "")
+    integrator = config.integrator(said) if said else config.owner_of_did(did)
+    answered = facts.get(Fact.EXTENSION, "")
+    if answered and not ANY_EXTENSION.matches(answered):
+        raise MalformedFacts(Fact.EXTENSION, "an extension or nothing")
     plan = TELEFORGE if integrator is None else integrator.plan
     contact_ref = facts.get(Fact.CONTACT_REF, "")
     return Call(
         call_ref=facts.get(Fact.CALL_REF, ""),
-        integrator=integrator.name if integrator else "",
-        extension=_last_agent(facts, integrator, config),
+        integrator=integrator.name if integrator else said,
+        extension=_last_agent(facts, integrator, config, answered),
         number=_read_trunk(facts.get(Fact.NUMBER, ""), plan),
         dial_number=_read_trunk(did, plan),
         contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",

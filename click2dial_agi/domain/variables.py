@@ -7,7 +7,7 @@ that nobody sets from one that is meant.
 from collections.abc import Mapping
 
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.calls import CallDirection, Decision
+from click2dial_agi.domain.calls import Call, CallDirection, Decision
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
@@ -82,6 +82,10 @@ VERDICT_FALLBACK = "fallback"  # /transfer alone: the operator's dialplan takes 
 # Set by /joined, /ended and /emergency once the notification is stored; without it the dialplan
 # asks the next server.
 RECEIPT = "C2D_RECEIPT"
+
+# Set by /joined, before that, of a call from outside: whose it is and who answered, as facts.  The
+# dialplan tells them with the call from then on, so that no later reload decides it anew.
+OWNED = "C2D_OWNED"
 
 # What was decided on the call, as facts, for its record.
 FACTS = "C2D_FACTS"
@@ -160,7 +164,7 @@ PLACED = "C2D_PLACED_{uniqueid}"
 SERVERS = frozenset(
     name.lstrip("_")
     for name in (
-        *(VERDICT, RECEIPT, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
+        *(VERDICT, RECEIPT, OWNED, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
         *(RECALL, FALLBACK, PEER, AGENT_DIAL, TO_SHOW),
         *(SPIED, SPYING, HELD_ON, AUTO_ANSWER, WAITS, COLLEAGUE, KEPT),
@@ -262,6 +266,14 @@ def describe_asked(decided: HandOverDecision, integrator: Integrator) -> dict[st
     """Return the variables of a call to a number that is asked before a client goes there."""
     known = {FACTS: facts.encode(decided.decision.call.facts())}
     return {**known, **_dialled(decided.decision, integrator)}
+
+
+def describe_joined(call: Call) -> dict[str, str]:
+    """Return the variables that say that an answer is stored, the receipt last."""
+    if call.call_dir is not CallDirection.INBOUND or not call.integrator:
+        return {RECEIPT: "1"}
+    owned = facts.encode({Fact.INTEGRATOR: call.integrator, Fact.EXTENSION: call.extension})
+    return {OWNED: owned, RECEIPT: "1"}
 
 
 def told_of_peer(text: str) -> str:

@@ -27,6 +27,9 @@ ANSWERED = facts.encode(
     }
 )
 DIDS: dict[str, Any] = {"dids": ["27215550100"]}
+# With the receipt of an answer from outside: whose the call is from then on.
+OWNED = "integrator=acme&extension=1001"
+OWNED_RECEIPT = f'EXEC MSet "C2D_OWNED={OWNED},C2D_RECEIPT=1"'
 INBOUND = "enigma:notifications:inbound"
 JOINED = "enigma:notifications:c2d"
 
@@ -38,8 +41,8 @@ def test_an_answer_asked_twice_is_told_once(
 
     async def scenario() -> None:
         async with serving(config(redis.url, **DIDS)) as calls:
-            assert await calls.session("joined", ANSWERED) == [RECEIPT]
-            assert await calls.session("joined", ANSWERED) == [RECEIPT]
+            assert await calls.session("joined", ANSWERED) == [OWNED_RECEIPT]
+            assert await calls.session("joined", ANSWERED) == [OWNED_RECEIPT]
 
     run(scenario())
     assert client.llen(INBOUND) == 1

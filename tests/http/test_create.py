@@ -86,6 +86,7 @@ def test_a_phone_behind_the_trunk_is_shown_a_number_that_the_trunk_lets_through(
         ({"agent": 1000, "outbound_id": 27820001234, "contact_ref": 42}, {"contact_ref": "42"}),
         ({"callee": 27820000100}, {"callee": "27820000100"}),
         ({"contact_ref": None, "call_ref": "old"}, {"contact_ref": "old"}),
+        ({"contact_ref": "new", "call_ref": None}, {"contact_ref": "new"}),
         ({"contact_ref": "x" * 300}, {"contact_ref": "x" * 230}),
         ({"outbound_id": "tvc_spring"}, {"dial_number": "27110001234"}),
         ({"outbound_id": "random"}, {"dial_number": "27820009999"}),

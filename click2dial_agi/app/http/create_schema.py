@@ -59,7 +59,13 @@ def create_body(plan: NumberPlan = TELEFORGE) -> dict[str, Any]:
             },
             "call_ref": _reference("What contact_ref was called before v3.0.0; not both."),
         },
-        "not": {"required": ["contact_ref", "call_ref"]},
+        "not": {
+            "required": ["contact_ref", "call_ref"],
+            "properties": {
+                "contact_ref": {"type": ["string", "integer"]},
+                "call_ref": {"type": ["string", "integer"]},
+            },
+        },
         "anyOf": [
             {"properties": {"auto_answer": {"enum": [False, None]}}},
             {"properties": {"agent": {"anyOf": _extensions(plan)}}},
