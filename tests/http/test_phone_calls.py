@@ -119,6 +119,7 @@ def test_a_call_from_outside(
     run(test())
 
 
+@pytest.mark.case("C20")
 @pytest.mark.parametrize(
     ("talked", "said"),
     [

@@ -30,7 +30,6 @@ _BEHIND = CallRefused(
     Why.NOT_NOW, (FieldError("call_ref", "a call of an agent who is not behind a Local channel"),)
 )
 
-
 _HELP = FieldError("callee", "no emergency number (type consult); type blind calls one at once")
 
 

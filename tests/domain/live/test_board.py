@@ -200,7 +200,7 @@ def test_a_client_who_is_sent_on(watched: Watched) -> None:
     assert watched.states(REF).count("ended") == 1
 
 
-@pytest.mark.case("C7")
+@pytest.mark.case("C20")
 @pytest.mark.parametrize("by_api", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
@@ -232,7 +232,7 @@ def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
     assert watched.states(REF)[-4:] == ["up", "held", "up", "ended"]
 
 
-@pytest.mark.case("C7")
+@pytest.mark.case("C20")
 def test_a_client_on_hold_who_is_sent_on_is_up_while_the_colleague_rings(watched: Watched) -> None:
     steps = outbound(watched.pbx, REF, "1000", "acme", True, to="1001")
     for _ in range(5):

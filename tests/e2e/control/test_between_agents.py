@@ -13,9 +13,7 @@ from tests.e2e.control.desk import play, ref_of
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 
-pytestmark = pytest.mark.case("C7")
-
-ALL = tuple(Origin)
+pytestmark = pytest.mark.case("C20")
 
 
 async def until_told(scene: Scene, ref: str, state: str, agent: str) -> None:
@@ -25,7 +23,10 @@ async def until_told(scene: Scene, ref: str, state: str, agent: str) -> None:
         for server in range(len(office.servers)):
             told: dict[str, str] = {}
             while (told.get("state"), told.get("agent")) != (state, agent):
-                told = (await office.ask_server(server, "GET", scene.team, f"/{ref}")).json()
+                answer = await office.ask_server(server, "GET", scene.team, f"/{ref}")
+                if answer.status_code == 503:  # a busy machine's PBX
+                    continue
+                told = answer.json()
                 assert told["state"] in ("up", "held"), told
                 assert told["agent"], told
 
@@ -61,7 +62,8 @@ def test_while_a_colleague_rings(office: Office) -> None:
         await until_told(scene, ref, "up", second.name)
         await scene.client.hang_up()
 
-    play(office, blind, early, origins=ALL, strictly=False)
+    play(office, blind, origins=(Origin.PHONE, Origin.DID), strictly=False)
+    play(office, early, origins=(Origin.PHONE, Origin.DID, Origin.QUEUE), strictly=False)
 
 
 def test_with_a_number_outside(office: Office) -> None:

@@ -54,7 +54,7 @@ def test_to_a_number_outside(office: Office) -> None:
     play(office, sent, origins=ALL)
 
 
-@pytest.mark.case("T17")
+@pytest.mark.case("C21")
 def test_to_an_emergency_number(office: Office) -> None:
     """As the phone's own transfer does: told of at its beginning, a call of its own, recorded."""
     numbers = {Origin.PHONE: ("112", "112"), Origin.DID: ("1 01 11", "10111")}
