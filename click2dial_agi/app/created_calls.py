@@ -204,8 +204,8 @@ class CreatedCalls:
             try:
                 state = await found.pbx.where.state(found.channels)
                 if not found.pbx.where.agents(found.channels):  # he has handed the client over
-                    _, joined = await self._phones.joined_with(found.pbx, found.channels[0])
-                    agent = joined or agent
+                    client = await self._phones.client(found.pbx, found.channels[0])
+                    agent = client.agent or agent
             except PBXUnreachable as error:
                 found.pbx.note(error)
                 state = CallState.UNKNOWN

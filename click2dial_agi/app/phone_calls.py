@@ -17,7 +17,7 @@ from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.peers import Peer
-from click2dial_agi.domain.told import KnownCall, read_known
+from click2dial_agi.domain.told import KnownCall, last_agent, read_known
 from click2dial_agi.exceptions import MalformedFacts
 
 __all__ = ["PhoneCall", "PhoneCalls", "known_on"]
@@ -31,6 +31,17 @@ class PhoneCall(NamedTuple):
     known: KnownCall
     pbx: LivePBX
     channels: tuple[Channel, ...]
+
+
+class Client(NamedTuple):
+    """How a client stands whose channel alone carries his call.
+
+    ``agent`` is who talks to him, or, while no agent of this integrator does, who did last.
+    """
+
+    is_joined: bool
+    was_answered: bool
+    agent: str
 
 
 class PhoneCalls:
@@ -82,14 +93,33 @@ class PhoneCalls:
             state = CallState.UP if _is_up(agents) else CallState.RINGING_CALLEE
             return from_known(call.known, call.known.call.extension, state)
         client = call.channels[0]
-        peer, agent = await self.joined_with(call.pbx, client)
-        state = _state_of_client(call.known, client, peer)
+        found = await self.client(call.pbx, client)
+        state = _state_of_client(call.known, client, found)
+        # One whose phone has forwarded a call that nobody has answered does not have it.
+        agent = found.agent if state is CallState.UP else ""
         return from_known(call.known, agent or call.known.call.extension, state)
 
-    async def joined_with(self, pbx: LivePBX, client: Channel) -> tuple[Peer, str]:
+    async def client(self, pbx: LivePBX, channel: Channel) -> Client:
+        """Return how the client stands whose channel it is.  Raises :exc:`PBXUnreachable`."""
+        peer, agent = await self._joined_with(pbx, channel)
+        if agent:
+            return Client(is_joined=True, was_answered=True, agent=agent)
+        told = await pbx.where.variable(channel, variables.TALKED)
+        answered, _, mark = told.partition("|")
+        return Client(bool(peer.channel), bool(answered), self._marked(mark))
+
+    def _marked(self, mark: str) -> str:
+        """Return the agent whom a mark names, empty if it is none of this integrator's."""
+        try:
+            told = facts.decode(mark.partition("|")[2])
+        except MalformedFacts:
+            return ""
+        return last_agent(told, self._integrator, self._config)
+
+    async def _joined_with(self, pbx: LivePBX, client: Channel) -> tuple[Peer, str]:
         """Return whom a client's channel is joined with, and which agent that is.
 
-        The agent is empty if it is none of this integrator's.  Raises :exc:`PBXUnreachable`.
+        The agent is empty if it is none of this integrator's.
         """
         peer = Peer("", await pbx.where.variable(client, variables.JOINED_WITH))
         agent = peer.called(self._config.extensions_by_endpoint)
@@ -116,9 +146,12 @@ def _is_up(channels: Sequence[Channel]) -> bool:
     return any(channel.get("state") == "Up" for channel in channels)
 
 
-def _state_of_client(known: KnownCall, client: Channel, peer: Peer) -> CallState:
-    """Tell where a call stands that only the client's channel carries."""
-    if peer.channel:
+def _state_of_client(known: KnownCall, client: Channel, found: Client) -> CallState:
+    """Tell where a call stands that only the client's channel carries.
+
+    A client between two agents has been answered.
+    """
+    if found.is_joined or found.was_answered:
         return CallState.UP
     if known.call.call_dir is not CallDirection.INBOUND:
         return CallState.UP if _is_up([client]) else CallState.RINGING_CALLEE

@@ -34,6 +34,7 @@ __all__ = [
     "HandOverKind",
     "KnownCall",
     "event_of",
+    "last_agent",
     "read_ending",
     "read_hand_over",
     "read_known",
@@ -227,10 +228,12 @@ def _sender(facts: Mapping[str, str], known: KnownCall, config: Config) -> str:
     return Peer(told, by_channel).extension(config.extensions_by_endpoint)
 
 
-def _last_agent(
+def last_agent(
     facts: Mapping[str, str], integrator: Integrator | None, config: Config, answered: str = ""
 ) -> str:
     """Return the extension that talked to the client last, of those that an integrator owns.
+
+    It is empty where facts name none of them.
 
     Whom the client's channel dialled last may be a number outside, and nobody's agent: then it is
     who talked to him before.  ``answered`` was an agent of the integrator when he answered.
@@ -275,7 +278,7 @@ def _decided_call(facts: Mapping[str, str], config: Config) -> Call:
     if call.trail_ref and not is_call_ref(call.trail_ref):
         raise MalformedFacts(Fact.TRAIL_REF, "a lower-case UUID")
     integrator = config.integrator(call.integrator)
-    agent = _last_agent(facts, integrator, config)
+    agent = last_agent(facts, integrator, config)
     return call._replace(extension=agent) if agent else call
 
 
@@ -295,7 +298,7 @@ def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:
     return Call(
         call_ref=facts.get(Fact.CALL_REF, ""),
         integrator=integrator.name if integrator else said,
-        extension=_last_agent(facts, integrator, config, answered),
+        extension=last_agent(facts, integrator, config, answered),
         number=_read_trunk(facts.get(Fact.NUMBER, ""), plan),
         dial_number=_read_trunk(did, plan),
         contact_ref=contact_ref[:CONTACT_REF_LENGTH] if is_contact_ref(contact_ref) else "",

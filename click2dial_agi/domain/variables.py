@@ -42,6 +42,7 @@ __all__ = [
     "SPIED",
     "SPYING",
     "TAKES",
+    "TALKED",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
@@ -181,6 +182,9 @@ CARRIES_LISTED = "EVAL(${C2D_${UNIQUEID}})"
 DIALLED = "DIALEDPEERNAME"
 # On a channel that is joined with another one, that one's name.
 JOINED_WITH = "BRIDGEPEER"
+# On a client's channel: when an agent first answered him (nothing if none has), |, and the mark of
+# who talks to him, or did last (click2dial-mark in the dialplan).  One text for both.
+TALKED = "EVAL(${SHARED(C2D_JOINED_${UNIQUEID})}|${SHARED(C2D_LAST_${UNIQUEID})})"
 # What the operator may have set on the endpoint.
 EXTENSION = "C2D_EXTENSION"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from click2dial_agi.domain.variables import CARRIES_LISTED, DIALLED
 
@@ -175,7 +176,7 @@ class FakeARI:
             case "channel":
                 return 200, self._describe(channel_id[0])
             case "variable":
-                name = request.path.partition("variable=")[2]
+                name = unquote(request.path.partition("variable=")[2])
                 value = self.variables.get((channel_id[0], name))
                 return (404, {"message": "not found"}) if value is None else (200, {"value": value})
             case _:

@@ -210,9 +210,13 @@ def test_others_do_not_wait_for_a_paused_call_whose_pbx_is_away(redis: RedisServ
     run(test())
 
 
+@pytest.mark.case("C21")
 @pytest.mark.parametrize(
     ("callee", "exten"),
-    [("1001", "1001"), (1001, "1001"), ("0820000100", "27820000100"), ("27820000100",) * 2],
+    [
+        *(("1001", "1001"), (1001, "1001"), ("0820000100", "27820000100"), ("27820000100",) * 2),
+        *(("112", "112"), ("1 1 2", "112"), (10111, "10111")),
+    ],
 )
 def test_a_client_is_sent_on(redis: RedisServer, callee: Any, exten: str) -> None:
     """By the agent's channel, into the context that asks a server again."""
@@ -238,7 +242,8 @@ def test_a_client_is_sent_on(redis: RedisServer, callee: Any, exten: str) -> Non
         ({}, 422, "callee"),
         ({"callee": "1000"}, 422, "callee"),
         ({"callee": "2001"}, 422, "callee"),
-        ({"callee": "112"}, 422, "callee"),
+        ({"callee": "1 1 3"}, 422, "callee"),
+        ({"callee": "112", "type": "consult"}, 422, "callee"),
         ({"callee": "1001\r\nAction: Redirect"}, 422, "callee"),
         ({"callee": "click2dial-end"}, 422, "callee"),
         ({"callee": "0044770090012345"}, 403, "callee"),
@@ -246,7 +251,6 @@ def test_a_client_is_sent_on(redis: RedisServer, callee: Any, exten: str) -> Non
         ({"callee": "1000", "type": "consult"}, 422, "callee"),
         ({"callee": "2001", "type": "consult"}, 422, "callee"),
         ({"callee": "0044770090012345", "type": "consult"}, 403, "callee"),
-        ({"callee": "112", "type": "consult"}, 422, "callee"),
         ({"callee": "1001\r\nAction: Redirect", "type": "consult"}, 422, "callee"),
         ({"callee": "1001", "context": "trap"}, 422, "body"),
     ],

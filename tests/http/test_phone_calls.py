@@ -9,6 +9,7 @@ import pytest
 
 from click2dial_agi.app import whereabouts
 from click2dial_agi.domain.counts import Counted
+from click2dial_agi.domain.variables import TALKED
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import HANG, FakeARI
 from tests.http.rig import API, CALLS, serve
@@ -80,6 +81,13 @@ def test_a_phones_call_in_all_its_states(redis: RedisServer) -> None:
             found = await shown(api)
             assert found is not None
             assert (found["state"], found["agent"]) == ("up", "1000")
+            mark = "-|agent=&agent_channel=PJSIP%2F1001-00000002"
+            ari.variables["c1", TALKED] = f"joined_at=1700000001|{mark}"
+            for peer in ("PJSIP/trunk-00000003", ""):  # the colleague has sent him on
+                ari.variables["c1", "BRIDGEPEER"] = peer
+                found = await shown(api)
+                assert found is not None
+                assert (found["state"], found["agent"]) == ("up", "1001")
             ari.channels.clear()
             assert await shown(api) is None
 
@@ -107,6 +115,37 @@ def test_a_call_from_outside(
             assert found is not None
             assert (found["state"], found["agent"]) == said
             assert (found["callee"], found["dial_number"]) == ("27820007777", "27215550101")
+
+    run(test())
+
+
+@pytest.mark.case("C20")
+@pytest.mark.parametrize(
+    ("talked", "said"),
+    [
+        ("joined_at=1700000001|*|agent=1001&agent_channel=PJSIP%2F1001-00000002", ("up", "1001")),
+        ("joined_at=1700000001|-|agent=&agent_channel=PJSIP%2F2001-00000002", ("up", "")),
+        ("joined_at=1700000001|PJSIP%2Fx|agent=%zz&agent=1&agent", ("up", "")),
+        ("joined_at=1700000001|", ("up", "")),
+        # A phone has forwarded it, and nobody has answered.
+        ("|*|agent=&agent_channel=PJSIP%2F1001-00000002", ("queued", "")),
+        ("|", ("queued", "")),
+        ("", ("queued", "")),
+    ],
+)
+def test_a_call_from_outside_never_goes_back(
+    redis: RedisServer, talked: str, said: tuple[str, str]
+) -> None:
+    """Between two agents it is up, and stays with the last one; no manager is needed for that."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, GLOBEX, dids=["27215550*"]) as api:
+            channel(ari, "i1", "i", INBOUND + "&queued_at=1700000000")
+            ari.variables["i1", "BRIDGEPEER"] = ""
+            ari.variables["i1", TALKED] = talked
+            found = await shown(api)
+            assert found is not None
+            assert (found["state"], found["agent"]) == said
 
     run(test())
 

@@ -11,6 +11,7 @@ from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.calls import POOL_SPENT
 from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.numbering import read_emergency
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.told import HandOver, HandOverKind
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
@@ -29,6 +30,8 @@ _BEHIND = CallRefused(
     Why.NOT_NOW, (FieldError("call_ref", "a call of an agent who is not behind a Local channel"),)
 )
 
+_HELP = FieldError("callee", "no emergency number (type consult); type blind calls one at once")
+
 
 class Consulted(NamedTuple):
     """Who may be asked first: an extension, or a number as it is to be dialled.
@@ -44,9 +47,13 @@ def target_of(call: SteeredCall, callee: str, integrator: Integrator, counts: Co
     """Return what the client's channel is to dial.
 
     It is checked by the rules of the agent's own call *before* Asterisk is asked, which hangs up
-    both sides of a transfer that leads nowhere, and says that it succeeded.  Raises
-    :exc:`CallRefused`.
+    both sides of a transfer that leads nowhere, and says that it succeeded.  An emergency number is
+    the dialplan's alone.  Raises :exc:`CallRefused`.
     """
+    help_number = read_emergency(callee, call.emergency_numbers)
+    if help_number:
+        _check_phone(call)
+        return help_number
     decided = _decide(call, callee, integrator, counts, HandOverKind.BLIND)
     return callee if decided.fallback else _written(decided, integrator)
 
@@ -82,8 +89,9 @@ def _decide(
     kind: HandOverKind,
     placed: int = 0,
 ) -> HandOverDecision:
-    if not call.agent_leg.name.startswith("PJSIP/"):
-        raise _BEHIND
+    if read_emergency(callee, call.emergency_numbers):
+        raise CallRefused(Why.WRONG, (_HELP,))
+    _check_phone(call)
     asked = HandOver(call.known, call.agent, callee, kind, placed)
     decided = decide_hand_over(asked, integrator, str(uuid4()), counts.spent(integrator))
     if decided.fallback:
@@ -95,6 +103,11 @@ def _decide(
         forbidden = all(error.forbidden for error in errors)
         raise CallRefused(Why.FORBIDDEN if forbidden else Why.WRONG, errors)
     return decided
+
+
+def _check_phone(call: SteeredCall) -> None:
+    if not call.agent_leg.name.startswith("PJSIP/"):
+        raise _BEHIND
 
 
 async def send_on(call: SteeredCall, target: str) -> None:

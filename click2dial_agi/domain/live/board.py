@@ -245,7 +245,8 @@ class Board:
         channel = self._channels.get(event.get("Uniqueid", ""))
         if channel is not None:
             self._touch(channel)
-            self._channels.remove(channel)
+            for called in self._channels.remove(channel):
+                self._touch(called)
 
     def _queue_caller_join(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)

@@ -70,11 +70,18 @@ def _unanswered(known: KnownCall, carriers: list[Channel], channels: Channels) -
 
 
 def _answered(before: CallView | None, carriers: list[Channel], channels: Channels) -> CallState:
-    """Return ``held`` or ``up``; who is with nobody at this moment stays what he was."""
-    joined = any(channels.joined(one) for one in carriers)
-    if not joined and before is not None and before.state in (CallState.UP, CallState.HELD):
-        return before.state
-    held = any(channels.holds(one) for carrier in carriers for one in channels.around(carrier))
+    """Return ``held`` or ``up``.
+
+    Who rings somebody is between two agents, and nobody holds him.  Who is else with nobody at this
+    moment stays what he was.
+    """
+    around = [one for carrier in carriers for one in channels.around(carrier)]
+    if not any(channels.joined(one) for one in carriers):
+        if any(one.ringing for one in around):
+            return CallState.UP
+        if before is not None and before.state in (CallState.UP, CallState.HELD):
+            return before.state
+    held = any(map(channels.holds, around))
     return CallState.HELD if held else CallState.UP
 
 

@@ -32,7 +32,8 @@ def consult_of(uniqueid: str) -> str:
 class Channel:
     """A channel; ``up`` once it was answered, ``holds`` while its phone has the other on hold.
 
-    ``dialler`` is the uniqueid of the channel that called it, if one did.
+    ``dialler`` is the uniqueid of the channel that called it, if one did; ``was_with`` is the
+    device that it was joined with last.
     """
 
     uniqueid: str
@@ -45,6 +46,7 @@ class Channel:
     dialler: str = ""
     carries: Carried | None = None
     asked: int = 0
+    was_with: str = ""
 
     @property
     def device(self) -> str:
@@ -93,18 +95,22 @@ class Channels:
         channel.linkedid = linkedid
         return channel
 
-    def remove(self, channel: Channel) -> None:
-        """Forget a channel."""
+    def remove(self, channel: Channel) -> list[Channel]:
+        """Forget a channel; return those that ring on, called by another one from here on."""
         self.bridge(channel, "")
         self.dialled_by(channel, "")
         self.carries(channel, None)
-        for uniqueid in self._by_dialler.pop(channel.uniqueid, set()):
-            self._by_id[uniqueid].dialler = ""
+        dialled, taker = self.dialled(channel), self._taker(channel)
+        for called in dialled:
+            self.dialled_by(called, taker if called.ringing else "")
         self._unnamed(channel)
         del self._by_id[channel.uniqueid]
+        return [called for called in dialled if called.dialler]
 
     def bridge(self, channel: Channel, bridge: str) -> None:
         """Note in which bridge a channel is, ``""`` for none."""
+        for other in self.joined(channel):
+            channel.was_with, other.was_with = other.device, channel.device
         _move(self._by_bridge, channel.bridge, bridge, channel.uniqueid)
         channel.bridge = bridge
 
@@ -194,6 +200,24 @@ class Channels:
             yield dialler
         if not joined:
             yield from self.dialled(channel)
+
+    def _taker(self, channel: Channel) -> str:
+        """Return which channel has taken the place of one that is gone, ``""`` for none.
+
+        Who gives up takes those along whom he calls.  If they ring on, and it was a phone's, its
+        client has come there from its other call, by a REFER while it rang.
+        """
+        if not channel.device or not self._rings(channel):
+            return ""
+        for one in self:
+            is_client = one.carries is not None and not one.carries.is_agents
+            was_his = not one.bridge and one.was_with == channel.device
+            if is_client and was_his and not self._rings(one):
+                return one.uniqueid
+        return ""
+
+    def _rings(self, channel: Channel) -> bool:
+        return any(one.ringing for one in self.dialled(channel))
 
     def _found(self, index: "defaultdict[str, set[str]]", key: str) -> list[Channel]:
         # In the order of their coming, which uniqueids have within one Asterisk.

@@ -261,6 +261,27 @@ def inbound(pbx: PBX, ref: str, agent: str, queued: bool, answered: bool) -> Ste
     pbx.hang_up(phone, client)
 
 
+def early(pbx: PBX, ref: str, agent: str, colleague: str, client: Chan, phone: Chan) -> Steps:
+    """The agent of a call that is up asks a colleague, and goes while he rings (REFER, Replaces).
+
+    The client's channel takes the place of the consultation's, of which nobody tells.
+    """
+    told = facts(ref, "internal", agent, "acme").replace("0820000100", colleague)
+    asking = pbx.channel(agent, state="Ring", carries=f"o{told}")
+    other = pbx.channel(colleague, asking.linkedid)
+    pbx.dial(asking, other)
+    yield
+    pbx.part(phone, client)
+    pbx.hang_up(phone)
+    pbx.hang_up(asking)
+    yield
+    pbx.answer(client, other)
+    pbx.join(other, client)
+    yield
+    pbx.part(client, other)
+    pbx.hang_up(other, client)
+
+
 def internal(pbx: PBX, ref: str, agent: str, colleague: str, owner: str) -> Steps:
     told = facts(ref, "internal", agent, owner).replace("0820000100", colleague)
     caller = pbx.channel(agent, state="Ring", carries=f"o{told}")

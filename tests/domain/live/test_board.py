@@ -15,7 +15,17 @@ from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.live.board import Before, Board, Change
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.live.views import AgentView, CallView
-from tests.domain.live.pbx import PBX, Chan, Fields, Steps, created, inbound, internal, outbound
+from tests.domain.live.pbx import (
+    PBX,
+    Chan,
+    Fields,
+    Steps,
+    created,
+    early,
+    inbound,
+    internal,
+    outbound,
+)
 
 CONFIG: Config = parse_config(
     {
@@ -188,6 +198,52 @@ def test_a_client_who_is_sent_on(watched: Watched) -> None:
     assert (watched.call().state, watched.call().agent) == ("up", "1001")
     run(steps)
     assert watched.states(REF).count("ended") == 1
+
+
+@pytest.mark.case("C20")
+@pytest.mark.parametrize("by_api", [False, True])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
+    watched: Watched, inside: bool, by_api: bool
+) -> None:
+    """Nobody holds him any more: he is up with the last agent, until the next one has answered."""
+    pbx = watched.pbx
+    if inside:
+        first, before = inbound(pbx, REF, "1000", False, True), 2
+    else:
+        first, before = outbound(pbx, REF, "1000", "acme", True), 3
+    for _ in range(before):
+        next(first)
+    (phone,) = [one for one in pbx.channels.values() if "1000" in one.name]
+    (client,) = [one for one in pbx.channels.values() if one is not phone]
+    pbx.hold_by_api(phone, True) if by_api else pbx.hold(phone, True)
+    steps = early(pbx, OTHER, "1000", "1001", client, phone)
+    next(steps)
+    assert (watched.call().state, watched.call().agent) == ("held", "1000")
+    next(steps)
+    assert (watched.call().state, watched.call().agent) == ("up", "1000")
+    assert (watched.agent("1001").state, watched.agent("1001").call_ref) == ("ringing", REF)
+    assert watched.agent("1000").state is AgentState.IDLE
+    if by_api:
+        pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}"])
+    next(steps)
+    assert (watched.call().state, watched.call().agent) == ("up", "1001")
+    run(steps)
+    assert watched.states(REF)[-4:] == ["up", "held", "up", "ended"]
+
+
+@pytest.mark.case("C20")
+def test_a_client_on_hold_who_is_sent_on_is_up_while_the_colleague_rings(watched: Watched) -> None:
+    steps = outbound(watched.pbx, REF, "1000", "acme", True, to="1001")
+    for _ in range(5):
+        next(steps)
+    (phone,) = [one for one in watched.pbx.channels.values() if "1000" in one.name]
+    watched.pbx.hold(phone, True)
+    next(steps)
+    assert watched.call().state is CallState.HELD
+    next(steps)
+    assert (watched.call().state, watched.call().agent) == ("up", "1000")
+    run(steps)
 
 
 def test_who_talks_on_a_second_call_is_not_on_hold(watched: Watched) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.office import Office
 from sandbox.ua import refuse
+from sandbox.waiting import patience
 from tests.e2e.control.desk import RECORDED, ask, play, ref_of, steer
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
 from tests.e2e.matrix.expected import AGENT_HUNG_UP
@@ -53,6 +54,36 @@ def test_to_a_number_outside(office: Office) -> None:
     play(office, sent, origins=ALL)
 
 
+@pytest.mark.case("C21")
+def test_to_an_emergency_number(office: Office) -> None:
+    """As the phone's own transfer does: told of at its beginning, a call of its own, recorded."""
+    numbers = {Origin.PHONE: ("112", "112"), Origin.DID: ("1 01 11", "10111")}
+
+    async def sent(scene: Scene) -> None:
+        await scene.begin()
+        ref, agent = await ref_of(scene), scene.team.first.name
+        written, number = numbers[scene.cell.origin]
+        before = len(office.trunk.incoming)
+        asked = await ask(scene, ref, "transfer", callee=number, type="consult")
+        assert asked.status_code == 422
+        assert "emergency" in asked.json()["errors"][0]["message"]
+        await steer(scene, ref, "transfer", callee=written, type="blind")
+        rescue = await office.trunk.next_call(before, number)
+        await rescue.up()
+        await scene.agent.over()
+        await scene.hear(rescue)
+        alarm = f"EMERGENCY call from {agent} to {number}"
+        async with asyncio.timeout(patience(5)):
+            while not any(alarm in server.log() for server in office.servers):
+                await asyncio.sleep(0.05)
+        await scene.client.hang_up()
+        await rescue.over()
+        ended = {one["number"]: one["extension"] for one in await records(scene, 2)}
+        assert ended == {scene.number: agent, number: agent}
+
+    play(office, sent, origins=tuple(numbers), strictly=False)
+
+
 def test_what_may_not_be_leaves_the_call_as_it_is(office: Office) -> None:
     async def refused(scene: Scene) -> None:
         await scene.begin()
@@ -60,7 +91,7 @@ def test_what_may_not_be_leaves_the_call_as_it_is(office: Office) -> None:
         for callee, status in (
             *(("1", 422), ("", 422), ("x" * 60, 422), ("0820000100\r\nAction: Hangup", 422)),
             *((scene.team.first.name, 422), ("0044770090012345", 403), ("3001", 422)),
-            *(("click2dial-end", 422), ("112", 422)),
+            ("click2dial-end", 422),
         ):
             answer = await ask(scene, ref, "transfer", callee=callee)
             assert answer.status_code == status, (callee, answer.text)
