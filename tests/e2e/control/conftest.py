@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.office import Office
 from sandbox.server import Server
+from sandbox.waiting import patience
 from tests.e2e.control.desk import EXTENSIONS, RECORDED, SUPERVISOR
 
 
@@ -40,8 +41,9 @@ def until_connected(office: Office) -> None:
     """Wait for the servers' connections to the manager."""
 
     async def wait() -> None:
-        for server in office.servers:
-            while "is there" not in server.log():
-                await asyncio.sleep(0.05)
+        async with asyncio.timeout(patience(10)):
+            for server in office.servers:
+                while "is there" not in server.log():
+                    await asyncio.sleep(0.05)
 
     office.loop.run(wait())
