@@ -86,17 +86,24 @@ class Watched:
         return f"redis+sentinel://{hosts}/{SERVICE}/0"
 
     def primary(self) -> Node:
-        """Return the server that the Sentinels name."""
-        with self.sentinels[0].client() as sentinel:
-            _, port = sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
+        """Return the server that the first Sentinel names."""
+        return self._named_by(self.sentinels[0])
+
+    def _named_by(self, sentinel: Node) -> Node:
+        with sentinel.client() as client:
+            _, port = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
         return next(one for one in self.servers if one.port == int(port))
 
     def wait_failover(self, before: Node) -> Node:
-        """Wait until another server is the primary, and says so itself."""
+        """Wait until another server is the primary, by its own word and that of all Sentinels.
+
+        Nothing is kept on disk here: the one before may come back then, empty, and not sooner.  A
+        Sentinel that has not heard of it yet would take it for the primary still.
+        """
 
         def promoted() -> Node | None:
             now = self.primary()
-            if now is before:
+            if now is before or any(self._named_by(one) is before for one in self.sentinels):
                 return None
             with now.client() as client:
                 return now if client.info("replication")["role"] == "master" else None
