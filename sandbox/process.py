@@ -16,6 +16,9 @@ from sandbox.waiting import patience
 
 T = TypeVar("T")
 POLL = 0.01  # seconds; finer than the 4 ms kernel tick would only burn the two cores under test
+#: A look that starts a program or asks a browser takes the CPU from what it waits for, so its
+#: pauses are as many times as long as itself, but no longer than so many seconds.
+PAUSES, LONGEST = 2, 0.2
 
 
 class MissingToolError(RuntimeError):
@@ -35,12 +38,14 @@ def until(probe: Callable[[], T | None], timeout: float, what: str) -> T:
     timeout = patience(timeout)
     deadline = time.monotonic() + timeout
     while True:
+        began = time.monotonic()
         value = probe()
         if value:
             return value
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise TimeoutError(f"{what}: not within {timeout:g} s")
-        time.sleep(POLL)
+        time.sleep(min(max(POLL, PAUSES * (now - began)), LONGEST))
 
 
 def tail(path: Path, lines: int = 20) -> str:

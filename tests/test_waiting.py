@@ -44,6 +44,19 @@ def test_what_never_comes_is_named_with_the_time_it_had(monkeypatch: pytest.Monk
     assert not asyncio.run(lists.wait(lambda _: True, 1, timeout=0.01))
 
 
+def test_a_look_that_takes_long_leaves_time_to_what_it_looks_at() -> None:
+    looks: list[float] = []
+
+    def look() -> bool:
+        looks.append(time.monotonic())
+        time.sleep(0.05)
+        return len(looks) == 3
+
+    began = time.monotonic()
+    until(look, 1, "the third look")
+    assert time.monotonic() - began >= 3 * 0.05 + 2 * 0.1
+
+
 def test_nobody_has_a_deadline_of_his_own() -> None:
     """Whole seconds are a deadline; how long nothing may come is a fraction, or has its name."""
     own = re.compile(r"(?:asyncio\.timeout|settimeout)\([1-9][0-9]*\)")
