@@ -139,7 +139,7 @@ class Cluster:
 
     def alive(self, kamailio: Kamailio) -> list[bool]:
         """Return which of the Asterisks a Kamailio takes for alive."""
-        return [kamailio.serves(pbx.sip_port) for pbx in self.pbxs]
+        return kamailio.serves(*(pbx.sip_port for pbx in self.pbxs))
 
     def load_logins(self) -> None:
         """Load all logins, as an operator does."""

@@ -100,10 +100,10 @@ class Kamailio:
         )
         return done.stdout
 
-    def serves(self, port: int) -> bool:
-        """Tell whether it takes the Asterisk on this port for alive."""
+    def serves(self, *ports: int) -> list[bool]:
+        """Tell of the Asterisks on these ports whether it takes them for alive."""
         flags = dict(re.findall(r"URI: sip:(\S+)\s+FLAGS: (\S)", self.rpc("dispatcher.list")))
-        return flags.get(f"{HOST}:{port}") == "A"
+        return [flags.get(f"{HOST}:{port}") == "A" for port in ports]
 
     def log(self) -> str:
         return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""

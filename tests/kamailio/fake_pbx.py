@@ -68,7 +68,7 @@ class Front:
         try:
             # While nobody played it, it did not answer.
             async with asyncio.timeout(patience(5)):
-                while not entrance.serves(self.pbx_ports[number]):
+                while not all(entrance.serves(self.pbx_ports[number])):
                     await asyncio.sleep(0.05)
             yield pbx
         finally:

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ import yaml
 
 from sandbox.asterisk import Asterisk
 from sandbox.cluster import CARRIER_PJSIP
-from sandbox.kamailio import command
+from sandbox.kamailio import Kamailio, command
 from sandbox.phone_call import PhoneCall
 from sandbox.process import until
 from sandbox.ua import UA
@@ -55,8 +54,8 @@ class Moving(Rig):
         file.write_text("".join(f"{name}:{password(name)}\n" for name in self._moved))
         command("kamailio-credentials", str(file), "--config", str(self._planned))
 
-    def alive(self, kamailio: Any) -> list[bool]:
-        return [kamailio.serves(pbx.sip_port) for pbx in self.behind]
+    def alive(self, kamailio: Kamailio) -> list[bool]:
+        return kamailio.serves(*(pbx.sip_port for pbx in self.behind))
 
     def finish(self) -> None:
         """Give the server the section, as all have moved."""
