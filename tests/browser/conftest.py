@@ -11,11 +11,12 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from redis import Redis
 
 from click2dial_agi.io.redis_lists import history_key
-from sandbox.chromium import chromium, chromium_path, new_page
+from sandbox.chromium import Profile, chromium, chromium_path, profile
 from sandbox.process import until
 from sandbox.redis import RedisServer, redis_server
 from sandbox.trunk import Trunk
 from sandbox.waiting import patience
+from tests.browser.examples import Site
 from tests.browser.office import ROOT, Office, office
 from tests.e2e.conftest import _unable as unable
 from tests.e2e.conftest import pytest_runtest_makereport, tree, trunk
@@ -73,14 +74,25 @@ def browser(playwright: Playwright, built: None) -> Iterator[Browser]:
         yield started
 
 
+@pytest.fixture(scope="package")
+def profiles(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Profile]]:
+    """Two agents' browsers, on the site of all pages here."""
+    with (
+        Site(tmp_path_factory.mktemp("empty")) as site,
+        profile(browser, site.address) as one,
+        profile(browser, site.address) as other,
+    ):
+        yield [one, other]
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with new_page(browser) as opened:
+def page(profiles: list[Profile]) -> Iterator[Page]:
+    with profiles[0].new_page() as opened:
         yield opened
 
 
 @pytest.fixture
-def other_page(browser: Browser) -> Iterator[Page]:
+def other_page(profiles: list[Profile]) -> Iterator[Page]:
     """A second agent's browser."""
-    with new_page(browser) as opened:
+    with profiles[1].new_page() as opened:
         yield opened
