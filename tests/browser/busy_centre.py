@@ -35,9 +35,10 @@ REASONS = ("hungup",) * 7 + ("timeout", "timeout", "busy", "reject", "error")
 
 @dataclass
 class Centre:
-    """So many agents; `sent` counts the events that were told."""
+    """So many agents, and so many records of this day; `sent` counts the events that were told."""
 
     agents: int
+    records: int = 400
     chance: random.Random = field(default_factory=lambda: random.Random(20))
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     sent: int = 0
@@ -107,7 +108,7 @@ class Centre:
         now = time.time()
         midnight = now - now % 86_400
         found = []
-        for _ in range(400):
+        for _ in range(self.records):
             record = self.record(self.call("1000"))
             record["dialed_at"] = int(self.chance.uniform(max(midnight, now - 9 * 3600), now))
             found.append(record)
@@ -115,9 +116,9 @@ class Centre:
 
 
 @contextlib.contextmanager
-def busy_centre(agents: int, per_second: int) -> Iterator[Centre]:
+def busy_centre(agents: int, per_second: int, records: int = 400) -> Iterator[Centre]:
     """Serve the console and what it asks for; about so many events each second."""
-    centre, over = Centre(agents), threading.Event()
+    centre, over = Centre(agents, records), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
