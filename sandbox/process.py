@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sandbox.waiting import patience
 
@@ -57,8 +57,70 @@ def tail(path: Path, lines: int = 20) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-class Process:
-    """One child whose output goes to a file.
+class Child(Protocol):
+    """What is needed of a process that was started: of a Popen, or of what stands for one."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+class Running:
+    """One child, however it was started, whose output goes to a file."""
+
+    def __init__(self, child: Child, name: str, output: Path) -> None:
+        self.name = name
+        self.output = output
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status, None while it runs."""
+        return self._child.poll()
+
+    def check_alive(self) -> None:
+        """Raise RuntimeError with the child's last output if it has ended."""
+        if self.returncode is not None:
+            raise RuntimeError(
+                f"{self.name} ended with status {self.returncode}:\n{tail(self.output)}"
+            )
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the end; TimeoutError with the last output leaves the child running."""
+        timeout = patience(timeout)
+        try:
+            return self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            message = f"{self.name} still runs after {timeout:g} s:\n{tail(self.output)}"
+            raise TimeoutError(message) from None
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal; a child that is already gone does not mind."""
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(signum)
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Ask it to end, kill it when it has not ended by the deadline, return its status."""
+        self.send(signal.SIGTERM)
+        try:
+            return self._child.wait(patience(timeout))
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """End it at once, as a power cut would."""
+        self.send(signal.SIGKILL)
+        return self._child.wait(10)
+
+
+class Process(Running):
+    """One program.
 
     It gets SIGKILL when the thread that started it ends (PR_SET_PDEATHSIG, set by setpriv), so
     start it from a thread that lives as long as the child should; pytest's main thread does.
@@ -72,10 +134,8 @@ class Process:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self.name = Path(argv[0]).name
-        self.output = output
         with output.open("ab") as sink:
-            self._popen = subprocess.Popen(
+            popen = subprocess.Popen(
                 [require("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -84,46 +144,4 @@ class Process:
                 env={**os.environ, **(env or {})},
                 start_new_session=True,  # Ctrl-C is for pytest; its teardown stops the child
             )
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """Exit status, None while it runs."""
-        return self._popen.poll()
-
-    def check_alive(self) -> None:
-        """Raise RuntimeError with the child's last output if it has ended."""
-        if self.returncode is not None:
-            raise RuntimeError(
-                f"{self.name} ended with status {self.returncode}:\n{tail(self.output)}"
-            )
-
-    def wait(self, timeout: float) -> int:
-        """Wait for the end; TimeoutError with the last output leaves the child running."""
-        timeout = patience(timeout)
-        try:
-            return self._popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            message = f"{self.name} still runs after {timeout:g} s:\n{tail(self.output)}"
-            raise TimeoutError(message) from None
-
-    def send(self, signum: signal.Signals) -> None:
-        """Send a signal; a child that is already gone does not mind."""
-        with contextlib.suppress(ProcessLookupError):
-            self._popen.send_signal(signum)
-
-    def stop(self, timeout: float = 5.0) -> int:
-        """Ask it to end, kill it when it has not ended by the deadline, return its status."""
-        self.send(signal.SIGTERM)
-        try:
-            return self._popen.wait(patience(timeout))
-        except subprocess.TimeoutExpired:
-            return self.kill()
-
-    def kill(self) -> int:
-        """End it at once, as a power cut would."""
-        self.send(signal.SIGKILL)
-        return self._popen.wait(10)
+        super().__init__(popen, Path(argv[0]).name, output)

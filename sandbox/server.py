@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from sandbox import astconf, ports
-from sandbox.process import Process, tail, until
+from sandbox.copies import mother
+from sandbox.process import Process, Running, tail, until
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 15.0
@@ -39,6 +40,9 @@ class Server:
 
     `start` after `stop` or `kill` uses the same port and configuration; `write` changes the file.
     """
+
+    #: Start it as a copy of a process that has imported it; in tests, which start so many.
+    copied = False
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class Server:
         self._supervised = supervised
         #: Of the command; the sandbox's PBX is no machine that doctor would like.
         self.options: list[str] = ["--no-doctor"]
-        self._process: Process | None = None
+        self._process: Running | None = None
 
     @property
     def agi_url(self) -> str:
@@ -93,22 +97,25 @@ class Server:
     def start(self) -> None:
         """Start it and return when all its listeners accept connections, which its log says."""
         before = len(self.log())
-        process = self._process = Process(
-            [
-                *(sys.executable, "-m", "click2dial_agi"),
-                *(["supervise"] if self._supervised else []),
-                *("serve", "--config", str(self.config_path)),
-                *("--log-level", "INFO", *self.options),
-            ],
-            output=self.log_path,
-            env=self._env,
-        )
+        arguments = [
+            *(["supervise"] if self._supervised else []),
+            *("serve", "--config", str(self.config_path)),
+            *("--log-level", "INFO", *self.options),
+        ]
+        process = self._process = self._run(arguments)
 
         def serves() -> bool:
             process.check_alive()
             return " INFO FastAGI on " in self.log()[before:]
 
         until(serves, START_TIMEOUT, "the server's start")
+
+    def _run(self, arguments: list[str]) -> Running:
+        if self.copied and not self._supervised and not self._env:
+            copy = mother().copy(arguments, self.log_path)
+            return Running(copy, "click2dial-agi", self.log_path)
+        argv = [sys.executable, "-m", "click2dial_agi", *arguments]
+        return Process(argv, output=self.log_path, env=self._env)
 
     def stop(self) -> int:
         """SIGTERM; return the exit status."""

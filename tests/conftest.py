@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from sandbox.redis import RedisServer, redis_server
+from sandbox.server import Server
 
 # No deadline for one example, nor for making some: the machine may be busy.  The same examples in
 # each run, so that one that fails says something of the change; C2D_RANDOM=1 looks for new ones.
@@ -25,6 +26,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
+
+Server.copied = True
 
 # A shell that starts us in the background has it ignored, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
