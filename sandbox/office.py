@@ -32,6 +32,7 @@ from sandbox.office_conf import (
     Plan,
 )
 from sandbox.phone_call import PhoneCall
+from sandbox.plain_http import Ari, PlainTransport
 from sandbox.redis import redis_server
 from sandbox.server import Server
 from sandbox.sip_text import Headers
@@ -184,13 +185,10 @@ class Office:
         server.write(server.config)
 
     async def _open(self) -> None:
-        self.api = httpx.AsyncClient(trust_env=False, timeout=patience(15))
-        self._ari = httpx.AsyncClient(
-            base_url=self.pbx.ari_url,
-            auth=(self.pbx.ari_username, self.pbx.ari_password),
-            trust_env=False,
-            timeout=patience(15),
+        self.api = httpx.AsyncClient(
+            trust_env=False, timeout=patience(15), transport=PlainTransport()
         )
+        self._ari = Ari(self.pbx.ari_url, self.pbx.ari_username, self.pbx.ari_password)
         await self.notifications.open()
         await self.trunk.open(self.trunk_port)
         for plan in PLANS:
@@ -206,7 +204,7 @@ class Office:
         await self.trunk.close()
         await self.notifications.close()
         await self.api.aclose()
-        await self._ari.aclose()
+        await self._ari.close()
 
     @contextlib.asynccontextmanager
     async def team(self, name: str = "acme") -> AsyncIterator[Team]:
@@ -248,8 +246,7 @@ class Office:
 
     async def ari(self, method: str, path: str, **query: str) -> Any:
         """Ask the PBX itself."""
-        answer = await self._ari.request(method, path, params=query)
-        return answer.json() if answer.content else None
+        return await self._ari.ask(method, path, **query)
 
     async def cli(self, command: str) -> str:
         return await asyncio.to_thread(self.pbx.cli, command)

@@ -48,15 +48,22 @@ class Message:
     def body(self) -> bytes:
         return self.raw.partition(b"\r\n\r\n")[2]
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value)
+        return found
+
     def header_all(self, name: str) -> list[str]:
         """Return every value of a header, its name in any case."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
+        return list(self._by_name.get(name.lower(), ()))
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""
         return next(iter(self.header_all(name)), None)
 
-    @property
+    @cached_property
     def status(self) -> int:
         """Status code of a response, 0 for a request, and for what is neither."""
         version, _, rest = self.start_line.partition(" ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -24,10 +24,13 @@ class Follow:
         self.team = team
         self.url = f"http://{office.address(team.plan.name, server)}{CLICK2DIAL}"
 
-    def listen(
-        self, last_id: str = "", **query: str
-    ) -> contextlib.AbstractAsyncContextManager[Events]:
-        return listening(self.office.api, f"{self.url}/events", last_id, **query)
+    @contextlib.asynccontextmanager
+    async def listen(self, last_id: str = "", **query: str) -> AsyncIterator[Events]:
+        async with (
+            httpx.AsyncClient(trust_env=False) as client,
+            listening(client, f"{self.url}/events", last_id, **query) as events,
+        ):
+            yield events
 
     async def agent(self, extension: str = "") -> dict[str, Any]:
         answer = await self.office.api.get(f"{self.url}/agents/{extension or self.team.first.name}")
