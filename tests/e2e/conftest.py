@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: one Asterisk tree, trunk, PBX and Redis for a whole run."""
+"""Fixtures of the end-to-end tests: one tree, trunk, PBX, office and Redis for a whole run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.asterisk import Asterisk
+from sandbox.office import Office
 from sandbox.process import MissingToolError, require
 from sandbox.redis import RedisServer, redis_server
 from sandbox.server import Server
@@ -57,6 +58,13 @@ def asterisk(tree: Path, trunk: Trunk) -> Iterator[Asterisk]:
     """A PBX without the product: it only dials."""
     with Asterisk(tree, trunk_port=trunk.port, extra_extensions=PLAIN_DIALPLAN) as pbx:
         yield pbx
+
+
+@pytest.fixture(scope="session")
+def office(tree: Path) -> Iterator[Office]:
+    """Servers, PBX and agents with phones; a test that stops a server must bring it back."""
+    with Office(tree) as office:
+        yield office
 
 
 @pytest.fixture(scope="session")

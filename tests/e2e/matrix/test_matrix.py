@@ -21,6 +21,7 @@ def playing(request: pytest.FixtureRequest, office: Office) -> dict[str, list[Fu
     specs = [getattr(item, "callspec", None) for item in request.session.items]
     chosen = [spec.params["cell"] for spec in specs if spec and "cell" in spec.params]
     stage = Stage(office)
+    office.notifications.take(lambda one: True)  # of others' scenes
     return {
         str(cell): [office.loop.submit(stage.play(cell)) for _ in range(RUNS)] for cell in chosen
     }
