@@ -5,12 +5,13 @@ at this moment, which keys have been used, and which recordings somebody has to 
 """
 
 import time
+from enum import Enum, auto
 from hashlib import sha256
 from secrets import token_hex
 
 from click2dial_agi.io.redis_client import answer_of, connect
 
-__all__ = ["SteeringStore"]
+__all__ = ["KeyUse", "SteeringStore"]
 
 _TIMEOUT = 2.0
 
@@ -21,6 +22,9 @@ _HOLD = 10_000
 # An Idempotency-Key is known for as long as elsewhere (docs/contract.md).
 _REMEMBER = 24 * 60 * 60
 
+# What servers of before 0.5 left there: they did not say for what a key was taken.
+_ANYTHING = "1"
+
 # A paused recording is looked after for so long (s): its PBX may never come back.
 _LOOK_AFTER = 24 * 60 * 60
 
@@ -28,6 +32,14 @@ _LOOK_AFTER = 24 * 60 * 60
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
+
+
+class KeyUse(Enum):
+    """Whether an Idempotency-Key was taken before: not at all, for the same, or for another."""
+
+    FIRST = auto()
+    SAME = auto()
+    OTHER = auto()
 
 
 class SteeringStore:
@@ -54,14 +66,19 @@ class SteeringStore:
         """Let others steer it."""
         await answer_of(self._release([self._key(call_ref)], [mine]))
 
-    async def is_first(self, call_ref: str, action: str, key: str) -> bool:
-        """Take an Idempotency-Key for an action on a call; False if it was taken before."""
-        place = self._place(call_ref, action, key)
-        return bool(await answer_of(self._redis.set(place, "1", nx=True, ex=_REMEMBER)))
+    async def use_key(self, call_ref: str, action: str, key: str, wanted: str) -> KeyUse:
+        """Take an Idempotency-Key for an action on a call, which does what is ``wanted``."""
+        place, mine = self._place(call_ref, action, key), _hash(wanted)
+        if await answer_of(self._redis.set(place, mine, nx=True, ex=_REMEMBER)):
+            return KeyUse.FIRST
+        return await self.key_use(call_ref, action, key, wanted)
 
-    async def was_used(self, call_ref: str, action: str, key: str) -> bool:
-        """Tell whether an Idempotency-Key was taken."""
-        return bool(await answer_of(self._redis.exists(self._place(call_ref, action, key))))
+    async def key_use(self, call_ref: str, action: str, key: str, wanted: str) -> KeyUse:
+        """Tell whether an Idempotency-Key was taken, and for what."""
+        known = await answer_of(self._redis.get(self._place(call_ref, action, key)))
+        if known is None:
+            return KeyUse.FIRST
+        return KeyUse.SAME if known in (_hash(wanted), _ANYTHING) else KeyUse.OTHER
 
     async def forget(self, call_ref: str, action: str, key: str) -> None:
         """Let an Idempotency-Key be used again: its action was not done."""
@@ -92,8 +109,11 @@ class SteeringStore:
 
     def _place(self, call_ref: str, action: str, key: str) -> str:
         # Hashed: a client's text never becomes part of a key.
-        name = sha256(f"{call_ref} {action} {key}".encode()).hexdigest()
-        return f"{self._base}:steered:{name}"
+        return f"{self._base}:steered:{_hash(f'{call_ref} {action} {key}')}"
 
     def _key(self, call_ref: str) -> str:
         return f"{self._base}:steering:{call_ref}"
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

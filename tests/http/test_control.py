@@ -59,6 +59,7 @@ def test_mute_and_unmute(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L4")
 def test_keys_are_pressed_on_the_agents_side_once_for_each_idempotency_key(
     redis: RedisServer,
 ) -> None:
@@ -77,6 +78,9 @@ def test_keys_are_pressed_on_the_agents_side_once_for_each_idempotency_key(
             assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 409
             ami.gone.clear()
             assert (await ask(api, "dtmf", body, **{"Idempotency-Key": "k2"})).status_code == 202
+            answer = await ask(api, "dtmf", {"digits": "9"}, **{"Idempotency-Key": "k2"})
+            assert answer.status_code == 422  # nothing is pressed, and that is no success
+            assert errors(answer) == ["idempotency-key: a new one for another body"]
 
     run(test())
 

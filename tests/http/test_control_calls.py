@@ -280,6 +280,7 @@ def test_a_fallback_takes_what_is_the_operators(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L4")
 def test_one_idempotency_key_sends_once(redis: RedisServer) -> None:
     async def test() -> None:
         async with served(redis) as (api, ari, ami):
@@ -289,6 +290,8 @@ def test_one_idempotency_key_sends_once(redis: RedisServer) -> None:
                 # It rings at the colleague's.
                 ari.variables.pop(("c1", "BRIDGEPEER"), None)
                 ari.variables.pop(("a1", "BRIDGEPEER"), None)
+            answer = await ask(api, "transfer", {"callee": "1002"}, **{"Idempotency-Key": "k"})
+            assert answer.status_code == 422
             assert len(ami.asked("BlindTransfer")) == 1
             assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 409
 

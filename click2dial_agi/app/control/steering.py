@@ -28,7 +28,7 @@ from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.steering import Control, Listening
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
-from click2dial_agi.io.steering_store import SteeringStore
+from click2dial_agi.io.steering_store import KeyUse, SteeringStore
 
 __all__ = ["Steering"]
 
@@ -55,6 +55,8 @@ _STEERED = CallRefused(
     Why.BUSY, (FieldError("call_ref", "a call that nobody else steers at this moment"),), 1
 )
 
+_OTHER_BODY = CallRefused(Why.WRONG, (FieldError("idempotency-key", "a new one for another body"),))
+
 # Tells whether calls of an agent are the affair of who asks.
 MaySee = Callable[[str], bool]
 
@@ -63,6 +65,12 @@ _Do = Callable[[], Awaitable[None]]
 
 def _anybody(_: str) -> bool:
     return True
+
+
+def _is_used(use: KeyUse) -> bool:
+    if use is KeyUse.OTHER:
+        raise _OTHER_BODY
+    return use is KeyUse.SAME
 
 
 class Steering:
@@ -119,14 +127,14 @@ class Steering:
         """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
         async with self._steered(call_ref, may_see) as call:
             keys = [partial(sound.press, call, digit) for digit in digits]
-            await self._once(call_ref, "dtmf", key, keys)
+            await self._once(call_ref, "dtmf", key, digits, keys)
             return await control_of(call)
 
     async def transfer(
         self, call_ref: str, may_see: MaySee, callee: str, key: str | None
     ) -> Control:
         """Send the client elsewhere; with an Idempotency-Key (``key``) once only."""
-        if key is not None and await self._store.was_used(call_ref, "transfer", key):
+        if await self._was_done(call_ref, "transfer", key, callee):
             return await self._after(call_ref, may_see)
         async with self._steered(call_ref, may_see) as call:
             target = transfer.target_of(call, callee, self.integrator, self._counts)
@@ -134,7 +142,7 @@ class Steering:
             if await is_held(call):  # he is to hear who is called, and no music
                 await self._talk_again(call)
             send_on = partial(transfer.send_on, call, target)
-            await self._once(call_ref, "transfer", key, [send_on])
+            await self._once(call_ref, "transfer", key, callee, [send_on])
             log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
 
@@ -151,7 +159,7 @@ class Steering:
 
     async def complete(self, call_ref: str, may_see: MaySee, key: str | None) -> Control:
         """Give the client to whom the agent asks; with an Idempotency-Key (``key``) once only."""
-        if key is not None and await self._store.was_used(call_ref, "complete", key):
+        if await self._was_done(call_ref, "complete", key, ""):
             return await self._after(call_ref, may_see)
         async with self._steered(call_ref, may_see) as call:
             asked = await consulting.asked(call)
@@ -161,7 +169,8 @@ class Steering:
                 raise _NOBODY_TALKS
             target = transfer.given_to(call, asked.callee, self.integrator, self._counts)
             await self._resume_for_who_is_next(call)
-            await self._once(call_ref, "complete", key, [partial(self._give, call, asked, target)])
+            give = partial(self._give, call, asked, target)
+            await self._once(call_ref, "complete", key, "", [give])
             await consulting.silence(call)
             log.info("%s: %s gives the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
@@ -260,14 +269,21 @@ class Steering:
             except PBXUnreachable as error:  # those on other PBXs must not wait for it
                 log.debug("%s: paused, and its PBX is away: %s", call_ref, error)
 
+    async def _was_done(self, call_ref: str, action: str, key: str | None, wanted: str) -> bool:
+        """Tell whether a key has had an action done; raises as :meth:`_once`."""
+        if key is None:
+            return False
+        return _is_used(await self._store.key_use(call_ref, action, key, wanted))
+
     async def _once(
-        self, call_ref: str, action: str, key: str | None, steps: Sequence[_Do]
+        self, call_ref: str, action: str, key: str | None, wanted: str, steps: Sequence[_Do]
     ) -> None:
         """Do all steps, if that key has not had it done before.
 
-        The key is good for another try only if surely nothing was done.
+        The key is good for another try only if surely nothing was done.  Raises
+        :exc:`CallRefused` if it has had done something else than what is ``wanted`` now.
         """
-        if key is not None and not await self._store.is_first(call_ref, action, key):
+        if key is not None and _is_used(await self._store.use_key(call_ref, action, key, wanted)):
             return
         for number, do in enumerate(steps):
             try:
