@@ -27,6 +27,7 @@ __all__ = [
     "Notification",
     "Notified",
     "client_of",
+    "extensions_of",
     "read_line",
     "read_told",
 ]
@@ -258,6 +259,15 @@ def client_of(payload: Mapping[str, Any]) -> str:
     """Return the client's number in a cdr payload; before version 3 it is in ``ref``."""
     number = payload.get("number", payload["ref"])
     return number if isinstance(number, str) else ""
+
+
+def extensions_of(payload: Mapping[str, Any]) -> frozenset[str]:
+    """Return whose call a cdr payload tells of: the agent's, and that of whom he called.
+
+    Who calls from outside may say any number, an extension, too: it is nobody's here.
+    """
+    extension, is_inbound = str(payload["extension"]), payload.get("call_dir") == "inbound"
+    return frozenset((extension,) if is_inbound else (extension, client_of(payload)))
 
 
 def read_told(event: Event, facts: Mapping[str, str], config: Config) -> Notified:

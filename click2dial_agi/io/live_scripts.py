@@ -51,19 +51,28 @@ return before
 """
 
 # KEYS: lease, fresh, agents, calls, events.  ARGV: number, how many events are kept, PBX, the
-# channel of agents or nothing; then each change: type, key, text, and 1 for what is gone.  A user
-# who may not publish is no reason to lose an event, hence pcall.
+# channel of agents or nothing; then each change: type, key, text, and 1 for what is gone.  A call's
+# event names who had it before, too: who follows that agent alone, and was away when the client
+# went on, hears of it afterwards.  What cannot be read, or a user who may not publish, is no reason
+# to lose an event, hence pcall.
 PUBLISH = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 5, #ARGV, 4 do
   local hash = ARGV[i] == 'agent' and KEYS[3] or KEYS[4]
+  local had_by = ''
+  if ARGV[i] == 'call' then
+    local known, before = pcall(cjson.decode, redis.call('HGET', hash, ARGV[i + 1]) or '')
+    if known and type(before) == 'table' and type(before.agent) == 'string' then
+      had_by = before.agent
+    end
+  end
   if ARGV[i + 3] == '1' then
     redis.call('HDEL', hash, ARGV[i + 1])
   else
     redis.call('HSET', hash, ARGV[i + 1], ARGV[i + 2])
   end
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[i], 'pbx', ARGV[3],
-             'key', ARGV[i + 1], 'data', ARGV[i + 2])
+             'key', ARGV[i + 1], 'data', ARGV[i + 2], 'had_by', had_by)
   if ARGV[i] == 'agent' and ARGV[4] ~= '' then
     redis.pcall('PUBLISH', ARGV[4] .. ARGV[i + 1], ARGV[i + 2])
   end

@@ -61,7 +61,8 @@ class Picture:
 class Entry:
     """An event: its id, its type (``agent``, ``call``, ``cdr`` or ``look``), PBX, key and text.
 
-    ``look`` says that all of a PBX may be different now.
+    ``look`` says that all of a PBX may be different now.  ``had_by`` is the agent who had a call
+    before, empty where that is not known.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Entry:
     pbx: str
     key: str
     data: str
+    had_by: str = ""
 
 
 class LiveStore:
@@ -204,11 +206,14 @@ class LiveStore:
     async def between(self, event_id: str, last: str, limit: int) -> list[Entry] | None:
         """Return what happened after an event up to another one.
 
-        None if that is more than ``limit``, or not known any more.
+        None if that is more than ``limit``, or not known (any more): ``event_id`` may be one that
+        another Redis gave, and is yet to come here.
         """
+        if place(event_id) >= place(last):
+            return [] if place(event_id) == place(last) else None
         first = await answer_of(self._redis.xrange(self._events, count=1))
         if not first or place(first[0][0]) > place(event_id):
-            return None if place(event_id) < place(last) else []
+            return None
         found = await answer_of(
             self._redis.xrange(self._events, id_after(event_id), last, count=limit + 1)
         )
@@ -263,5 +268,5 @@ def _flat(entries: Any) -> Any:
 
 
 def _entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
-    told = {name: fields.get(name, "") for name in ("type", "pbx", "key", "data")}
+    told = {name: fields.get(name, "") for name in ("type", "pbx", "key", "data", "had_by")}
     return Entry(entry_id, **told)

@@ -120,10 +120,12 @@ def test_records_of_nobody_here(http: httpx.Client, extension: str) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.case("L3")
 def test_an_extension_sees_its_own_calls(http: httpx.Client, store: RedisServer) -> None:
     with events(http) as stream:
         assert next(event for event in stream if event[0] == "state" and event[1] == "live")
         publish(store, extension="1201", number="0820000100")
+        publish(store, extension="1201", number="1200", call_dir="inbound")  # so he said
         made = publish(store, extension="1200", number="0820000100")
         taken = publish(store, extension="1201", number="1200")
         assert [next(stream), next(stream)] == [("cdr", made), ("cdr", taken)]

@@ -392,6 +392,82 @@ def test_who_comes_back_has_what_he_missed(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L1")
+@pytest.mark.parametrize("last_id", ["999999999999999-0", "{}9-0"])
+def test_an_id_that_is_yet_to_come_is_of_another_redis(redis: RedisServer, last_id: str) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"))
+            async with rig.listen() as before:
+                foreign = last_id.format(before.told[-1]["id"].partition("-")[0])
+            async with rig.listen(foreign) as events:
+                await rig.say(agent("1000", AgentState.TALKING))
+                await events.until(lambda: len(events.told) == 2)
+                assert [found["event"] for found in events.told] == ["snapshot", "agent"]
+
+    run(test())
+
+
+@pytest.mark.slow
+@pytest.mark.case("L1")
+def test_who_comes_back_while_nobody_can_tell_hears_that(redis: RedisServer) -> None:
+    """The reader died, which no event tells of, and nobody who reads now reaches the manager."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"), calls=[call()])
+            async with rig.listen() as before:
+                rig.lives = False
+                await before.until(lambda: len(before.told) == 2)
+            async with rig.listen(before.told[0]["id"]) as events:
+                await events.until(lambda: bool(events.told))
+                assert [found["event"] for found in events.told] == ["snapshot"]
+                told = events.named("snapshot")[0]
+                assert told["agents"][0]["state"] == "unknown"
+                assert told["calls"] == []
+
+    run(test())
+
+
+@pytest.mark.case("L2")
+def test_who_was_away_when_his_client_went_on_hears_of_it(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"), agent("1001"), calls=[call()])
+            async with rig.listen(agent="1000") as before:
+                assert [one["agent"] for one in before.named("snapshot")[0]["calls"]] == ["1000"]
+            await rig.say(call(agent="1001"))
+            await rig.say(call(CallState.ENDED, agent="1001"))
+            async with rig.listen(before.told[-1]["id"], agent="1000") as events:
+                await rig.say(agent("1000", AgentState.TALKING))
+                await events.until(lambda: bool(events.named("agent")))
+                told = [(one["agent"], one["state"]) for one in events.named("call")]
+                assert told == [("1001", "up")]
+
+    run(test())
+
+
+@pytest.mark.case("L3")
+def test_a_caller_whose_number_is_an_extension_is_not_that_agent(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"), agent("1001"))
+            async with rig.listen(agent="1001") as events:
+                for direction in ("inbound", "internal"):
+                    ref = record(len(direction))["call_ref"]
+                    await rig.say(call(ref=ref, callee="1001", direction=direction))
+                    told = record(len(direction), number="1001", call_dir=direction)
+                    await push(redis, told)
+                await events.until(lambda: bool(events.named("cdr")))
+                assert [one["direction"] for one in events.named("call")] == ["internal"]
+                assert [one["call_dir"] for one in events.named("cdr")] == ["internal"]
+            async with rig.listen(agent="1001") as again:
+                shown = again.named("snapshot")[0]["calls"]
+                assert [one["direction"] for one in shown] == ["internal"]
+
+    run(test())
+
+
 @pytest.mark.parametrize("last_id", ["1-0", "1700000000000-0"])
 def test_who_has_missed_too_much_has_the_picture(
     redis: RedisServer, last_id: str, monkeypatch: pytest.MonkeyPatch

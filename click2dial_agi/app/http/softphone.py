@@ -24,7 +24,7 @@ from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbering.display import rules
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.domain.records import client_of
+from click2dial_agi.domain.records import extensions_of
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
 
 __all__ = ["SOFTPHONE_PATH", "Softphone", "add_softphone"]
@@ -160,7 +160,7 @@ def _concerns(event: Event, extension: str) -> bool:
     """Tell whether a notification is of a call that an extension made or was called by."""
     try:
         payload: dict[str, Any] = json.loads(event.data)["payload"]
-        return extension in (payload["extension"], client_of(payload))
+        return extension in extensions_of(payload)
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from click2dial_agi.app.ending import end
+from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.live.states import AgentState
 from click2dial_agi.domain.live.views import AgentView, CallView, merge_agents
+from click2dial_agi.domain.records import extensions_of
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.live_store import Entry, Kept, LiveStore
 
@@ -190,9 +192,12 @@ class Hub:
         return Kept(pbx in self._fresh, agents, calls)
 
     async def beginning(self, agent: str, last_id: str) -> list[LiveEvent]:
-        """Return what a listener is told first: what he missed, or the picture."""
+        """Return what a listener is told first: what he missed, or the picture.
+
+        While nobody can tell what goes on, no event says so, but the picture does.
+        """
         picture = self.picture(agent)
-        if last_id and len(self._store.pbxs) == 1:
+        if last_id and len(self._store.pbxs) == len(self._fresh) == 1:
             try:
                 missed = await self._store.between(last_id, picture.id, _MAX_REPLAY)
             except NotificationError:
@@ -291,12 +296,9 @@ class Hub:
         view = CallView.parse(entry.data, "")
         if view is None:
             return ()
-        concerned = _agents_of(view)
+        concerned = _agents_of(view) | {entry.had_by}  # who hears that he has it no more
         if take:
             calls = self._calls.setdefault(entry.pbx, {})
-            before = calls.get(entry.key)
-            # Who had it hears that he has it no more.
-            concerned |= _agents_of(before) if before is not None else frozenset()
             if view.state == "ended":
                 calls.pop(entry.key, None)
             else:
@@ -306,7 +308,7 @@ class Hub:
     def _cdr_events(self, entry: Entry) -> Iterable[LiveEvent]:
         try:
             record: dict[str, Any] = json.loads(entry.data)["payload"]
-            concerned = frozenset(str(record.get(one, "")) for one in ("extension", "number"))
+            concerned = extensions_of(record)
         except (ValueError, KeyError, TypeError, AttributeError):
             return ()
         return (LiveEvent(entry.id, "cdr", _text(record), concerned),)
@@ -358,8 +360,12 @@ def _as_known(view: AgentView, fresh: bool) -> AgentView:
 
 
 def _agents_of(call: CallView) -> frozenset[str]:
-    """Return whom a call concerns: who has it, and within the house whom he calls."""
-    return frozenset((call.agent, call.callee))
+    """Return whom a call concerns: who has it, and whom he calls, who may be a colleague.
+
+    Who calls from outside may say any number, an extension, too.
+    """
+    is_inbound = call.direction == CallDirection.INBOUND
+    return frozenset((call.agent,) if is_inbound else (call.agent, call.callee))
 
 
 def _text(shown: Mapping[str, Any]) -> str:
