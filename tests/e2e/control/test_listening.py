@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sandbox.office import Office
-from sandbox.ua import forward, refuse
+from sandbox.ua import forward, refuse, ring
 from sandbox.waiting import patience
 from tests.e2e.control.desk import SUPERVISOR, ask, play, ref_of, steer
 from tests.e2e.matrix.cells import Origin
@@ -102,6 +102,32 @@ def test_the_call_and_its_record_are_as_without(office: Office) -> None:
         await listened(scene, leaves=False)
 
     play(office, leaves, handed_on, origins=tuple(Origin))
+
+
+@pytest.mark.case("L5")
+def test_a_supervisor_who_has_not_answered_rings_no_longer_than_the_agent_talks(
+    office: Office,
+) -> None:
+    async def over(scene: Scene, *, handed_on: bool) -> None:
+        await scene.begin()
+        third = scene.team.third
+        third.rule = ring()
+        await steer(scene, await ref_of(scene), "listen", extension=third.name)
+        supervisor = await third.next_call()
+        if handed_on:
+            await scene.agent.send_to(scene.team.second.name)
+            other = await scene.team.second.next_call()
+        await asyncio.gather(supervisor.over(), *(() if handed_on else (scene.end(scene.agent),)))
+        if handed_on:
+            await scene.end(other)
+
+    async def ends(scene: Scene) -> None:
+        await over(scene, handed_on=False)
+
+    async def goes_on(scene: Scene) -> None:
+        await over(scene, handed_on=True)
+
+    play(office, ends, goes_on, origins=tuple(Origin))
 
 
 def test_who_may_not_and_which_phone_cannot(office: Office) -> None:
