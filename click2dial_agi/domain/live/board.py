@@ -92,6 +92,8 @@ class Board:
             "QueueCallerJoin": self._queue_caller_join,
             "DeviceStateChange": self._device_state_change,
             "QueueMemberPause": self._queue_member_pause,
+            "QueueMemberAdded": self._queue_member_pause,
+            "QueueMemberRemoved": self._queue_member_removed,
             # One of the answers to QueueStatus.
             "QueueMember": self._queue_member_pause,
         }
@@ -255,6 +257,9 @@ class Board:
 
     def _device_state_change(self, event: Mapping[str, str]) -> None:
         self._device(event.get("Device", ""), event.get("State", ""))
+
+    def _queue_member_removed(self, event: Mapping[str, str]) -> None:
+        self._queue_member_pause({**event, "Paused": "0"})  # who left a queue is not paused in it
 
     def _queue_member_pause(self, event: Mapping[str, str]) -> None:
         interface = event.get("StateInterface") or event.get("Interface") or event.get("Location")

@@ -58,6 +58,20 @@ class PBX:
             Paused=str(int(paused)),
         )  # fmt: skip
 
+    def join_queue(self, extension: str, queue: str, paused: bool) -> None:
+        """Add a member to a queue, who may be paused from the beginning."""
+        if paused:
+            self.paused.add((extension, queue))
+        member = {"Interface": f"PJSIP/{extension}", "Queue": queue}
+        self._event("QueueMemberAdded", member, Paused=str(int(paused)))
+
+    def leave_queue(self, extension: str, queue: str) -> None:
+        """Take a member out of a queue, paused or not."""
+        paused = (extension, queue) in self.paused
+        self.paused.discard((extension, queue))
+        member = {"Interface": f"PJSIP/{extension}", "Queue": queue}
+        self._event("QueueMemberRemoved", member, Paused=str(int(paused)))
+
     def channel(
         self,
         endpoint: str,

@@ -290,6 +290,16 @@ def test_a_pause_shows_while_the_agent_is_idle(watched: Watched) -> None:
     assert watched.agent("1000").state is AgentState.IDLE
 
 
+@pytest.mark.case("L6")
+def test_who_left_a_queue_is_not_paused_in_it(watched: Watched) -> None:
+    watched.pbx.join_queue("1000", "one", paused=True)
+    assert watched.agent("1000").state is AgentState.PAUSED
+    watched.pbx.leave_queue("1000", "one")
+    assert watched.agent("1000").state is AgentState.IDLE
+    watched.pbx.join_queue("1000", "one", paused=False)
+    assert watched.agent("1000").state is AgentState.IDLE
+
+
 def test_an_endpoint_of_another_name(watched: Watched) -> None:
     run(outbound(watched.pbx, REF, "alice", "globex", True))
     assert watched.states("2000") == ["idle", "talking", "hold", "talking", "idle"]
