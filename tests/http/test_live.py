@@ -401,6 +401,7 @@ def test_an_id_that_is_yet_to_come_is_of_another_redis(redis: RedisServer, last_
             async with rig.listen() as before:
                 foreign = last_id.format(before.told[-1]["id"].partition("-")[0])
             async with rig.listen(foreign) as events:
+                await events.until(lambda: bool(events.told))
                 await rig.say(agent("1000", AgentState.TALKING))
                 await events.until(lambda: len(events.told) == 2)
                 assert [found["event"] for found in events.told] == ["snapshot", "agent"]
