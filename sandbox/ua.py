@@ -65,10 +65,10 @@ def silent() -> Rule:
     return rule
 
 
-def forward(*contacts: str, headers: Headers = (), status: int = 302) -> Rule:
+def forward(*contacts: str, headers: Headers = (), status: int = 302, after: float = 0.0) -> Rule:
     """Redirect the call to what the Contact headers say, whatever that is."""
     lines = [("Contact", contact) for contact in contacts]
-    return refuse(status, "Moved Temporarily", [*lines, *headers])
+    return refuse(status, "Moved Temporarily", [*lines, *headers], after=after)
 
 
 class UA:

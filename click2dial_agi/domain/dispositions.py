@@ -41,6 +41,7 @@ class Q850(IntEnum):
     SUBSCRIBER_ABSENT = 20
     CALL_REJECTED = 21
     NUMBER_CHANGED = 22
+    REDIRECTED = 23
     INVALID_NUMBER_FORMAT = 28
     FACILITY_REJECTED = 29
     NO_CIRCUIT = 34
@@ -111,6 +112,8 @@ def dispose(
 
 def _code(dialstatus: str, cause: int) -> int:
     """Return the code of a call that ended with this status and cause."""
+    if cause == Q850.REDIRECTED:  # a 302 that is not followed
+        cause = Q850.USER_BUSY
     said = _REASONS.get(cause)
     if said is EndReason.REJECT:  # the network's or the phone's own word
         return cause

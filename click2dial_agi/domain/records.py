@@ -101,13 +101,19 @@ class CallRecord:
         if integrator is not None and integrator.detailed_end_reasons:
             inbound = self.call.call_dir is CallDirection.INBOUND
             ended_by = ending.ended_by or (EndedBy.CALLEE if inbound else EndedBy.AGENT)
-        to_provider = self.call.call_dir in (CallDirection.OUTBOUND, CallDirection.EXTERNAL)
         return dispose(
             "ANSWER" if known.joined_at else ending.dialstatus,
             ending.hangup_cause,
-            sip_status=ending.sip_status if to_provider else 0,
+            sip_status=ending.sip_status if self._went_to_provider else 0,
             ended_by=ended_by,
         )
+
+    @property
+    def _went_to_provider(self) -> bool:
+        """Whether it was the provider who answered, and not an agent's phone."""
+        if self.call.call_dir is CallDirection.OUTBOUND:
+            return not self.known.created or bool(self.known.agent_answered_at)
+        return self.call.call_dir is CallDirection.EXTERNAL
 
     def notification(self, integrator: Integrator) -> Notification:
         """Return the cdr notification for the integrator that the call belongs to."""

@@ -28,6 +28,7 @@ AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
         ("BUSY", 17, "busy", 17),
         ("BUSY", 0, "busy", 17),
         ("BUSY", 16, "busy", 17),
+        ("BUSY", 23, "busy", 17),
         # reject | DONTCALL, or any status with cause 21 or 22 | 19, 21, 22
         ("DONTCALL", 0, "reject", 21),
         ("DONTCALL", 19, "reject", 21),
@@ -68,6 +69,7 @@ AGENT, CALLEE = EndedBy.AGENT, EndedBy.CALLEE
         ("", 0, "hungup", 0),
         ("", 16, "hungup", 16),
         ("", 17, "busy", 17),
+        ("", 23, "busy", 17),  # a 302 that nobody follows
         ("", 18, "timeout", 18),
         ("", 19, "timeout", 19),
         ("", 102, "timeout", 102),

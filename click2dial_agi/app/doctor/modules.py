@@ -19,7 +19,7 @@ FOR_ALL = {
     "func_dialplan": "DIALPLAN_EXISTS",
     "func_env": "FILE, STAT",
     "func_global": "SHARED",
-    "func_hangupcause": "HANGUPCAUSE, HANGUPCAUSE_KEYS",
+    "func_hangupcause": "HANGUPCAUSE, HANGUPCAUSE_KEYS, HangupCauseClear",
     "func_logic": "IF, IMPORT",
     "func_pjsip_aor": "PJSIP_AOR",
     "func_pjsip_endpoint": "PJSIP_ENDPOINT",

@@ -102,6 +102,40 @@ def test_the_trunk_answers(office: Office, answer: Answer) -> None:
     assert problems_of(office, work) == []
 
 
+async def _the_agents_phone(status: int, scene: Scene) -> None:
+    scene.team.first.rule = refuse(status, "-", after=0.05)
+    await scene.place()
+    (record,) = await records(scene)
+    end = (record["end_reason"], record["end_code"])
+    if end != ("reject", 21):
+        scene.remarks.append(f"{status}: ended {end}")
+
+
+@case("T27")
+def test_the_agents_phone_is_no_provider(office: Office) -> None:
+    plays = [partial(_the_agents_phone, status) for status in (401, 403, 407, 603)]
+    work = [played(office, Origin.CREATED, play) for play in plays]
+    assert problems_of(office, work) == []
+
+
+async def _the_phone_rung_first(answer: Answer, scene: Scene) -> None:
+    """An external call: its agent is a number, which the trunk reaches."""
+    scene.office.trunk.plan[scene.partner] = answer.rule
+    await scene.office.create(scene.team, scene.number, scene.ref, agent=scene.partner)
+    _check(scene, answer, (await records(scene))[0])
+
+
+@case("T27")
+@pytest.mark.parametrize("integrator", ["acme", "through"])
+def test_the_trunk_answers_for_the_agent_of_an_external_call(
+    office: Office, integrator: str
+) -> None:
+    answers = [one for one in ANSWERS if one.status in (403, 404, 480, 486, 603)]
+    plays = [partial(_the_phone_rung_first, answer) for answer in answers]
+    work = [played(office, Origin.PHONE, play, integrator=integrator) for play in plays]
+    assert problems_of(office, work) == []
+
+
 #: What phones and gateways put into a BYE or a CANCEL (RFC 3326); 21 and 22 would refuse an INVITE.
 CAUSES = (17, 21, 22, 34)
 
