@@ -63,8 +63,6 @@ class AMIParser:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._lines: list[bytes] = []
-        self._size = 0
         self._banner: str | None = None
 
     @property
@@ -74,48 +72,49 @@ class AMIParser:
 
     def receive_data(self, data: bytes) -> list[Message]:
         """Return the messages that are complete with ``data``."""
-        *lines, self._rest = (self._rest + data).split(b"\r\n")
-        if len(self._rest) > MAX_LINE:
-            raise LimitExceeded("a line of AMI", MAX_LINE)
-        messages = []
-        for line in lines:
-            if len(line) > MAX_LINE:
-                raise LimitExceeded("a line of AMI", MAX_LINE)
-            if self._banner is None:
-                self._banner = line.decode("utf-8", "replace")
-            elif line:
-                self._add(line)
-            elif self._lines:
-                message = _message(self._lines)
-                if _is_asterisks(message):
-                    messages.append(message)
-                self._lines, self._size = [], 0
-        return messages
+        self._rest += data
+        if self._banner is None:
+            self._read_banner()
+        *blocks, self._rest = self._rest.split(b"\r\n\r\n")
+        _check(self._rest)
+        return [message for block in blocks if (message := _message(block)) is not None]
 
-    def _add(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._size += len(line)
-        if len(self._lines) > MAX_FIELDS:
-            raise LimitExceeded("fields of an AMI message", MAX_FIELDS)
-        if self._size > MAX_MESSAGE:
-            raise LimitExceeded("an AMI message", MAX_MESSAGE)
+    def _read_banner(self) -> None:
+        banner, end, rest = self._rest.partition(b"\r\n")
+        if end:
+            self._banner, self._rest = banner.decode("utf-8", "replace"), rest
 
 
-def _message(lines: list[bytes]) -> Message:
+def _check(block: bytes) -> None:
+    """Raise :exc:`LimitExceeded` for what neither is a message of Asterisk's nor begins one."""
+    if len(block) > MAX_MESSAGE:
+        raise LimitExceeded("an AMI message", MAX_MESSAGE)
+    if block.count(b"\r\n") >= MAX_FIELDS:
+        raise LimitExceeded("fields of an AMI message", MAX_FIELDS)
+    if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
+        raise LimitExceeded("a line of AMI", MAX_LINE)
+
+
+def _message(block: bytes) -> Message | None:
+    """Return the message that an empty line has ended, None for what is not Asterisk's."""
+    _check(block)
+    text = block.decode("utf-8", "replace")
     fields: dict[str, str] = {}
     variables: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.decode("utf-8", "replace").partition(":")
-        value = value.removeprefix(" ")
+    has_variables = "Variable" in text
+    for line in text.split("\r\n"):
+        name, colon, value = line.partition(":")
         if not colon:
             continue
-        if name.partition("(")[0] in _VARIABLES and "=" in value:
+        value = value.removeprefix(" ")
+        if has_variables and name.partition("(")[0] in _VARIABLES and "=" in value:
             # A variable's own name may hold a =, inside a function's parentheses.
             key, _, told = value.partition("=")
             variables.setdefault(key, told)
-        else:
-            fields.setdefault(name, value)
-    return Message(fields, variables)
+        elif name not in fields:
+            fields[name] = value
+    message = Message(fields, variables)
+    return message if _is_asterisks(message) else None
 
 
 def _is_asterisks(message: Message) -> bool:
@@ -124,7 +123,8 @@ def _is_asterisks(message: Message) -> bool:
     An event that answers nothing says next what right it takes (``manager_event_sessions`` in
     manager.c); one of a list may, and has its ActionID somewhere.
     """
-    first, second, *_ = *message.fields, "", ""
+    names = iter(message.fields)
+    first, second = next(names, ""), next(names, "")
     if first == "Event":
         return second == "Privilege" or message.action_id != ""
     return first == "Response"

@@ -77,6 +77,7 @@ class Board:
         self._unasked: dict[str, None] = {}
         self._asking: dict[str, bool] = {}  # whether once more after the answer
         self._changes: list[Change] = []
+        self._stirred: dict[str, None] = {}  # channels
         self._touched_calls: dict[str, None] = {}
         self._touched_agents: dict[str, None] = {}
         self._is_seated = False
@@ -166,7 +167,7 @@ class Board:
             self._device(device, self._devices.look(device, state))
         self._channels.guess_diallers()
         for channel in self._channels:
-            self._touch(channel)
+            self._stir(channel)
         self._is_seated = True
         self._now = now
 
@@ -186,9 +187,10 @@ class Board:
             return
         carried = read_carried(told)
         if carried is not None and carried != channel.carries:
-            self._touch(channel)
+            if channel.carries is not None:
+                self._touched_calls[channel.carries.call_ref] = None
             self._channels.carries(channel, carried)
-            self._touch(channel)
+            self._stir(channel)
             self._now = now
         if again:
             self._ask(channel)
@@ -206,18 +208,19 @@ class Board:
             return
         if caller is not None:
             self._ask(caller)
-            self._touch(called)
+            if called.dialler:
+                self._touch(called)
             self._channels.dialled_by(called, caller.uniqueid)
         called.ringing = not called.up
         self._ask(called)
-        self._touch(called)
+        self._stir(called)
 
     def _dial_end(self, event: Mapping[str, str]) -> None:
         called = self._channel(event, "Dest")
         if called is not None and event.get("DialStatus") in _ANSWERED:
             called.up = True
             called.ringing = False
-            self._touch(called)
+            self._stir(called)
 
     def _bridge_enter(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
@@ -227,7 +230,7 @@ class Board:
             self._touch(channel)
             self._channels.bridge(channel, event.get("BridgeUniqueid", ""))
             self._ask(channel)
-            self._touch(channel)
+            self._stir(channel)
 
     def _bridge_leave(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
@@ -235,20 +238,20 @@ class Board:
         if channel is not None and channel.bridge == event.get("BridgeUniqueid"):
             self._touch(channel)
             self._channels.bridge(channel, "")
-            self._touch(channel)
+            self._stir(channel)
 
     def _hold(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         if channel is not None:
             channel.holds = event.get("Event") == "Hold"
-            self._touch(channel)
+            self._stir(channel)
 
     def _hangup(self, event: Mapping[str, str]) -> None:
         channel = self._channels.get(event.get("Uniqueid", ""))
         if channel is not None:
             self._touch(channel)
             for called in self._channels.remove(channel):
-                self._touch(called)
+                self._stir(called)
 
     def _queue_caller_join(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
@@ -280,7 +283,7 @@ class Board:
         channel = self._channels.add(uniqueid, name, event.get(f"{which}Linkedid", ""))
         if event.get(f"{which}ChannelState") == _UP and not channel.up:
             channel.up = True
-            self._touch(channel)
+            self._stir(channel)
         return channel
 
     def _ask(self, channel: Channel) -> None:
@@ -298,8 +301,12 @@ class Board:
             self._devices.take(device, word, extension)
             self._touched_agents[extension] = None
 
+    def _stir(self, channel: Channel) -> None:
+        """Have all looked at again that a channel is connected with when one looks."""
+        self._stirred[channel.uniqueid] = None
+
     def _touch(self, channel: Channel) -> None:
-        """Have all looked at again that a channel is connected with."""
+        """Have all looked at again that a channel is connected with now, and may not be then."""
         for one in self._channels.around(self._channels.holder(channel) or channel):
             if one.carries is not None:
                 self._touched_calls[one.carries.call_ref] = None
@@ -311,6 +318,11 @@ class Board:
         if not self._is_seated:
             return
         now = self._now
+        stirred, self._stirred = self._stirred, {}
+        for uniqueid in stirred:
+            channel = self._channels.get(uniqueid)
+            if channel is not None:
+                self._touch(channel)
         calls, self._touched_calls = self._touched_calls, {}
         for call_ref in calls:
             self._refresh_call(call_ref, now)

@@ -32,12 +32,16 @@ def consult_of(uniqueid: str) -> str:
 class Channel:
     """A channel; ``up`` once it was answered, ``holds`` while its phone has the other on hold.
 
+    ``device`` is the one that it belongs to, such as ``PJSIP/1000``, empty if that is no phone's;
+    ``other_half`` the name of the other half of a Local channel, empty for any other.
     ``dialler`` is the uniqueid of the channel that called it, if one did; ``was_with`` is the
     device that it was joined with last.
     """
 
     uniqueid: str
     name: str
+    device: str = ""
+    other_half: str = ""
     linkedid: str = ""
     up: bool = False
     ringing: bool = False
@@ -48,17 +52,12 @@ class Channel:
     asked: int = 0
     was_with: str = ""
 
-    @property
-    def device(self) -> str:
-        """The device that it belongs to, such as ``PJSIP/1000``; empty if that is no phone's."""
-        return f"PJSIP/{endpoint_of(self.name)}" if self.name.startswith("PJSIP/") else ""
-
-    @property
-    def other_half(self) -> str:
-        """The name of the other half of a Local channel, empty for any other."""
-        if not self.name.startswith("Local/") or self.name[-2:] not in (";1", ";2"):
-            return ""
-        return f"{self.name[:-1]}{'2' if self.name.endswith('1') else '1'}"
+    def rename(self, name: str) -> None:
+        """Take another name: whose channel it is changes with it."""
+        self.name = name
+        self.device = f"PJSIP/{endpoint_of(name)}" if name.startswith("PJSIP/") else ""
+        is_half = name.startswith("Local/") and name[-2:] in (";1", ";2")
+        self.other_half = f"{name[:-1]}{'2' if name.endswith('1') else '1'}" if is_half else ""
 
 
 class Channels:
@@ -87,11 +86,10 @@ class Channels:
         channel = self._by_id.get(uniqueid)
         if channel is None:
             channel = self._by_id[uniqueid] = Channel(uniqueid, name)
-            self._named(channel)
+            self._named(channel, name)
         elif channel.name != name:
             self._unnamed(channel)
-            channel.name = name
-            self._named(channel)
+            self._named(channel, name)
         channel.linkedid = linkedid
         return channel
 
@@ -220,11 +218,15 @@ class Channels:
         return any(one.ringing for one in self.dialled(channel))
 
     def _found(self, index: "defaultdict[str, set[str]]", key: str) -> list[Channel]:
+        members = index.get(key)
+        if members is None:
+            return []
         # In the order of their coming, which uniqueids have within one Asterisk.
-        return [self._by_id[uniqueid] for uniqueid in sorted(index.get(key, ()))]
+        return [self._by_id[uniqueid] for uniqueid in sorted(members)]
 
-    def _named(self, channel: Channel) -> None:
-        self._by_name[channel.name] = channel
+    def _named(self, channel: Channel, name: str) -> None:
+        channel.rename(name)
+        self._by_name[name] = channel
         if channel.device:
             self._by_device[channel.device].add(channel.uniqueid)
 
