@@ -6,7 +6,7 @@ lives; one that is lost is made again, with pauses, for as long as the task runs
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
@@ -40,6 +40,10 @@ _MAX_LISTED = 50_000
 
 _CHUNK = 64 * 1024
 
+# Seconds for which what Asterisk sends may gather while nobody awaits an answer: it sends each
+# event by itself, several at once for each call, and to read each by itself costs as much again.
+_GATHER = 0.01
+
 
 class AMIUser(Protocol):
     """Who wants to know what happens on a PBX."""
@@ -64,6 +68,8 @@ class AMIConnection:
         # Nobody can guess an ActionID: a phone's text in an event must answer nothing.
         self._ids = (f"{token_hex(8)}-{number}" for number in count(1))
         self._waiting: dict[str, _Answer] = {}
+        self._asked: dict[str, Callable[[Message | None], None]] = {}
+        self._gathered: asyncio.Future[None] | None = None
         self._user: AMIUser | None = None
 
     async def action(self, name: str, **fields: str) -> Message:
@@ -73,6 +79,19 @@ class AMIConnection:
         :exc:`UnsafeCommand` for what must not be sent.
         """
         return (await self._ask(name, fields, listing=False)).messages[0]
+
+    def ask(self, name: str, then: Callable[[Message | None], None], **fields: str) -> None:
+        """Have ``then`` called with the response of an action, None if none comes.
+
+        That is for what is asked often: nobody waits for it.  Raises :exc:`UnsafeCommand`.
+        """
+        action_id = next(self._ids)
+        data = serialize_action(name, action_id, fields)
+        if self._writer.is_closing():
+            then(None)
+            return
+        self._asked[action_id] = then
+        self._writer.write(data)
 
     async def listing(self, name: str, **fields: str) -> list[Message]:
         """Return the events of an action that answers with a list; raises as :meth:`action`."""
@@ -87,6 +106,7 @@ class AMIConnection:
         if self._writer.is_closing():
             raise PBXUnreachable("AMI: not connected")
         answer = self._waiting[action_id] = _Answer(listing)
+        self._end_gathering()
         try:
             async with asyncio.timeout(_TIMEOUT):
                 self._writer.write(data)
@@ -118,6 +138,8 @@ class AMIConnection:
             while data := await self._reader.read(_CHUNK):
                 for message in self._parser.receive_data(data):
                     self._take(message)
+                if not self._waiting:
+                    await self._gather()
             raise PBXUnreachable("AMI: Asterisk has closed the connection")
         except (OSError, ProtocolError) as error:
             raise PBXUnreachable(f"AMI: {error}") from error
@@ -125,10 +147,15 @@ class AMIConnection:
             self.close()
 
     async def ping(self) -> None:
-        """Ask now and then whether Asterisk lives.  Raises :exc:`PBXUnreachable` if not."""
+        """Ask now and then whether Asterisk lives.  Raises :exc:`PBXUnreachable` if not.
+
+        It answers in turn: what was asked before and has no answer by then gets none.
+        """
         while True:
             await asyncio.sleep(_PING_EVERY)
+            asked = tuple(self._asked)
             await self.action("Ping")
+            self._give_up(asked)
 
     def tell(self, user: AMIUser) -> None:
         """Hand events to ``user`` from here on."""
@@ -139,13 +166,35 @@ class AMIConnection:
         self._writer.transport.abort()
         for answer in self._waiting.values():
             answer.fail()
+        self._give_up(tuple(self._asked))
 
     def _take(self, message: Message) -> None:
-        answer = self._waiting.get(message.action_id)
-        if answer is not None:
-            answer.take(message)
+        action_id = message.action_id
+        if action_id in self._waiting:
+            self._waiting[action_id].take(message)
+        elif action_id in self._asked:
+            self._asked.pop(action_id)(message)
         elif message.event and self._user is not None:
             self._user.heard(message)
+
+    def _give_up(self, asked: Iterable[str]) -> None:
+        for action_id in asked:
+            then = self._asked.pop(action_id, None)
+            if then is not None:
+                then(None)
+
+    async def _gather(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._gathered = loop.create_future()
+        timer = loop.call_later(_GATHER, self._end_gathering)
+        try:
+            await self._gathered
+        finally:
+            timer.cancel()
+
+    def _end_gathering(self) -> None:
+        if self._gathered is not None and not self._gathered.done():
+            self._gathered.set_result(None)
 
 
 class LoginRefused(PBXUnreachable):

@@ -1,13 +1,17 @@
 """What is there on a PBX at a login: channels, what they carry, who is on hold, who is paused."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from click2dial_agi.ami import Message
 from click2dial_agi.domain.live.board import Board, Question
-from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
+from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable, UnsafeCommand
 from click2dial_agi.io.ami import AMIConnection
 
 __all__ = ["ask", "look"]
+
+log = logging.getLogger(__name__)
 
 # How many channels are asked at a time; each answer takes 0.1 ms.
 _AT_ONCE = 64
@@ -48,10 +52,26 @@ async def look(
     board.seat(await endpoints(), now())
 
 
-async def ask(connection: AMIConnection, question: Question) -> str:
+async def _ask(connection: AMIConnection, question: Question) -> str:
     """Return the value of a channel's variable, empty if either is not there."""
-    answer = await connection.action("Getvar", Channel=question.channel, Variable=question.variable)
-    return answer.get("Value") if answer.succeeded else ""
+    return _value(await connection.action("Getvar", **_fields(question)))
+
+
+def ask(connection: AMIConnection, question: Question, learn: Callable[[str], None]) -> None:
+    """Have ``learn`` called with what :func:`_ask` returns, also if there is no answer."""
+    try:
+        connection.ask("Getvar", lambda answer: learn(_value(answer)), **_fields(question))
+    except UnsafeCommand as error:
+        log.debug("what %r carries: %s", question.channel, error)
+        learn("")
+
+
+def _fields(question: Question) -> dict[str, str]:
+    return {"Channel": question.channel, "Variable": question.variable}
+
+
+def _value(answer: Message | None) -> str:
+    return answer.get("Value") if answer is not None and answer.succeeded else ""
 
 
 async def _answers(
@@ -61,6 +81,6 @@ async def _answers(
 
     async def one(question: Question) -> tuple[Question, str]:
         async with asking:
-            return question, await ask(connection, question)
+            return question, await _ask(connection, question)
 
     return await asyncio.gather(*map(one, questions))

@@ -18,7 +18,7 @@ from click2dial_agi.app.live.phones import PhoneWatch
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.board import Before, Board, Change, Question
 from click2dial_agi.domain.live.views import AgentView, CallView
-from click2dial_agi.exceptions import Click2DialError, PBXUnreachable
+from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ami import AMI, AMIConnection
 from click2dial_agi.io.live_store import LiveStore
 
@@ -211,17 +211,10 @@ class Reader:
 
     def _ask(self, board: Board) -> None:
         for question in board.questions():
-            self._later(self._answer(board, question))
+            if self._connection is not None:
+                ask(self._connection, question, partial(self._answered, board, question))
 
-    async def _answer(self, board: Board, question: Question) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            told = await ask(connection, question)
-        except Click2DialError as error:
-            log.debug("%s: what %s carries: %s", self._pbx, question.channel, error)
-            told = ""
+    def _answered(self, board: Board, question: Question, told: str) -> None:
         if board is self._board:
             board.learn(question.uniqueid, told, _now())
             self._ask(board)

@@ -105,7 +105,7 @@ class Board:
         return {
             extension: view
             for extension, view in self._agents.items()
-            if (owner := self._config.owner_of(extension)) is not None and owner.name == integrator
+            if self._owners.of_extension(extension).integrator == integrator
         }
 
     def calls_of(self, integrator: str) -> dict[str, CallView]:
@@ -133,6 +133,8 @@ class Board:
 
     def questions(self) -> list[Question]:
         """Return what is to be asked of channels, each again once its answer was learnt only."""
+        if not self._unasked:
+            return []
         asked, self._unasked = self._unasked, {}
         questions = [
             Question(channel.uniqueid, channel.name, variables.CARRIES.format(uniqueid=uniqueid))
@@ -381,9 +383,9 @@ class Board:
         return call
 
     def _refresh_agent(self, extension: str, now: int) -> None:
-        owner = self._config.owner_of(extension)
+        integrator = self._owners.of_extension(extension).integrator
         phones = self._devices.of(extension)
-        if owner is None or not phones:
+        if not integrator or not phones:
             return
         state = most_telling(map(self._devices.state, phones))
         if state is AgentState.IDLE and self._paused.get(extension):
@@ -394,12 +396,12 @@ class Board:
             extension,
             state,
             known.since if known is not None and known.state is state else now,
-            self._call_of(phones, owner.name),
+            self._call_of(phones, integrator),
             tuple(Device(phone, self._pbx, self._devices.word(phone)) for phone in phones),
         )
         if view != before:
             self._agents[extension] = view
-            self._changes.append(Change(owner.name, extension, view))
+            self._changes.append(Change(integrator, extension, view))
 
     def _call_of(self, devices: Iterable[str], integrator: str) -> str:
         """Return the call that somebody has on his phones: the one that he talks on first."""

@@ -14,30 +14,41 @@ class Owner(NamedTuple):
     extension: str = ""
 
 
+NOBODY = Owner()
+
+
 class Owners:
     """Finds the agent of a device, by one configuration."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._found: dict[str, Owner] = {}
+        self._of_devices: dict[str, Owner] = {}
+        self._of_extensions: dict[str, Owner] = {}
 
     def of(self, device: str) -> Owner:
         """Return whose ``PJSIP/<endpoint>`` is."""
         if not device.startswith("PJSIP/"):
-            return Owner()
-        known = self._found.get(device)
+            return NOBODY
+        known = self._of_devices.get(device)
         if known is None:
             endpoint = device.removeprefix("PJSIP/")
             extension = self._config.extensions_by_endpoint.get(endpoint, endpoint)
-            known = self._found[device] = self._agent(extension)
+            known = self._of_devices[device] = self.of_extension(extension)
         return known
 
     def of_member(self, interface: str) -> Owner:
         """Return who a member of a queue is: ``PJSIP/<endpoint>`` or ``Local/<extension>@…``."""
         if interface.startswith("Local/"):
-            return self._agent(interface.removeprefix("Local/").partition("@")[0])
+            return self.of_extension(interface.removeprefix("Local/").partition("@")[0])
         return self.of(interface)
 
-    def _agent(self, extension: str) -> Owner:
+    def of_extension(self, extension: str) -> Owner:
+        """Return the agent who has an extension."""
+        known = self._of_extensions.get(extension)
+        if known is not None:
+            return known
         owner = self._config.owner_of(extension) if extension else None
-        return Owner(owner.name, extension) if owner is not None else Owner()
+        if owner is None:
+            return NOBODY  # whatever others dial must fill no memory
+        known = self._of_extensions[extension] = Owner(owner.name, extension)
+        return known
