@@ -165,6 +165,53 @@ def test_who_waits_hears_of_the_end(run: Run) -> None:
     run(test())
 
 
+def test_who_asks_without_waiting_hears_the_answer_or_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asterisk answers in turn: what the ping has overtaken, and what a cut leaves, has none."""
+    monkeypatch.setattr(ami, "_PING_EVERY", 0.05)
+    told: list[str | None] = []
+
+    def hear(answer: Message | None) -> None:
+        told.append(answer.get("Value") if answer is not None else None)
+
+    def value(action: Mapping[str, str]) -> bytes:
+        return message(Response="Success", ActionID=action["ActionID"], Value="1")
+
+    async def test() -> None:
+        async with FakeAMI() as fake, opened(fake) as one:
+            fake.answers["Getvar"] = value
+            one.ask("Getvar", hear, Variable="X")
+            await eventually(lambda: told == ["1"])
+            fake.answers["Getvar"] = lambda _: None
+            one.ask("Getvar", hear, Variable="X")
+            pinging = asyncio.create_task(one.ping())
+            await eventually(lambda: told == ["1", None])
+            pinging.cancel()
+            one.ask("Getvar", hear, Variable="X")
+            one.close()
+            assert told == ["1", None, None]
+            one.ask("Getvar", hear, Variable="X")
+            assert told == ["1", None, None, None]
+            with pytest.raises(UnsafeCommand):
+                one.ask("Getvar", hear, Variable="X\r\nAction: Logoff")
+
+    run(test())
+
+
+def test_nobody_waits_for_events_to_gather(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ami, "_GATHER", 3600)
+
+    async def test() -> None:
+        user = User()
+        async with FakeAMI() as fake, connected(fake, user) as manager:
+            fake.say(event("Hold", Uniqueid="1.2"))
+            await eventually(lambda: len(user.events) == 1)
+            assert (await manager.action("Ping")).succeeded
+
+    run(test())
+
+
 def test_a_wrong_password_is_not_tried_at_once_again(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
