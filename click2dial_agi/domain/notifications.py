@@ -1,7 +1,7 @@
-"""The kinds of notification: which lists they go to, and what they are called.
+"""The kinds of notification: what makes them, which lists they go to, and what they are called.
 
-A further kind is a line in each of the two tables here, and a function that makes its payload in
-:mod:`click2dial_agi.domain.records`.
+A further kind is a line here, one more if the dialplan tells of it, and a class that makes its
+payload in :mod:`click2dial_agi.domain.records`.
 """
 
 import json
@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["Notification", "NotificationKind"]
+__all__ = ["Event", "Notification", "NotificationKind"]
+
+
+class Event(StrEnum):
+    """What the dialplan tells of: also the name of the AGI script that takes it."""
+
+    JOINED = "joined"
+    ENDED = "ended"
+    EMERGENCY = "emergency"
 
 
 class NotificationKind(StrEnum):
@@ -23,9 +31,11 @@ class NotificationKind(StrEnum):
     LISTEN = "listen"  # a supervisor's phone is rung, to hear a call
     STATE = "state"  # an agent or a call is in another state
 
-
-# The envelope's ``type``, where it is not the kind's name.
-_TYPES = {NotificationKind.INBOUND: "call", NotificationKind.JOINED: "call"}
+    @property
+    def type(self) -> str:
+        """The envelope's ``type``."""
+        joined = self in (NotificationKind.INBOUND, NotificationKind.JOINED)
+        return "call" if joined else self.value
 
 
 class HasLists(Protocol):
@@ -54,7 +64,7 @@ class Notification:
         cls, kind: NotificationKind, list_name: str, call_ref: str, payload: Mapping[str, object]
     ) -> "Notification":
         """Put a payload into the envelope of its kind."""
-        body = json.dumps({"type": _TYPES.get(kind, kind.value), "payload": payload})
+        body = json.dumps({"type": kind.type, "payload": payload})
         return cls(list_name, call_ref, body)
 
     def for_all_lists(self, owner: HasLists) -> "tuple[Notification, ...]":

@@ -15,9 +15,9 @@ from click2dial_agi.domain.dispositions import (
 )
 from click2dial_agi.domain.facts import Fact, decode
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.notifications import Event, Notification, NotificationKind
 from click2dial_agi.domain.seal import unseal
-from click2dial_agi.domain.told import Ending, Event, KnownCall, event_of, read_ending, read_known
+from click2dial_agi.domain.told import Ending, KnownCall, event_of, read_ending, read_known
 from click2dial_agi.exceptions import MalformedFacts
 
 __all__ = [

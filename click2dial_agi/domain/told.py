@@ -16,6 +16,7 @@ from click2dial_agi.domain.facts import Fact, decode, moment, whole_number
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.holds import NO_HOLDS, Holds
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.notifications import Event
 from click2dial_agi.domain.numbering import (
     ANY_EXTENSION,
     TELEFORGE,
@@ -29,7 +30,6 @@ from click2dial_agi.exceptions import MalformedFacts
 
 __all__ = [
     "Ending",
-    "Event",
     "HandOver",
     "HandOverKind",
     "KnownCall",
@@ -40,14 +40,6 @@ __all__ = [
     "read_known",
     "read_request",
 ]
-
-
-class Event(StrEnum):
-    """What the dialplan tells of: also the name of the AGI script that takes it."""
-
-    JOINED = "joined"
-    ENDED = "ended"
-    EMERGENCY = "emergency"
 
 
 class HandOverKind(StrEnum):

@@ -42,7 +42,7 @@ def of(name: str, version: int = 0) -> Draft202012Validator:
     described = document()
     schema = described["components"]["messages"][name]["payload"]
     if version:
-        model = ENVELOPES[name][2][version - 2].__name__
+        model = ENVELOPES[NotificationKind(name)][1][version - 2].__name__
         schema["properties"]["payload"] = {"$ref": f"#/components/schemas/{model}"}
     return Draft202012Validator({**schema, "components": described["components"]})
 

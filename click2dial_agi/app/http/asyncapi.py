@@ -10,6 +10,7 @@ from click2dial_agi import __version__
 from click2dial_agi.app.http.events import EVENTS_PATH
 from click2dial_agi.app.http.live_schemas import AgentAnswer
 from click2dial_agi.app.http.message_schemas import ENVELOPES, EVENT_DATA, any_of, schemas
+from click2dial_agi.domain.notifications import NotificationKind
 
 __all__ = ["add_asyncapi", "document", "webhooks"]
 
@@ -62,19 +63,19 @@ def _text() -> bytes:
 
 def document() -> dict[str, Any]:
     """Return the description."""
-    messages = {
-        **{name: _message(title, _envelope(name)) for name, (_, title, _) in ENVELOPES.items()},
+    messages: dict[str, Any] = {
+        **{kind: _message(title, _envelope(kind)) for kind, (title, _) in ENVELOPES.items()},
         "agent-channel": _message("An agent, after any change.", any_of([AgentAnswer])),
         **{
             f"event-{name}": _message(f"A server-sent event `{name}`.", any_of(models))
             for name, models in EVENT_DATA.items()
         },
     }
-    for name in ENVELOPES:
-        messages[f"webhook-{name}"] = {**messages[name], "headers": _headers()}
-    channels = {
+    for kind in ENVELOPES:
+        messages[f"webhook-{kind}"] = {**messages[kind], "headers": _headers()}
+    channels: dict[str, Any] = {
         **{
-            name: _channel("redis", f"{{key_prefix}}:{name}", [name], _PREFIX) for name in ENVELOPES
+            kind: _channel("redis", f"{{key_prefix}}:{kind}", [kind], _PREFIX) for kind in ENVELOPES
         },
         "agents": _channel(
             "redis",
@@ -82,7 +83,7 @@ def document() -> dict[str, Any]:
             ["agent-channel"],
             {**_PREFIX, "extension": {"description": "The agent's."}},
         ),
-        "webhook": _channel("crm", None, [f"webhook-{name}" for name in ENVELOPES]),
+        "webhook": _channel("crm", None, [f"webhook-{kind}" for kind in ENVELOPES]),
         "events": _channel("api", EVENTS_PATH, [f"event-{name}" for name in EVENT_DATA]),
     }
     return {
@@ -114,19 +115,19 @@ def webhooks() -> dict[str, Any]:
         for name, told in _WEBHOOK_HEADERS.items()
     ]
     return {
-        name: {
+        kind: {
             "post": {
-                "operationId": f"told{name.capitalize()}",
+                "operationId": f"told{kind.capitalize()}",
                 "summary": title,
                 "parameters": parameters,
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": _envelope(name)}},
+                    "content": {"application/json": {"schema": _envelope(kind)}},
                 },
                 "responses": {"2XX": {"description": "Taken; anything else is tried again."}},
             }
         }
-        for name, (_, title, _) in ENVELOPES.items()
+        for kind, (title, _) in ENVELOPES.items()
     }
 
 
@@ -145,13 +146,13 @@ def _message(summary: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {"summary": summary, "payload": payload}
 
 
-def _envelope(name: str) -> dict[str, Any]:
-    kind, _, models = ENVELOPES[name]
+def _envelope(kind: NotificationKind) -> dict[str, Any]:
+    _, models = ENVELOPES[kind]
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["type", "payload"],
-        "properties": {"type": {"const": kind}, "payload": any_of(models)},
+        "properties": {"type": {"const": kind.type}, "payload": any_of(models)},
     }
 
 

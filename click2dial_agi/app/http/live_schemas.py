@@ -1,11 +1,12 @@
 """What OpenAPI says of agents, history and events."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE, text
-from click2dial_agi.app.http.schemas import SECURED, Record
+from click2dial_agi.app.http.record_schemas import CDR, Integer
+from click2dial_agi.app.http.schemas import SECURED
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.numbers import CONTACT_REF_PATTERN
@@ -22,7 +23,6 @@ __all__ = [
     "streamed",
 ]
 
-_Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 _TEXT = {"type": "string"}
 _SOME = {**_TEXT, "minLength": 1, "maxLength": 80}
 _WHEN = {"anyOf": [text("[0-9]{1,10}"), {**_TEXT, "format": "date-time"}]}
@@ -109,7 +109,7 @@ class AgentAnswer(BaseModel):
 
     extension: str = Field(examples=[AGENT_EXAMPLE])
     state: AgentState
-    since: _Integer = Field(description="Unix time; 0 while unknown.", examples=[1795444038])
+    since: Integer = Field(description="Unix time; 0 while unknown.", examples=[1795444038])
     call_ref: str = Field(
         description="The call that the agent has, empty without one.",
         examples=["bde674e2-eeaf-4355-b32c-664a82256e11"],
@@ -126,7 +126,7 @@ class AgentsAnswer(BaseModel):
 class HistoryAnswer(BaseModel):
     """Records of the last days, the newest first."""
 
-    records: list[Record]
+    records: list[CDR]
     cursor: str | None = Field(
         description="Where to go on; null if there is no more. There may be more even after an"
         " empty list.",

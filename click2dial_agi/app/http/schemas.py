@@ -1,6 +1,6 @@
 """What OpenAPI says of bodies.  The rules themselves are in :mod:`click2dial_agi.domain`."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -13,8 +13,8 @@ from click2dial_agi.app.http.create_schema import (
     token_body,
 )
 from click2dial_agi.app.http.idempotency import KEY_PATTERN
+from click2dial_agi.app.http.record_schemas import CDR, Integer
 from click2dial_agi.domain.calls import CallDirection
-from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
     "CREATE",
@@ -33,9 +33,6 @@ __all__ = [
     "errors",
     "recorded",
 ]
-
-# Which of JSON's numbers a client's language may take for them.
-_Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
 SECURED: dict[str, Any] = {"security": [{"bearer": []}]}
 
@@ -98,44 +95,24 @@ class CallAnswer(BaseModel):
     dial_number: str = Field(examples=["27110001234"])
 
 
-class Record(BaseModel):
-    """The payload of a cdr notification, as it was pushed."""
-
-    extension: str = Field(examples=[AGENT_EXAMPLE])
-    number: str | None = Field(
-        default=None, examples=[CALLEE_EXAMPLE], description="From payload_version 3 on."
-    )
-    dial_number: str = Field(examples=["27110001234"])
-    call_ref: str = Field(examples=["bde674e2-eeaf-4355-b32c-664a82256e11"])
-    contact_ref: str = Field(examples=["client-4711"])
-    dialed_at: _Integer = Field(description="Unix time.", examples=[1795444038])
-    end_reason: EndReason
-    end_code: _Integer = Field(description="Q.850 cause.", examples=[16])
-    call_time: _Integer = Field(description="Seconds.", examples=[65])
-    hold_time: _Integer = Field(description="Seconds.", examples=[0])
-    call_dir: Literal["outbound", "inbound", "internal", "external"]
-    recording_url: str = Field(examples=[""])
-    ref: str = Field(examples=["click-dial"])
-
-
 class CallStatus(CallAnswer):
     """A call and where it stands."""
 
     direction: CallDirection
     state: CallState
-    since: _Integer = Field(
+    since: Integer = Field(
         description="Unix time from which on it is in this state; 0 where nobody can tell.",
         examples=[1795444041],
     )
-    dialed_at: _Integer = Field(description="Unix time.", examples=[1795444038])
-    answered_at: _Integer = Field(
+    dialed_at: Integer = Field(description="Unix time.", examples=[1795444038])
+    answered_at: Integer = Field(
         description="Unix time; 0 if nobody has answered, or nobody can tell.",
         examples=[1795444041],
     )
     recorded: bool = Field(
         description="It is recorded from its answer on, or was.", examples=[False]
     )
-    record: Record | None = Field(description="The cdr payload, once the call has ended.")
+    record: CDR | None = Field(description="The cdr payload, once the call has ended.")
 
 
 class Calls(BaseModel):
@@ -150,7 +127,7 @@ class TokenAnswer(BaseModel):
     token: str
     agent: str = Field(examples=[AGENT_EXAMPLE])
     origin: str = Field(examples=["https://crm.example.com"])
-    expires_at: _Integer = Field(description="Unix time.", examples=[1795447638])
+    expires_at: Integer = Field(description="Unix time.", examples=[1795447638])
 
 
 class Health(BaseModel):
