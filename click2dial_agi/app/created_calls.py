@@ -22,7 +22,7 @@ from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.origination import agent_channel
 from click2dial_agi.app.pbxs import Found, LivePBX, PBXs
-from click2dial_agi.app.peer_dial import from_pbx, goes_to_a_peer
+from click2dial_agi.app.peer_dial import from_pbx
 from click2dial_agi.app.phone_calls import PhoneCalls
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
@@ -293,9 +293,7 @@ class CreatedCalls:
                 # Before anything rings, unless it could not be counted in.
                 if live.at and at_home != live and not await self.store.place(at_home):
                     raise PBXUnreachable(f"{live.call_ref} took too long, and was given up")
-                way = decision
-                if goes_to_a_peer(decision, self.config):
-                    way = await from_pbx(decision, self.config, self.pbxs, pbx)
+                way = await from_pbx(decision, self.config, self.pbxs, pbx)
                 channel = agent_channel(way, told, self.integrator)
                 if await pbx.ari.originate(live.call_ref, channel) is Created.REFUSED:
                     raise CallRefused(Why.NOT_THERE, (NOT_REACHABLE,))

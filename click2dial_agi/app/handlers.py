@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
-from click2dial_agi.agi import Action, read_text, set_variables
+from click2dial_agi.agi import Action, Environment, read_text, set_variables
 from click2dial_agi.app.admission import admit, admit_after_look
 from click2dial_agi.app.logs import mask, of_nobody
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
@@ -23,6 +23,7 @@ from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.attempts import late_attempt
 from click2dial_agi.domain.calls import POOL_SPENT, CallDirection, Decision, decide
+from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted
 from click2dial_agi.domain.dispositions import Q850
 from click2dial_agi.domain.facts import Fact
@@ -45,6 +46,8 @@ log = logging.getLogger("click2dial_agi.calls")
 
 _decisions = cache(DECISIONS.labels)
 _Told = Mapping[str, str]
+# Sends a decision as the last command.
+_Finish = Callable[[Decision], None]
 _Script = Callable[[AGISession, _Told], Coroutine[Any, Any, None] | None]
 
 _SCRIPTS = ("outbound", "transfer", *Event)
@@ -127,53 +130,42 @@ class CallHandlers:
         known = decision.call.facts()
         known[Fact.DIALED_AT] = asked.get(Fact.DIALED_AT, "")
         known[Fact.CHANNEL] = session.environment.channel
-        if not decision.errors and integrator is not None:
-            excess = admit(current, integrator, decision, session.environment.channel)
-            if excess is not None:
-                return self._over_limit(session, asked, decision, known, integrator)
-            if current.pbxs is not None and goes_to_a_peer(decision, current.config):
-                return self._way(session, decision, known, integrator, current.pbxs)
-        action = set_variables(_answer(decision, known, integrator))
-        if decision.errors and self.refusals is not None:
-            return self._refuse(session, action, decision, asked)
-        session.finish(action, partial(_log_decision, decision, session))
-        return None
 
-    async def _way(
-        self,
-        session: AGISession,
-        decision: Decision,
-        known: Mapping[str, str],
-        integrator: Integrator,
-        pbxs: PBXs,
-    ) -> None:
-        """Dial a colleague at the PBX at which his phone is registered."""
-        environment = session.environment
-        config = self.current.config
-        decision = await from_channel(
-            decision, config, pbxs, environment.channel, environment.uniqueid
-        )
-        await session.execute(set_variables(_answer(decision, known, integrator)))
-        _log_decision(decision, session)
+        def finish(decided: Decision) -> None:
+            action = set_variables(_answer(decided, known, integrator))
+            session.finish(action, partial(_log_decision, decided, session))
+
+        if not decision.errors and integrator is not None:
+            if admit(current, integrator, decision, session.environment.channel) is not None:
+                return self._over_limit(
+                    session, asked, current, integrator, decision, known, finish
+                )
+        elif self.refusals is not None:
+            action = set_variables(_answer(decision, known, integrator))
+            return self._refuse(session, action, decision, asked)
+        return _dial(session, current, decision, finish)
 
     async def _over_limit(
         self,
         session: AGISession,
         asked: _Told,
+        current: Snapshot,
+        integrator: Integrator,
         decision: Decision,
         known: dict[str, str],
-        integrator: Integrator,
+        finish: _Finish,
     ) -> None:
         """Refuse a call that is over a limit, unless the PBX knows of fewer."""
         channel = session.environment.channel
-        excess = await admit_after_look(self.current, integrator, decision, channel)
+        excess = await admit_after_look(current, integrator, decision, channel)
         if excess is None:
-            await session.execute(set_variables(_answer(decision, known, integrator)))
-            _log_decision(decision, session)
+            dialling = _dial(session, current, decision, finish)
+            if dialling is not None:
+                await dialling
             return
         decision = decision._replace(errors=(excess,), dial="")
-        answer = variables.describe_refusal({**known, Fact.LIMITED: "1"}, Q850.CALL_REJECTED)
-        await self._refuse(session, set_variables(answer), decision, asked)
+        refusal = variables.describe_refusal({**known, Fact.LIMITED: "1"}, Q850.CALL_REJECTED)
+        await self._refuse(session, set_variables(refusal), decision, asked)
 
     async def _refuse(
         self, session: AGISession, answer: Action, decision: Decision, asked: _Told
@@ -193,49 +185,20 @@ class CallHandlers:
         decided = decide_hand_over(
             asked, integrator, str(uuid4()), current.counts.spent(integrator)
         )
-        if integrator is not None and decided.places_call:
-            channel = session.environment.channel
-            if admit(current, integrator, decided.decision, channel) is not None:
-                return self._hand_over_limit(session, asked, decided, integrator)
-        if current.pbxs is not None and goes_to_a_peer(decided.decision, current.config):
-            return self._hand_over_way(session, asked, decided, integrator, current.pbxs)
-        action = set_variables(variables.describe_hand_over(decided, integrator))
-        session.finish(action, partial(_log_hand_over, asked, decided))
-        return None
 
-    async def _hand_over_limit(
-        self,
-        session: AGISession,
-        asked: HandOver,
-        decided: HandOverDecision,
-        integrator: Integrator,
-    ) -> None:
-        """Do with a leg for a transfer or a forward as with a call that is over a limit."""
-        channel = session.environment.channel
-        excess = await admit_after_look(self.current, integrator, decided.decision, channel)
-        if excess is not None:
-            decision = decided.decision._replace(errors=(excess,), dial="")
-            decided = decided._replace(decision=decision)
-        await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
-        _log_hand_over(asked, decided)
+        def finish(decision: Decision) -> None:
+            found = decided._replace(decision=decision)
+            action = set_variables(variables.describe_hand_over(found, integrator))
+            session.finish(action, partial(_log_hand_over, asked, found))
 
-    async def _hand_over_way(
-        self,
-        session: AGISession,
-        asked: HandOver,
-        decided: HandOverDecision,
-        integrator: Integrator | None,
-        pbxs: PBXs,
-    ) -> None:
-        """Send a client to a colleague at the PBX at which his phone is registered."""
-        environment = session.environment
-        config = self.current.config
-        decision = await from_channel(
-            decided.decision, config, pbxs, environment.channel, environment.uniqueid
-        )
-        decided = decided._replace(decision=decision)
-        await session.execute(set_variables(variables.describe_hand_over(decided, integrator)))
-        _log_hand_over(asked, decided)
+        channel, decision = session.environment.channel, decided.decision
+        if (
+            integrator is not None
+            and decided.places_call
+            and admit(current, integrator, decision, channel) is not None
+        ):
+            return _leg_over_limit(current, integrator, decision, channel, finish)
+        return _dial(session, current, decision, finish)
 
     async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
@@ -293,6 +256,30 @@ class CallHandlers:
             mask(call.number),
             "" if new else " (told before)",
         )
+
+
+def _dial(
+    session: AGISession, current: Snapshot, decision: Decision, finish: _Finish
+) -> Coroutine[Any, Any, None] | None:
+    """Answer with what is dialled: a colleague at the PBX at which his phone is registered."""
+    if current.pbxs is not None and goes_to_a_peer(decision, current.config):
+        return _dial_at_peer(session.environment, current.config, current.pbxs, decision, finish)
+    finish(decision)
+    return None
+
+
+async def _dial_at_peer(
+    asking: Environment, config: Config, pbxs: PBXs, decision: Decision, finish: _Finish
+) -> None:
+    finish(await from_channel(decision, config, pbxs, asking.channel, asking.uniqueid))
+
+
+async def _leg_over_limit(
+    current: Snapshot, integrator: Integrator, decision: Decision, channel: str, finish: _Finish
+) -> None:
+    """Do with a leg for a transfer or a forward as with a call that is over a limit."""
+    excess = await admit_after_look(current, integrator, decision, channel)
+    finish(decision if excess is None else decision._replace(errors=(excess,), dial=""))
 
 
 def _answer(

@@ -41,13 +41,19 @@ async def from_channel(
     homes = [one for one, (is_here, _) in answers.items() if is_here]
     if len(homes) != 1:  # two PBXs may count their channels alike
         return decision
-    return _way(decision, config, homes[0], {one: at for one, (_, at) in answers.items()})
+    there = _elsewhere(homes[0], {one: at for one, (_, at) in answers.items()})
+    if there is None:
+        return decision
+    dial = _dial(decision.call.number, decision.dial, config, there)
+    return decision._replace(dial=dial, at_peer=True)
 
 
 async def from_pbx(decision: Decision, config: Config, pbxs: PBXs, home: LivePBX) -> Decision:
     """Return a decision with the way from a PBX to the callee's phone."""
-    answers = await _ask(decision.dial, pbxs)
-    return _way(decision, config, home, answers)
+    if not decision.to_agent:
+        return decision
+    there, dial = await place_of(decision.call.number, decision.dial, config, pbxs, home)
+    return decision if there is home else decision._replace(dial=dial, at_peer=True)
 
 
 async def place_of(
@@ -59,24 +65,10 @@ async def place_of(
     """
     if not _may_be_elsewhere(dial, config):
         return home, dial
-    there = _elsewhere(home, await _ask(dial, pbxs))
-    return (there, _dial(extension, dial, config, there)) if there else (home, dial)
-
-
-async def _ask(dial: str, pbxs: PBXs) -> dict[LivePBX, Endpoint | None]:
     endpoint = dial.removeprefix("PJSIP/")
     answers, _ = await pbxs.ask(lambda one: one.ari.endpoint("PJSIP", endpoint), patience=_PATIENCE)
-    return answers
-
-
-def _way(
-    decision: Decision, config: Config, home: LivePBX, at: dict[LivePBX, Endpoint | None]
-) -> Decision:
-    there = _elsewhere(home, at)
-    if there is None:
-        return decision
-    dial = _dial(decision.call.number, decision.dial, config, there)
-    return decision._replace(dial=dial, at_peer=True)
+    there = _elsewhere(home, answers)
+    return (there, _dial(extension, dial, config, there)) if there else (home, dial)
 
 
 def _elsewhere(home: LivePBX, at: dict[LivePBX, Endpoint | None]) -> LivePBX | None:

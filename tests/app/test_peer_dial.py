@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from click2dial_agi.app.census import Census
 from click2dial_agi.app.pbxs import PBXs
 from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer, place_of
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.counts import Counted, Counts
 from sandbox.waiting import patience
 from tests.app.serving import mset, serving
 from tests.domain.examples import ACME, CALL_REF
@@ -24,6 +26,7 @@ from tests.io.running import run
 PEER_DIAL = "PJSIP/{extension}@{pbx}"
 UNIQUEID = "1700000000.1"  # of the channel whose session it is (tests.agi.wire)
 CHANNEL, ID = "PJSIP/1000-00000001", "1795444038.1"
+GONE = "00000000-0000-4000-8000-000000000001"  # a call
 
 
 def made(east: FakeARI, west: FakeARI, **keys: Any) -> Config:
@@ -121,6 +124,29 @@ def test_who_needs_no_way_is_not_looked_for() -> None:
             assert not goes_to_a_peer(calls(config)._replace(dial="Local/1001@desk"), config)
         async with two(peer_dial=None) as (_, _, config, _):
             assert not goes_to_a_peer(calls(config), config)
+
+    run(test())
+
+
+def test_a_call_that_looked_over_a_limit_goes_where_the_phone_is() -> None:
+    """The agent's last call has ended, and nobody told: his next one is dialled as any other."""
+
+    async def test() -> None:
+        acme = {**ACME, "limits": {"agent": {"concurrent_calls": 1}}}
+        async with two(integrators=[acme]) as (east, _, config, pbxs):
+            east.endpoint = "offline"
+            east.channels[UNIQUEID], east.about[UNIQUEID] = "Up", {"name": CHANNEL}
+            counts = Counts()
+            counts.enter(GONE, Counted("acme", "1000", "PJSIP/1000-0000000f"))
+            async with serving(config) as served:
+                census = Census(config, pbxs, counts)
+                served.handlers.current = replace(
+                    served.handlers.current, pbxs=pbxs, counts=counts, census=census
+                )
+                asked = {"call_ref": CALL_REF, "dialed_at": "1700000000", "callee": "1001"}
+                about = {**asked, "channel": CHANNEL, "platforma_outbound_id": "27820001234"}
+                (command,) = await served.session("outbound", facts.encode(about))
+                assert mset(command)["C2D_DIAL"] == "PJSIP/1001@west"
 
     run(test())
 
