@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ PURE = [name for name in MODULES if name.split(".")[1:2] in [[room] for room in 
 every_module = pytest.mark.parametrize("module", MODULES)
 
 
+@cache
 def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text("utf-8"))
 
@@ -54,8 +56,9 @@ def imported(module: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
-def ours(module: str) -> set[str]:
-    return {name for name in imported(module) if name in MODULES}
+@cache
+def ours(module: str) -> frozenset[str]:
+    return frozenset(name for name in imported(module) if name in MODULES)
 
 
 def test_every_module_has_a_layer() -> None:

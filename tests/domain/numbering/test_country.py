@@ -19,9 +19,10 @@ from click2dial_agi.domain.numbering import (
     NumberFormat,
     country_plan,
 )
-from tests.domain.numbering.countries import COUNTRIES, Example, digits, examples
+from tests.domain.numbering.countries import COUNTRIES, Example, digits, every_country, examples
 
 MISSPELLINGS = 10_000
+_OTHER_HOMES = ("GB", "US", "DE", "RU", "BR", "AU", "IT")
 AMBIGUOUS = "it can be read with and without the country code"
 
 #: What each verdict of libphonenumber's is told as.
@@ -62,7 +63,7 @@ def writings(example: Example) -> list[str]:
 
 
 @pytest.mark.case("C14")
-@pytest.mark.parametrize("country", COUNTRIES)
+@every_country
 def test_each_writing_of_each_example_is_one_number_and_dials_right(country: str) -> None:
     found = list(examples(country))
     assert found
@@ -81,7 +82,9 @@ def test_each_writing_of_each_example_is_one_number_and_dials_right(country: str
             assert home.read_caller_id(example.written(PhoneNumberFormat.E164)) == number
 
 
-@pytest.mark.parametrize("home", ["ZA", "GB", "US", "DE", "RU", "BR", "AU", "IT"])
+@pytest.mark.parametrize(
+    "home", ["ZA", *(pytest.param(one, marks=pytest.mark.slow) for one in _OTHER_HOMES)]
+)
 def test_each_example_can_be_dialled_from_abroad(home: str) -> None:
     away = plan(home, dial_format=NumberFormat.NATIONAL, record_format=NumberFormat.NATIONAL)
     code = phonenumbers.country_code_for_region(home)
@@ -263,7 +266,7 @@ def test_what_people_write_elsewhere(country: str, text: str, e164: str) -> None
     assert number.e164 == e164
 
 
-@pytest.mark.parametrize("country", COUNTRIES)
+@every_country
 def test_no_number_abroad_becomes_another_after_00(country: str) -> None:
     """00 is elsewhere what a carrier's prefix is here, or nothing at all."""
     home = plan(country)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from phonenumbers import PhoneNumberFormat
 
 from click2dial_agi.domain.numbering import TELEFORGE, country_plan
 from click2dial_agi.domain.numbering.display import Grouping, groupings
-from tests.domain.numbering.countries import COUNTRIES, digits, examples
+from tests.domain.numbering.countries import digits, every_country, examples
 
 
 def grouped(text: str, patterns: tuple[Grouping, ...]) -> str:
@@ -20,7 +19,7 @@ def grouped(text: str, patterns: tuple[Grouping, ...]) -> str:
     return text
 
 
-@pytest.mark.parametrize("country", COUNTRIES)
+@every_country
 def test_as_libphonenumber_groups_them(country: str) -> None:
     patterns = groupings(country_plan(country))
     shown = 0
