@@ -21,10 +21,12 @@ PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
 # What needs no PBX, browser or Docker; what is marked slow is left to `make test`.
 WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tests/edge tests/examples tests/test_*.py
 
-# What Redis itself does to the product: it stops, hangs, fills and moves there.
-WITH_REDIS = tests/io tests/app tests/http tests/chaos/test_redis.py tests/test_consumers.py
+# In which Redis stops, hangs, fills or dies, or runs our scripts: all that notices which kind it is.
+WITH_REDIS = $(addprefix tests/,io/test_redis_*.py io/test_live_store.py chaos/test_redis.py test_consumers.py) \
+	$(addprefix tests/app/test_,crash_points.py drain.py ended.py list_queue.py metrics.py service.py tail.py) \
+	$(addprefix tests/http/test_,create.py health.py idempotency.py limits.py)
 
-.PHONY: demo cluster test test-redis check chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
+.PHONY: demo cluster test setup test-redis check quick chaos fuzz lint bench sandbox softphone browser examples kamailio machine redis wheel deb
 .PHONY: extension clean help
 
 help:
@@ -51,8 +53,11 @@ demo: sandbox softphone
 cluster: sandbox redis softphone browser kamailio
 	@$(BIN)/python -m sandbox.cluster_demo $(if $(SHORT),--short)
 
-test: sandbox redis softphone browser examples kamailio machine
+test: setup
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+# All that `make test` installs and builds.
+setup: sandbox redis softphone browser examples kamailio machine
 
 chaos: sandbox redis kamailio
 	C2D_CHAOS_CALLS=$${C2D_CHAOS_CALLS:-1400} C2D_CLUSTER_CALLS=$${C2D_CLUSTER_CALLS:-1400} $(BIN)/python -m pytest -rP tests/chaos $(ARGS)
@@ -62,8 +67,12 @@ fuzz: $(STAMP) redis
 	$(BIN)/python -m tests.fuzz $(ARGS)
 	$(if $(ARGS),,FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/fuzz/test_data.py)
 
-check: lint redis
-	C2D_TEST_REDIS=local C2D_EXAMPLES=10 $(BIN)/python -m pytest -q -n 4 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
+# Side by side: mypy has one core, and each further process of the tests costs 10 s to begin.
+check: $(STAMP) redis
+	@$(MAKE) --no-print-directory -j 2 lint quick
+
+quick:
+	C2D_TEST_REDIS=local C2D_EXAMPLES=10 $(BIN)/python -m pytest -q -n 3 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
 
 # With the one kind of Redis server, `C2D_TEST_REDIS=container` or `=local`, and then the other.
 test-redis: sandbox redis
