@@ -19,6 +19,7 @@ from click2dial_agi.domain.live.channels import Channel, Channels
 from click2dial_agi.domain.live.devices import Devices
 from click2dial_agi.domain.live.owners import Owners
 from click2dial_agi.domain.live.states import AgentState, most_telling
+from click2dial_agi.domain.live.touched import Touched
 from click2dial_agi.domain.live.views import AgentView, CallView, Device
 from click2dial_agi.domain.told import read_known
 from click2dial_agi.exceptions import MalformedFacts
@@ -77,9 +78,7 @@ class Board:
         self._unasked: dict[str, None] = {}
         self._asking: dict[str, bool] = {}  # whether once more after the answer
         self._changes: list[Change] = []
-        self._stirred: dict[str, None] = {}  # channels
-        self._touched_calls: dict[str, None] = {}
-        self._touched_agents: dict[str, None] = {}
+        self._touched = Touched(self._channels, self._owners)
         self._is_seated = False
         self._now = 0
         self._taking = {
@@ -169,7 +168,7 @@ class Board:
             self._device(device, self._devices.look(device, state))
         self._channels.guess_diallers()
         for channel in self._channels:
-            self._stir(channel)
+            self._touched.channel(channel)
         self._is_seated = True
         self._now = now
 
@@ -178,7 +177,7 @@ class Board:
 
         Until then nobody can; without Kamailio it means nothing.
         """
-        self._touched_agents |= dict.fromkeys(self._devices.reach(phones))
+        self._touched.agents(self._devices.reach(phones))
         self._now = now
 
     def learn(self, uniqueid: str, told: str, now: int) -> None:
@@ -190,9 +189,9 @@ class Board:
         carried = read_carried(told)
         if carried is not None and carried != channel.carries:
             if channel.carries is not None:
-                self._touched_calls[channel.carries.call_ref] = None
+                self._touched.call(channel.carries.call_ref)
             self._channels.carries(channel, carried)
-            self._stir(channel)
+            self._touched.channel(channel)
             self._now = now
         if again:
             self._ask(channel)
@@ -211,49 +210,49 @@ class Board:
         if caller is not None:
             self._ask(caller)
             if called.dialler:
-                self._touch(called)
+                self._touched.around(called)
             self._channels.dialled_by(called, caller.uniqueid)
         called.ringing = not called.up
         self._ask(called)
-        self._stir(called)
+        self._touched.channel(called)
 
     def _dial_end(self, event: Mapping[str, str]) -> None:
         called = self._channel(event, "Dest")
         if called is not None and event.get("DialStatus") in _ANSWERED:
             called.up = True
             called.ringing = False
-            self._stir(called)
+            self._touched.channel(called)
 
     def _bridge_enter(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         if channel is not None:
             channel.up = True
             channel.ringing = False
-            self._touch(channel)
+            self._touched.around(channel)
             self._channels.bridge(channel, event.get("BridgeUniqueid", ""))
             self._ask(channel)
-            self._stir(channel)
+            self._touched.channel(channel)
 
     def _bridge_leave(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         # It may have entered another one meanwhile.
         if channel is not None and channel.bridge == event.get("BridgeUniqueid"):
-            self._touch(channel)
+            self._touched.around(channel)
             self._channels.bridge(channel, "")
-            self._stir(channel)
+            self._touched.channel(channel)
 
     def _hold(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         if channel is not None:
             channel.holds = event.get("Event") == "Hold"
-            self._stir(channel)
+            self._touched.channel(channel)
 
     def _hangup(self, event: Mapping[str, str]) -> None:
         channel = self._channels.get(event.get("Uniqueid", ""))
         if channel is not None:
-            self._touch(channel)
+            self._touched.around(channel)
             for called in self._channels.remove(channel):
-                self._stir(called)
+                self._touched.channel(called)
 
     def _queue_caller_join(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
@@ -273,7 +272,7 @@ class Board:
         if not queue or not extension:
             return
         (set.add if event.get("Paused") == "1" else set.discard)(self._paused[extension], queue)
-        self._touched_agents[extension] = None
+        self._touched.agents((extension,))
 
     def _channel(self, event: Mapping[str, str], which: str = "") -> Channel | None:
         uniqueid, name = event.get(f"{which}Uniqueid"), event.get(f"{which}Channel")
@@ -281,11 +280,11 @@ class Board:
             return None
         known = self._channels.get(uniqueid)
         if known is not None and known.name != name:  # it leaves its phone
-            self._touch(known)
+            self._touched.around(known)
         channel = self._channels.add(uniqueid, name, event.get(f"{which}Linkedid", ""))
         if event.get(f"{which}ChannelState") == _UP and not channel.up:
             channel.up = True
-            self._stir(channel)
+            self._touched.channel(channel)
         return channel
 
     def _ask(self, channel: Channel) -> None:
@@ -301,34 +300,15 @@ class Board:
         extension = self._owners.of(device).extension
         if extension:
             self._devices.take(device, word, extension)
-            self._touched_agents[extension] = None
-
-    def _stir(self, channel: Channel) -> None:
-        """Have all looked at again that a channel is connected with when one looks."""
-        self._stirred[channel.uniqueid] = None
-
-    def _touch(self, channel: Channel) -> None:
-        """Have all looked at again that a channel is connected with now, and may not be then."""
-        for one in self._channels.around(self._channels.holder(channel) or channel):
-            if one.carries is not None:
-                self._touched_calls[one.carries.call_ref] = None
-            extension = self._owners.of(one.device).extension
-            if extension:
-                self._touched_agents[extension] = None
+            self._touched.agents((extension,))
 
     def _refresh(self) -> None:
         if not self._is_seated:
             return
         now = self._now
-        stirred, self._stirred = self._stirred, {}
-        for uniqueid in stirred:
-            channel = self._channels.get(uniqueid)
-            if channel is not None:
-                self._touch(channel)
-        calls, self._touched_calls = self._touched_calls, {}
+        calls, agents = self._touched.take()
         for call_ref in calls:
             self._refresh_call(call_ref, now)
-        agents, self._touched_agents = self._touched_agents, {}
         for extension in agents:
             self._refresh_agent(extension, now)
 
