@@ -128,6 +128,7 @@ def test_who_needs_no_way_is_not_looked_for() -> None:
     run(test())
 
 
+@pytest.mark.case("S11")
 def test_a_call_that_looked_over_a_limit_goes_where_the_phone_is() -> None:
     """The agent's last call has ended, and nobody told: his next one is dialled as any other."""
 
