@@ -45,6 +45,7 @@ class Centre:
     url: str = ""
     #: Set, it tells no more.
     quiet: threading.Event = field(default_factory=threading.Event)
+    silent: threading.Event = field(default_factory=threading.Event)  # no change comes any more
 
     def snapshot(self) -> dict[str, Any]:
         """Return all as it is; of the agents two thirds talk."""
@@ -150,6 +151,7 @@ def busy_centre(agents: int, per_second: int, records: int = 400) -> Iterator[Ce
             while not centre.quiet.wait(1 / per_second):
                 for name, data in centre.change():
                     self._event(name, data)
+            centre.silent.set()
             over.wait()
 
         def _event(self, name: str, data: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from sandbox.chromium import new_page
+from sandbox.waiting import patience
 from tests.browser.agent import take_pictures
 from tests.browser.busy_centre import Centre, busy_centre
 from tests.browser.console import WIDE
@@ -77,6 +78,7 @@ def test_two_hundred_agents(page: Page) -> None:
                 "width => document.documentElement.scrollWidth <= width", arg=width
             )
         centre.quiet.set()
+        assert centre.silent.wait(patience(5))
         talking = [one for one in centre.calls.values() if one["state"] == "up"]
         expect(page.locator("#calls tr")).to_have_count(len(centre.calls))
         expect(page.locator("#calls .pill[data-state=up]")).to_have_count(len(talking))

@@ -481,6 +481,7 @@ def test_who_has_missed_too_much_has_the_picture(
             for _ in range(10):
                 await rig.say(agent("1000", AgentState.TALKING), agent("1000"))
             async with rig.listen(last_id) as events:
+                await events.until(lambda: len(events.told) == 1)
                 await rig.say(agent("1000", AgentState.TALKING))
                 await events.until(lambda: len(events.told) == 2)
                 assert [found["event"] for found in events.told] == ["snapshot", "agent"]
