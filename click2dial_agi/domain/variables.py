@@ -184,7 +184,7 @@ DIALLED = "DIALEDPEERNAME"
 JOINED_WITH = "BRIDGEPEER"
 # On a client's channel: when an agent first answered him (nothing if none has), |, and the mark of
 # who talks to him, or did last (click2dial-mark in the dialplan).  One text for both.
-TALKED = "EVAL(${SHARED(C2D_JOINED_${UNIQUEID})}|${SHARED(C2D_LAST_${UNIQUEID})})"
+TALKED = "EVAL(${C2D_JOINED_${UNIQUEID}}|${C2D_LAST_${UNIQUEID}})"
 # What the operator may have set on the endpoint.
 EXTENSION = "C2D_EXTENSION"
 

@@ -37,7 +37,7 @@ class Manager(FakeAMI):
         self.told: dict[str, str] = {}
         self.gone: set[str] = set()
         self.clock = 1_700_000_000_000  # ms
-        self.told["SHARED(C2D_FROM_c1)"] = str(self.clock)
+        self.told["C2D_FROM_c1"] = str(self.clock)
         for name in ("Events", "Setvar", "PlayDTMF", "MixMonitorMute", "BlindTransfer"):
             self.answers[name] = self._do
         self.answers["Getvar"] = self._get

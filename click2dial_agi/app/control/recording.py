@@ -68,9 +68,7 @@ async def _keep(call: SteeredCall, pauses: Pauses) -> Pauses:
 async def _position(call: SteeredCall) -> int:
     """Return where the recording is, in ms, by the PBX's clock."""
     leg = call.client_leg
-    began = leg.variable(variables.RECORDED_FROM)
-    # Of a call from outside, what its agent has left; else what its own channel did.
-    told = await call.get(leg, f"SHARED({began})") or await call.get(leg, began)
+    told = await call.get(leg, leg.variable(variables.RECORDED_FROM))
     now = await call.get(leg, variables.NOW)
     if not (told.isdecimal() and now.isdecimal()):  # an older dialplan
         return 0

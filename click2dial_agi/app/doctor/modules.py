@@ -18,7 +18,8 @@ FOR_ALL = {
     "func_cut": "CUT",
     "func_dialplan": "DIALPLAN_EXISTS",
     "func_env": "FILE, STAT",
-    "func_global": "SHARED",
+    "func_export": "EXPORT",
+    "func_global": "SHARED, for calls that were up during an upgrade",
     "func_hangupcause": "HANGUPCAUSE, HANGUPCAUSE_KEYS, HangupCauseClear",
     "func_logic": "IF, IMPORT",
     "func_pjsip_aor": "PJSIP_AOR",
@@ -41,7 +42,6 @@ FOR_STEERING = {
     "app_chanspy": "hold by the API, and supervisors who listen",
     "app_playtones": "hold by the API",
     "app_softhangup": "asking a colleague by the API",
-    "func_export": "asking a colleague by the API",
     "func_volume": "mute and hold by the API",
     "res_musiconhold": "hold by the API",
 }

@@ -103,12 +103,14 @@ def test_a_pause_is_silent_and_in_the_record(office: Office, who: str) -> None:
     play(office, with_a_pause, origins=tuple(Origin), integrator=RECORDED, strictly=False)
 
 
+@pytest.mark.case("L7")
 def test_it_goes_on_when_another_agent_has_the_client(office: Office) -> None:
     """By a phone's blind transfer and attended one; and a pause may last to the end."""
 
     async def handed_on(scene: Scene, *, blind: bool) -> None:
         await scene.begin()
         ref = await ref_of(scene)
+        await asyncio.sleep(1.0)
         await steer(scene, ref, "recording/pause")
         second = scene.team.second
         if blind:
@@ -134,9 +136,12 @@ def test_it_goes_on_when_another_agent_has_the_client(office: Office) -> None:
         assert record["extension"] == second.name
         first, last = record["recording_pauses"]
         assert first[0] <= first[1] <= last[0] <= last[1]
-        heard = loud(await fetched(scene, ref))
+        recording = await fetched(scene, ref)
+        heard = loud(recording)
         assert any(heard), "nothing was recorded"
         assert not any(heard[-7:]), heard
+        # Its place in the file, not in what the second agent has said.
+        assert silences(recording)[-1][0] == pytest.approx(last[0], abs=2 * NEAR)
 
     async def blind(scene: Scene) -> None:
         await handed_on(scene, blind=True)
