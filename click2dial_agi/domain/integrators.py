@@ -260,6 +260,12 @@ class Integrator(Section):
         return f"{self.key_prefix}:{kind}"
 
     @property
+    def lists(self) -> tuple[str, ...]:
+        """All Redis lists that take this integrator's notifications, its copies' too."""
+        prefixes = (self.key_prefix, *self.copies)
+        return tuple(f"{prefix}:{kind}" for prefix in prefixes for kind in NotificationKind)
+
+    @property
     def public_path(self) -> str:
         """The path at which a proxy shows this integrator's API, ``""`` for the root."""
         return urlsplit(self.public_url).path if self.public_url is not None else ""

@@ -53,19 +53,17 @@ def needs(integrator: Integrator, *, is_live: bool) -> list[Command]:
     """
     push = "LPUSH" if integrator.push == "left" else "RPUSH"
     commands: list[Command] = []
-    for prefix in (integrator.key_prefix, *integrator.copies):
-        for kind in ("cdr", "inbound", "c2d"):
-            list_name = f"{prefix}:{kind}"
-            marker = f"{{{list_name}}}:pushed:x"
-            commands += [
-                (push, list_name, "x"),
-                ("LLEN", list_name),
-                ("PUBLISH", list_name, "x"),
-                ("SUBSCRIBE", list_name),
-                ("EXISTS", marker),
-                ("SET", marker, "x", "EX", "1"),
-                ("GET", marker),
-            ]
+    for list_name in integrator.lists:
+        marker = f"{{{list_name}}}:pushed:x"
+        commands += [
+            (push, list_name, "x"),
+            ("LLEN", list_name),
+            ("PUBLISH", list_name, "x"),
+            ("SUBSCRIBE", list_name),
+            ("EXISTS", marker),
+            ("SET", marker, "x", "EX", "1"),
+            ("GET", marker),
+        ]
     base = f"{{{integrator.key_prefix}}}"
     hashes = (f"{base}:live", f"{base}:agents", f"{base}:away")
     commands += [(name, key, "x") for key in hashes for name in ("HGET", "HDEL", "HEXISTS")]
@@ -152,15 +150,13 @@ def _shown(command: Sequence[str]) -> str:
 
 async def _lists(redis: Any, integrator: Integrator) -> list[str]:
     findings = []
-    for prefix in (integrator.key_prefix, *integrator.copies):
-        for kind in ("cdr", "inbound", "c2d"):
-            name = f"{prefix}:{kind}"
-            try:
-                await redis.llen(name)
-            except NoPermissionError:  # told of already
-                continue
-            except ResponseError as error:
-                findings.append(f"{name}: {error}")
+    for name in integrator.lists:
+        try:
+            await redis.llen(name)
+        except NoPermissionError:  # told of already
+            continue
+        except ResponseError as error:
+            findings.append(f"{name}: {error}")
     return findings
 
 

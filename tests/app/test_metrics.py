@@ -13,6 +13,7 @@ from redis import Redis
 
 from click2dial_agi import __version__
 from click2dial_agi.domain import facts
+from click2dial_agi.domain.notifications import NotificationKind
 from sandbox import ports
 from sandbox.process import until
 from sandbox.redis import RedisServer
@@ -49,11 +50,20 @@ async def session(port: int, script: str, query: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.case("C22")
 def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: Path) -> None:
     port = ports.free_port()
     metrics = {"listen": f"127.0.0.1:{port}"}
     ended = facts.encode({**ASKED, **ENDED, "hangup_cause": "42"})
-    with Server(redis.url, metrics=metrics, spool_dir=str(tmp_path), agi=UNSEALED) as server:
+    client.lpush("enigma:notifications:emergency", "{}")
+    client.lpush("copied:listen", "{}", "{}")
+    with Server(
+        redis.url,
+        integrator={"copies": ["copied"]},
+        metrics=metrics,
+        spool_dir=str(tmp_path),
+        agi=UNSEALED,
+    ) as server:
 
         async def calls() -> None:
             await session(server.port, "outbound", facts.encode(ASKED))
@@ -69,7 +79,12 @@ def test_what_happened_is_counted(redis: RedisServer, client: Redis, tmp_path: P
         assert seen["decisions_total", "acme", "refuse"] == 1
         assert seen["calls_total", "failed", "acme"] == 1
         assert seen["redis_up", "acme"] == 1
-        assert seen["list_length", "enigma:notifications:cdr"] == 1
+        waiting = {"enigma:notifications:cdr": 1, "enigma:notifications:emergency": 1}
+        waiting |= {"copied:cdr": 1, "copied:listen": 2}
+        prefixes = ("enigma:notifications", "copied")
+        lists = [f"{prefix}:{kind}" for prefix in prefixes for kind in NotificationKind]
+        shown = {name[1]: length for name, length in seen.items() if name[0] == "list_length"}
+        assert shown == dict.fromkeys(lists, 0) | waiting
         assert seen["agi_sessions_open",] == seen["spool_bytes",] == 0
         redis.pause()
         try:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
+from click2dial_agi.domain.notifications import NotificationKind
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import redis_lists
 from click2dial_agi.io.cdr_feed import CDRFeed
@@ -213,10 +214,29 @@ def test_a_redis_that_has_no_room_is_found(redis: RedisServer, client: Redis) ->
     assert report(redis.url).findings == ()
 
 
-def test_a_list_of_another_type_is_found(redis: RedisServer, client: Redis) -> None:
-    client.set("enigma:notifications:inbound", "x")
+@pytest.mark.case("C22")
+@pytest.mark.parametrize("kind", NotificationKind)
+def test_a_list_of_another_type_is_found(
+    redis: RedisServer, client: Redis, kind: NotificationKind
+) -> None:
+    client.set(f"enigma:notifications:{kind}", "x")
     (finding,) = report(redis.url).findings
-    assert finding.startswith("enigma:notifications:inbound: WRONGTYPE")
+    assert finding.startswith(f"enigma:notifications:{kind}: WRONGTYPE")
+
+
+@pytest.mark.case("C22")
+@pytest.mark.parametrize("kind", NotificationKind)
+def test_a_list_that_may_not_be_written_is_found(
+    redis: RedisServer, client: Redis, kind: NotificationKind
+) -> None:
+    names = [one for one in integrator().lists if not one.endswith(f":{kind}")]
+    keys = " ".join(f"~{one}" for one in names)
+    url = limited(redis, client, f"{keys} ~{{enigma:notifications* &* +@all")
+    (finding,) = report(url).findings
+    if kind is NotificationKind.CDR:  # without which nothing more is asked
+        assert "its user may not run EVAL on enigma:notifications:cdr" in finding
+    else:
+        assert f"LPUSH enigma:notifications:{kind}" in finding
 
 
 def test_a_redis_that_is_away_is_an_error() -> None:
@@ -228,7 +248,7 @@ def test_what_is_needed_is_documented() -> None:
     shown = DOCS.replace("P:", "enigma:notifications:").replace("{P}", "{enigma:notifications}")
     for command in needs(integrator(**EVERYTHING), is_live=True):
         for key in (part for part in command if part.startswith(("enigma", "{"))):
-            known = (
-                re.sub(r":(x|1)$", ":", key).replace(":inbound}", ":cdr}").replace(":c2d}", ":cdr}")
-            )
+            known = re.sub(r":(x|1)$", ":", key)
+            for kind in NotificationKind:
+                known = known.replace(f":{kind}}}", ":cdr}")
             assert known in shown, key

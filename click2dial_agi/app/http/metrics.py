@@ -62,18 +62,13 @@ async def _look_at_lists(notifier: Notifier) -> None:
     integrator = notifier.integrator
     for webhook in notifier.webhooks:
         GAUGES.webhook_up.labels(webhook.queue).set(not webhook.failing)
-    names = [
-        f"{prefix}:{kind}"
-        for prefix in (integrator.key_prefix, *integrator.copies)
-        for kind in ("cdr", "inbound", "c2d")
-    ]
     try:
-        lengths = await notifier.lists.lengths(names)
+        lengths = await notifier.lists.lengths(integrator.lists)
     except NotificationError:
         GAUGES.redis_up.labels(integrator.name).set(0)
         return
     GAUGES.redis_up.labels(integrator.name).set(1)
-    for name, length in zip(names, lengths, strict=True):
+    for name, length in zip(integrator.lists, lengths, strict=True):
         GAUGES.list_length.labels(name).set(length)
 
 
