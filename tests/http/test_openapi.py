@@ -13,6 +13,7 @@ import pytest
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import Server
+from sandbox.waiting import patience
 from tests.http.fake_ari import FakeARI
 from tests.http.manager import Manager
 from tests.http.rig import KEY
@@ -27,7 +28,7 @@ bearer = "{KEY}"
 positive_data_acceptance.expected-statuses = ["2xx", 401, 404, 409, 429]
 """
 EXAMPLES = 100
-SECONDS = 100
+SECONDS = patience(100)
 
 # An integrator whose rules are no narrower than the schema.
 EVERYTHING = {
