@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from click2dial_agi.domain.notifications import Event, NotificationKind
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "click2dial_agi"
 DOCS = sorted(
@@ -64,3 +66,19 @@ def test_rooms_are_where_documents_say(module: str, names: tuple[str, ...]) -> N
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {part for name in names for part in name.split(".")} <= defined
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "named"),
+    [
+        ("docs/contract.md", "### ", [f"enigma:notifications:{one}" for one in NotificationKind]),
+        ("docs/redis.md", "| `P:cdr`", [f"P:{one}" for one in NotificationKind]),
+        ("docs/words.md", "| kind |", list(NotificationKind)),
+        ("docs/words.md", "| event |", list(Event)),
+        ("docs/metrics.md", "| `click2dial_agi_sessions_total{script}` |", list(Event)),
+    ],
+)
+def test_each_kind_is_told_of(name: str, start: str, named: list[str]) -> None:
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    told = " ".join(line for line in lines if line.startswith(start))
+    assert [one for one in named if f"`{one}`" not in told] == []

@@ -1,7 +1,6 @@
 """The kinds of notification: what makes them, which lists they go to, and what they are called.
 
-A further kind is a line here, one more if the dialplan tells of it, and a class that makes its
-payload in :mod:`click2dial_agi.domain.records`.
+A further kind is a line here, one more if the dialplan tells of it, and what CONTRIBUTING.md says.
 """
 
 import json

@@ -8,6 +8,7 @@ from pathlib import Path
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.facts import Fact
+from click2dial_agi.domain.notifications import Event
 
 PATH = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
 DIALPLAN = PATH.read_text("utf-8")
@@ -83,3 +84,8 @@ def test_each_header_arrives_under_its_fact() -> None:
         (Fact.PLATFORMA_EARLY_REF, "X-Platforma-Call-Ref"),
     ):
         assert re.search(rf"&{fact}=\$\{{URIENCODE\([^&]*{header}\)", CODE), fact
+
+
+def test_the_dialplan_tells_of_the_events_that_there_are() -> None:
+    told = re.findall(r"Gosub(?:If\([^?]*\?|\()click2dial-(?:tell|later),s,1\((\w+),", CODE)
+    assert set(told) == set(Event)
