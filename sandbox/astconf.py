@@ -55,6 +55,7 @@ class Settings:
     extra_extensions: str
     extra_pjsip: str
     queues: str
+    max_calls: int
 
 
 def agent_password(extension: str) -> str:
@@ -90,6 +91,7 @@ def files(settings: Settings) -> dict[str, str]:
             [options]
             verbose = {5 if s.verbose else 0}
             hideconnect = yes
+            maxcalls = {s.max_calls}
             """,
         "logger.conf": f"""\
             [general]

@@ -40,7 +40,8 @@ class Asterisk:
     """One Asterisk process, its ports and its directory; use it as a context manager.
 
     `include` is copied beside extensions.conf and included there. `c2d_agi` is the dialplan's
-    global. Its files are removed at the end unless `keep` is set, or `C2D_KEEP` in the environment.
+    global.  With `max_calls` it takes no more.  Its files are removed at the end unless `keep` is
+    set, or `C2D_KEEP` in the environment.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Asterisk:
         extra_extensions: str = "",
         extra_pjsip: str = "",
         queues: str = "",
+        max_calls: int = 0,
         trunk_port: int | None = None,
         sip_port: int | None = None,
         password: str = "ari-secret",
@@ -97,6 +99,7 @@ class Asterisk:
             extra_extensions=extra_extensions,
             extra_pjsip=extra_pjsip,
             queues=queues,
+            max_calls=max_calls,
         )
         self._process: Process | None = None
 

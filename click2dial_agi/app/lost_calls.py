@@ -120,7 +120,9 @@ async def _reap_absent(calls: CreatedCalls, live: LiveCall, where: Found) -> Non
         await _give_up(calls, live)
     elif await calls.store.set_aside(live.call_ref):
         log.warning(
-            "%s: PBX %s was not seen for a while; its agent is free again", live.call_ref, live.pbx
+            "%s: its PBX%s was not seen for a while; its agent is free again",
+            live.call_ref,
+            live.pbx and f" {live.pbx}",
         )
 
 
