@@ -42,7 +42,7 @@ _CHUNK = 64 * 1024
 
 # Seconds for which what Asterisk sends may gather while nobody awaits an answer: it sends each
 # event by itself, several at once for each call, and to read each by itself costs as much again.
-_GATHER = 0.01
+_GATHER = 0.02
 
 
 class AMIUser(Protocol):

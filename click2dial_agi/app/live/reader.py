@@ -33,7 +33,7 @@ _MAX_BUFFERED = 50_000
 
 # Seconds for which changes are gathered: a call's events come several at once, and what is told of
 # each by itself costs Redis, and all who listen, as much again.
-_GATHER = 0.02
+_GATHER = 0.04
 
 
 class Reader:
