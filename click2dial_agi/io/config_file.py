@@ -50,6 +50,8 @@ _INTEGRATORS_DOORS = (
 # What a mistyped key looks like, and passwords do not.
 _KEY = re.compile(r"[A-Za-z_]{1,40}")
 
+_LEADING_ZERO = re.compile(r"0[0-9]+")
+
 # What the library makes of `2026-13-45`, `!!int x`, `!!bool x`, `!!timestamp x` and the like.
 _NOT_WHAT_IT_SAYS = (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError)
 
@@ -165,7 +167,11 @@ def _describe(error: Exception) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, which YAML would let win in silence."""
+    """A safe loader that refuses a key given twice, which YAML would let win in silence.
+
+    Digits behind a 0 are a text, as a telephone number or an extension is: YAML 1.1 takes them for
+    octal if there is no 8 or 9 among them, so that 0100 would be 64.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -183,6 +189,14 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, "a value that is not what it looks like", node.start_mark
             ) from None
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    text = loader.construct_scalar(node)
+    return text if _LEADING_ZERO.fullmatch(text) else loader.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def _without_doors(document: Any) -> Any:

@@ -35,6 +35,19 @@ def test_a_good_file_is_read(path: Path) -> None:
     assert load_config(path).integrators[0].name == "acme"
 
 
+@pytest.mark.case("O17")
+@pytest.mark.parametrize("written", ["0100", "0107-0177", '"0100"', "0815"])
+def test_digits_behind_a_zero_are_what_they_look_like(path: Path, written: str) -> None:
+    path.write_text(GOOD.replace("1000-1999", written))
+    [extensions] = load_config(path).integrators[0].extensions
+    assert extensions.first == written.strip('"').partition("-")[0]
+
+
+def test_a_time_behind_a_zero_is_no_number(path: Path) -> None:
+    path.write_text(GOOD.replace("}]", ", ring_timeout: 030}]"))
+    assert problem(path)[0] == "integrators[0].ring_timeout"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -43,7 +43,7 @@ def _format(value: object) -> NumberFormat:
 
 
 def _quoted(value: object) -> str:
-    # YAML makes a number of digits without quotes, and takes a leading 0 for octal.
+    # YAML makes a number of digits without quotes.
     if not isinstance(value, str):
         raise ValueError("a number in quotes")
     return value
