@@ -17,6 +17,7 @@ from tests.http.test_control import STANDS, ask
 from tests.http.test_phone_calls import channel
 from tests.io.running import run
 
+ORIGIN = "https://crm.example.com"
 PAUSES = "C2D_PAUSES_c1"
 LIVE, PAUSED, SINCE = (
     f"{{enigma:notifications}}:{key}" for key in ("live", "paused", "paused_since")
@@ -294,6 +295,47 @@ def test_one_idempotency_key_sends_once(redis: RedisServer) -> None:
             assert answer.status_code == 422
             assert len(ami.asked("BlindTransfer")) == 1
             assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 409
+
+    run(test())
+
+
+@pytest.mark.case("L8")
+@pytest.mark.parametrize(
+    ("action", "body"), [("transfer", {"callee": "1001"}), ("dtmf", {"digits": "1"})]
+)
+def test_what_was_done_is_said_again_when_the_client_has_gone(
+    redis: RedisServer, action: str, body: Any
+) -> None:
+    """The first answer was lost on its way, and nobody knows the call any more."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            for _ in range(2):
+                answer = await ask(api, action, body, **{"Idempotency-Key": "k"})
+                assert (answer.status_code, answer.json()) == (202, STANDS)
+                ari.channels.clear()
+            another = await ask(api, action, body, **{"Idempotency-Key": "k2"})
+            assert another.status_code == 404
+            assert len(ami.asked("BlindTransfer") + ami.asked("PlayDTMF")) == 1
+
+    run(test())
+
+
+@pytest.mark.case("L8")
+def test_what_an_agent_had_done_is_said_again_when_another_has_the_client(
+    redis: RedisServer,
+) -> None:
+    async def test() -> None:
+        async with served(redis, cors_origins=[ORIGIN]) as (api, ari, _):
+            wanted = {"agent": "1000", "origin": ORIGIN}
+            answer = await api.client.post("/click2dial/tokens", json=wanted)
+            token = {"Authorization": f"Bearer {answer.json()['token']}", "Origin": ORIGIN}
+            headers = {**token, "Idempotency-Key": "k"}
+            assert (await ask(api, "transfer", {"callee": "1001"}, **headers)).status_code == 202
+            ari.variables["a1", "C2D_EXTENSION"] = "1001"
+            answer = await ask(api, "transfer", {"callee": "1001"}, **headers)
+            assert (answer.status_code, answer.json()) == (202, STANDS)
+            assert (await ask(api, "mute", **token)).status_code == 404
 
     run(test())
 

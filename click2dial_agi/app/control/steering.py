@@ -125,6 +125,9 @@ class Steering:
 
     async def press(self, call_ref: str, may_see: MaySee, digits: str, key: str | None) -> Control:
         """Press keys for the agent; with an Idempotency-Key (``key``) once only."""
+        was_done = await self._was_done(call_ref, "dtmf", key, digits)
+        if was_done and await self._find_again(call_ref, may_see) is None:
+            return Control()
         async with self._steered(call_ref, may_see) as call:
             keys = [partial(sound.press, call, digit) for digit in digits]
             await self._once(call_ref, "dtmf", key, digits, keys)
@@ -218,12 +221,21 @@ class Steering:
 
     async def _after(self, call_ref: str, may_see: MaySee) -> Control:
         """Return how a call stands to whom had something done before."""
+        call = await self._find_again(call_ref, may_see)
+        return Control() if call is None else await control_of(call)
+
+    async def _find_again(self, call_ref: str, may_see: MaySee) -> SteeredCall | None:
+        """Find a call for whom had something done to it; None if it has ended, or gone on.
+
+        What was done is no secret to who knows the key of it, though the call may be another
+        agent's by now.
+        """
         try:
-            return await control_of(await self._find(call_ref, may_see))
+            return await self._find(call_ref, may_see)
         except CallRefused as refused:
-            if refused.why is not Why.NOT_NOW:
+            if refused.why not in (Why.NOT_NOW, Why.UNKNOWN):
                 raise
-            return Control()
+            return None
 
     async def pause(self, call_ref: str, may_see: MaySee) -> Control:
         """Record silence."""
