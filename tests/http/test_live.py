@@ -230,6 +230,36 @@ def test_history(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L9")
+@pytest.mark.parametrize("offset", ["+02:00", " 02:00", "%2B02:00", "+0200", " 02", "-01:30"])
+def test_an_offset_whose_plus_is_not_encoded(redis: RedisServer, offset: str) -> None:
+    """In a query that is a blank: between a time of day and an offset only one thing can stand."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await push(redis, *(records := [record(1), record(2)]))
+            zone = datetime.fromisoformat(
+                f"2026-01-01T00:00:00{offset.replace(' ', '+').replace('%2B', '+')}"
+            ).tzinfo
+            at = datetime.fromtimestamp(records[1]["dialed_at"], zone)
+            answer = await rig.api.client.get(f"{HISTORY}?from={at:%Y-%m-%dT%H:%M:%S}{offset}")
+            assert (answer.status_code, answer.json().get("records")) == (200, [records[1]])
+
+    run(test())
+
+
+@pytest.mark.case("L9")
+@pytest.mark.parametrize("text", ["2026-11-27+10:00", "2026-11-27+10:00:00Z", "2026-11-27T10+05"])
+def test_a_blank_that_could_be_anything_is_named(redis: RedisServer, text: str) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            answer = await rig.api.client.get(f"{HISTORY}?from={text}")
+            assert answer.status_code == 422
+            assert "without blanks (+ is %2B in a query)" in answer.text
+
+    run(test())
+
+
 async def found(rig: Rig, **query: str) -> list[dict[str, Any]]:
     answer = await rig.get(HISTORY, **query)
     assert answer.status_code == 200, answer.text

@@ -28,7 +28,12 @@ _LIMIT, _MOST = 100, 500
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}")
+
+# "+" in a query is a blank, and between a time of day and an offset nothing else can have left one.
+_LOST_PLUS = re.compile(r"(T[0-9]{2}:?[0-9]{2}[0-9:.]*) ([0-9]{2}(:?[0-9]{2})?)\Z")
 _CURSOR = re.compile(CURSOR_PATTERN)
+
+_WHEN = "Unix seconds, or ISO 8601 as 2026-11-30T18:00:00Z, without blanks (+ is %2B in a query)"
 
 
 def add_history(
@@ -65,7 +70,7 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
 
     times = {name: _time(query[name]) if name in query else None for name in ("from", "to")}
     for name, time in times.items():
-        check(name, name not in query or time is not None, "Unix seconds, or ISO 8601")
+        check(name, name not in query or time is not None, _WHEN)
     try:
         agent = agent_key(query, integrator)
     except Problem as problem:
@@ -91,6 +96,7 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
 def _time(text: str) -> float | None:
     if _SECONDS.fullmatch(text):
         return float(text)
+    text = _LOST_PLUS.sub(r"\1+\2", text)
     if not _ISO.fullmatch(text):
         return None
     try:
