@@ -198,7 +198,10 @@ class CreatedCalls:
         ]
 
     async def _describe(self, live: LiveCall, found: Found) -> dict[str, Any]:
-        """Show a call that was counted in, from where it is."""
+        """Show a call that was counted in, from where it is; free an agent who has handed it over.
+
+        The reaper does so, too, some seconds later: who sees that he is free may have him called.
+        """
         agent = live.agent
         if found.pbx is not None:
             try:
@@ -206,6 +209,7 @@ class CreatedCalls:
                 if not found.pbx.where.agents(found.channels):  # he has handed the client over
                     client = await self._phones.client(found.pbx, found.channels[0])
                     agent = client.agent or agent
+                    await self.free_agent(live.call_ref)
             except PBXUnreachable as error:
                 found.pbx.note(error)
                 state = CallState.UNKNOWN

@@ -23,7 +23,7 @@ interface CallState {
   agent?: string;
   callee?: string;
   dial_number?: string;
-  /** The payload of the cdr, once the call has ended. */
+  /** The payload of the cdr, once the call has ended; null if it goes on with another agent. */
   record?: Record<string, string | number> | null;
   /** The HTTP status of a refusal; 0 if there was no answer. */
   status?: number;

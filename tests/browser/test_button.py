@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from redis import Redis
 
+from sandbox.chromium import new_page
 from sandbox.redis import RedisServer
 from tests.browser.agent import Agent
 from tests.browser.crm_page import CRMServer, crm_server
 from tests.browser.office import ECHO, HOST, Office
 from tests.browser.test_softphone_page import AXE
+from tests.browser.test_softphone_transfer import begin_transfer
 
 
 @pytest.fixture
@@ -32,6 +34,12 @@ def crm(desk: Office) -> Iterator[CRMServer]:
 def agent(other_page: Page, desk: Office) -> Agent:
     """The agent's phone: a softphone in another window."""
     return Agent(other_page, desk).sign_in(key="")
+
+
+@pytest.fixture
+def colleague(browser: Browser, desk: Office) -> Iterator[Agent]:
+    with new_page(browser) as page:
+        yield Agent(page, desk, "1201").sign_in(key="")
 
 
 def row(page: Page, number: str) -> Locator:
@@ -72,6 +80,28 @@ def test_a_number_is_called_from_the_page(
     page.evaluate("document.body.append(axe = document.createElement('i'))")
     page.add_script_tag(path=AXE)
     assert page.evaluate("axe.run(document).then((result) => result.violations)") == []
+
+
+@pytest.mark.case("L10")
+def test_who_hands_his_client_over_is_free_for_the_next_call(
+    page: Page, agent: Agent, colleague: Agent, crm: CRMServer
+) -> None:
+    """The call goes on, as the colleague's: for this agent it has ended."""
+    page.goto(crm.url)
+    button(page, "0191").click()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    begin_transfer(agent, colleague.extension)
+    colleague.button("Answer").click()
+    colleague.is_in_call()
+    says(page, "0191", "Call ended")
+    assert page.evaluate("click2dial.state.record") is None
+    assert "unknown" not in heard(page)[1:]
+    button(page, "0191").click()
+    says(page, "0191", "Your phone rings")
+    agent.button("Reject").click()
+    says(page, "0191", re.compile("Your phone was not reached|Rejected"))
+    colleague.is_in_call()
 
 
 def test_who_is_in_a_call_already_cannot_press(

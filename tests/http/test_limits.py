@@ -9,7 +9,8 @@ import pytest
 
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
-from tests.http.rig import API, errors, serve
+from tests.http.rig import API, CALLS, errors, serve
+from tests.http.test_phone_calls import OUTBOUND, REF, channel
 from tests.io.running import run
 
 
@@ -35,6 +36,22 @@ def test_one_created_call_for_each_agent(redis: RedisServer) -> None:
             assert int(refused.headers["retry-after"]) > 0
             assert len(ari.asked("endpoint")) == 1  # Asterisk does not hear of the others
             assert (await one.post(agent="1001")).status_code == 201
+
+    run(test())
+
+
+@pytest.mark.case("L10")
+def test_who_has_handed_his_client_over_is_seen_to_be_free_and_is(redis: RedisServer) -> None:
+    """At once: a page that shows it lets him call the next one."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            ref = (await api.post()).json()["call_ref"]
+            assert (await api.post()).status_code == 429
+            del ari.channels[ref]
+            channel(ari, "c1", "c", OUTBOUND.replace(REF, ref))
+            assert (await api.client.get(f"{CALLS}/{ref}")).json()["state"] == "up"
+            assert (await api.post()).status_code == 201
 
     run(test())
 

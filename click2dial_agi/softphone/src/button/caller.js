@@ -122,16 +122,21 @@ export class Caller {
       if (this.#ref !== null) await this.#follow(this.#ref);
       else if (!document.hidden && this.#now.state !== "calling") await this.#find();
     } catch (error) {
-      // Nobody knows: that is not the same as free.  A call of ours that is forgotten is over.
-      if (error instanceof Refusal && error.status === 404) this.#ref = null;
+      // Nobody knows: that is not the same as free.
       if (this.isFree || this.#ref === null) this.#tell({ state: "unknown", ...refusal(error) });
     }
   }
 
   async #follow(ref) {
-    const call = await this.#server.call(ref);
+    const call = await this.#server.call(ref).catch((error) => this.#over(error));
     if (call.state === "ended") this.#ref = null;
     this.#tell({ ...call, mine: true });
+  }
+
+  /** Return our call as it is for its agent once it is another's, who sees it alone, or forgotten. */
+  #over(error) {
+    if (!(error instanceof Refusal && error.status === 404)) throw error;
+    return { ...this.#now, state: "ended", record: null };
   }
 
   async #find() {
