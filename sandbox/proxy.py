@@ -39,6 +39,7 @@ class Proxy:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._connections: set[socket.socket] = set()
+        self._halted: set[socket.socket] = set()
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -48,6 +49,10 @@ class Proxy:
         for connection in tuple(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def halt(self) -> None:
+        """Hand nothing on over the connections that there are, and keep them; others work."""
+        self._halted |= self._connections
 
     def close(self) -> None:
         self._server.shutdown()
@@ -70,7 +75,7 @@ class Proxy:
     def _hand_on(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if self.network is Network.DROPS:
+                if self.network is Network.DROPS or source in self._halted:
                     continue
                 if self.network is Network.REFUSES:
                     break

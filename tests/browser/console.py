@@ -21,10 +21,10 @@ class Console:
         self.result = page.locator("#steer-result")
         self.found = page.locator("#found tr")
 
-    def sign_in(self, key: str = SUPERVISOR_KEY) -> Console:
+    def sign_in(self, key: str = SUPERVISOR_KEY, address: str = "") -> Console:
         """Open the page and see what is."""
         self.page.set_viewport_size({"width": WIDE, "height": 860})
-        self.page.goto(self.desk.console)
+        self.page.goto(address or self.desk.console)
         self.fill_sign_in(key)
         expect(self.stream).to_have_text("Live")
         return self

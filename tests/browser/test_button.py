@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from redis import Redis
 
 from sandbox.chromium import new_page
+from sandbox.proxy import Network, Proxy
 from sandbox.redis import RedisServer
 from tests.browser.agent import Agent
-from tests.browser.crm_page import CRMServer, crm_server
+from tests.browser.crm_page import SCRIPT, CRMServer, crm_server
 from tests.browser.office import ECHO, HOST, Office
 from tests.browser.test_softphone_page import AXE
 from tests.browser.test_softphone_transfer import begin_transfer
@@ -165,6 +166,68 @@ def test_a_server_that_is_away_is_not_a_free_agent(
         says(page, "0100", "The server cannot be reached")
     finally:
         desk.server.start()
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+
+
+@pytest.fixture
+def proxy(desk: Office, crm: CRMServer) -> Iterator[Proxy]:
+    """What the CRM's page reaches the server by."""
+    proxy = Proxy(desk.http_port)
+    crm.script = SCRIPT.replace("{server}", f"http://{HOST}:{proxy.port}")
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+@pytest.mark.case("L11")
+def test_a_server_that_does_not_answer_is_unknown(
+    page: Page, agent: Agent, crm: CRMServer, proxy: Proxy
+) -> None:
+    """The connections stay and nothing comes: neither free nor in a call is known any more."""
+    page.clock.install()
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    proxy.network = Network.DROPS
+    page.clock.fast_forward(31_000)  # it is asked now and then
+    page.clock.fast_forward(11_000)
+    expect(button(page, "0100")).to_have_attribute("data-state", "unknown")
+    button(page, "0191").click()
+    for _ in range(2):
+        page.clock.fast_forward(26_000)
+    says(page, "0191", "The server cannot be reached")
+    expect(button(page, "0100")).to_be_enabled()
+    proxy.network = Network.WORKS
+    page.clock.fast_forward(31_000)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    button(page, "0191").click()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    proxy.network = Network.DROPS
+    page.clock.fast_forward(31_000)
+    page.clock.fast_forward(11_000)
+    says(page, "0191", "The server cannot be reached")
+    expect(button(page, "0191")).to_have_text("Hang up")
+    expect(button(page, "0100")).to_be_disabled()
+    proxy.network = Network.WORKS
+    page.clock.fast_forward(31_000)
+    says(page, "0191", "In a call")
+    button(page, "0191").click()
+    says(page, "0191", "Call ended")
+
+
+@pytest.mark.case("L11")
+def test_a_stream_of_which_nothing_is_heard_is_begun_anew(
+    page: Page, crm: CRMServer, proxy: Proxy
+) -> None:
+    page.clock.install()
+    with page.expect_response("**/click2dial/events"):
+        page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    proxy.halt()
+    with page.expect_response("**/click2dial/events"):
+        for _ in range(3):
+            page.clock.fast_forward(46_000)
     expect(button(page, "0100")).to_have_attribute("data-state", "free")
 
 

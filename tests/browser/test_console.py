@@ -12,6 +12,7 @@ from redis import Redis
 
 from sandbox.chromium import await_audio, new_page
 from sandbox.process import until
+from sandbox.proxy import Network, Proxy
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.browser.agent import Agent
@@ -67,6 +68,48 @@ def test_a_call_is_seen_from_its_beginning_to_its_end(
     expect(console.agent("1200")).to_contain_text("Idle")
     expect(console.page.locator("#outcome-all")).to_have_text(str(before + 1))
     expect(console.page.locator("#chart canvas")).to_be_visible()
+
+
+@pytest.mark.case("L11")
+def test_a_stream_that_died_unheard(page: Page, agent: Agent, desk: Office) -> None:
+    """The connection stays, and nothing comes: after a while nobody knows how it is."""
+    proxy = Proxy(desk.http_port)
+    try:
+        page.clock.install()
+        console = Console(page, desk).sign_in(address=f"http://{HOST}:{proxy.port}/console")
+        agent.call(ECHO)
+        row = console.call(ECHO_SHOWN)
+        expect(row).to_contain_text("In a call")
+        proxy.network = Network.DROPS
+        page.clock.fast_forward(51_000)
+        expect(console.stream).to_have_text("Reconnecting")
+        page.clock.fast_forward(6_000)
+        expect(console.agent("1200")).to_contain_text("Not known")
+        expect(row).to_contain_text("Not known")
+        expect(row.get_by_role("button", name="Listen")).to_be_disabled()
+        agent.button("Hang up").click()
+        proxy.network = Network.WORKS
+        for _ in range(2):  # what is being tried is given up, and tried anew
+            page.clock.fast_forward(31_000)
+        expect(console.stream).to_have_text("Live")
+        expect(console.agent("1200")).to_contain_text("Idle")
+        expect(console.page.get_by_text("Nobody is in a call.")).to_be_visible()
+    finally:
+        proxy.close()
+
+
+@pytest.mark.case("L11")
+def test_a_server_that_does_not_answer_is_said(page: Page, desk: Office) -> None:
+    proxy = Proxy(desk.http_port)
+    try:
+        page.clock.install()
+        console = Console(page, desk).sign_in(address=f"http://{HOST}:{proxy.port}/console")
+        proxy.network = Network.DROPS
+        console.search(agent="1200")
+        page.clock.fast_forward(26_000)
+        expect(page.locator("#search-state")).to_have_text("The server cannot be reached.")
+    finally:
+        proxy.close()
 
 
 def test_hanging_up_is_asked_about(console: Console, agent: Agent, desk: Office) -> None:

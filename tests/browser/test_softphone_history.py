@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from sandbox.proxy import Proxy
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.browser.agent import Agent
-from tests.browser.office import ECHO, Office
+from tests.browser.office import ECHO, HOST, Office
 from tests.browser.pushed import keep
 from tests.http.live_rig import record
 
@@ -58,6 +60,27 @@ def test_what_was_missed_comes_in_its_place(page: Page, desk: Office, store: Red
     expect(mine(agent)).to_have_count(4, timeout=patience(15) * 1000)
     expect(mine(agent).first).to_contain_text("082 000 0304")
     expect(mine(agent).last).to_contain_text("082 000 0303")
+
+
+@pytest.mark.case("L11")
+def test_a_stream_that_died_unheard(page: Page, desk: Office, store: RedisServer) -> None:
+    proxy = Proxy(desk.http_port)
+    try:
+        page.clock.install()
+        agent = Agent(page, desk)
+        agent.open(f"http://{HOST}:{proxy.port}/softphone")
+        agent.fill_sign_in()
+        expect(page.locator("#feed-state")).to_have_text("Live")
+        proxy.halt()
+        page.clock.fast_forward(51_000)
+        expect(page.locator("#feed-state")).to_have_text("Reconnecting")
+        serial = int(time.time()) % 1_000_000 * 1000 + 900
+        keep(store, record(serial, extension="1200", contact_ref=MINE))
+        page.clock.fast_forward(11_000)
+        expect(page.locator("#feed-state")).to_have_text("Live")
+        expect(mine(agent)).to_have_count(1)
+    finally:
+        proxy.close()
 
 
 def test_a_server_without_history(page: Page, desk: Office, store: RedisServer) -> None:

@@ -142,18 +142,23 @@ class _EventStream(StreamingResponse):
 
 
 async def _events(listener: Listener, extension: str) -> AsyncIterator[str]:
+    clock = asyncio.get_running_loop().time
+    due = clock() + _HEARTBEAT  # whatever is told of others meanwhile
     while True:
+        text = ":\n\n"
         try:
-            async with asyncio.timeout(_HEARTBEAT):
+            async with asyncio.timeout_at(due):
                 event = await listener.next()
-        except TimeoutError:
-            yield ":\n\n"
-            continue
-        if event is None:
-            return
-        if event.event == "state" or _concerns(event, extension):
+            if event is None:
+                return
+            if event.event != "state" and not _concerns(event, extension):
+                continue
             # JSON as we push it is one line; a line break of another writer's would end the event.
-            yield f"event: {event.event}\ndata: {' '.join(event.data.splitlines())}\n\n"
+            text = f"event: {event.event}\ndata: {' '.join(event.data.splitlines())}\n\n"
+        except TimeoutError:
+            pass
+        yield text
+        due = clock() + _HEARTBEAT
 
 
 def _concerns(event: Event, extension: str) -> bool:

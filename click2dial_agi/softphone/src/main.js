@@ -2,6 +2,7 @@
 
 import { CallState } from "./call.js";
 import { usePopURL } from "./contact_pop.js";
+import { within } from "./deadline.js";
 import { startDevices } from "./devices_view.js";
 import { allowDial, fillDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
@@ -15,6 +16,8 @@ import { hideSignIn, setBusy, showSignIn, startSignIn } from "./sign_in_view.js"
 import { Switchboard } from "./switchboard.js";
 import { canHandleLinks, handleLinks, handOver, linkedNumber, takeNumbers } from "./tel_links.js";
 import { translatePage, words } from "./words.js";
+
+const ANSWER = 10_000; // ms
 
 let line = null;
 let feed = null;
@@ -67,9 +70,7 @@ async function signIn({ extension, password, key }) {
   setBusy(true);
   let config;
   try {
-    const response = await fetch("softphone/config", { cache: "no-store" });
-    if (!response.ok) throw new Error(response.status);
-    config = await response.json();
+    config = await within(ANSWER, askForConfig);
     useRules(config.numbers);
     usePopURL(config.pop_url ?? "");
   } catch {
@@ -109,6 +110,12 @@ async function enter(extension, key) {
   feed.open();
   showText($("trouble"), await askForMicrophone());
   await startDevices();
+}
+
+async function askForConfig(signal) {
+  const response = await fetch("softphone/config", { cache: "no-store", signal });
+  if (!response.ok) throw new Error(response.status);
+  return response.json();
 }
 
 function fillWanted() {

@@ -1,10 +1,13 @@
 /** This extension's cdr records: those of the last days, and then as they arrive, by server-sent events. */
 
 import { Backoff } from "./backoff.js";
-import { eventsOf } from "./event_stream.js";
+import { within } from "./deadline.js";
+import { begun, eventsOf } from "./event_stream.js";
 
 /** More than a shift's calls would make the page slow to read, not more useful. */
 export const MOST_RECORDS = 50;
+
+const ANSWER = 25_000; // ms
 
 /** How the stream stands; the detail of a "state" event. */
 export const FeedState = Object.freeze({
@@ -48,11 +51,8 @@ export class RecordFeed extends EventTarget {
     const abort = (this.#abort = new AbortController());
     this.#become(FeedState.CONNECTING);
     try {
-      const response = await fetch(this.#url, {
-        headers: this.#headers,
-        signal: abort.signal,
-        cache: "no-store",
-      });
+      const ask = (signal) => fetch(this.#url, { headers: this.#headers, signal, cache: "no-store" });
+      const response = await begun(ask, abort.signal);
       if (response.status === 401) {
         this.#become(FeedState.UNAUTHORIZED);
         return;
@@ -82,13 +82,16 @@ export class RecordFeed extends EventTarget {
   /** A server that keeps no history says so, and the list begins empty. */
   async #catchUp(signal) {
     try {
-      const response = await fetch(this.#past, { headers: this.#headers, signal, cache: "no-store" });
-      if (!response.ok) return;
-      const { records } = await response.json();
-      this.dispatchEvent(new CustomEvent("past", { detail: { records } }));
+      const records = await within(ANSWER, (limited) => this.#askForPast(limited), signal);
+      if (records) this.dispatchEvent(new CustomEvent("past", { detail: { records } }));
     } catch {
       // As with the stream, which tells of it.
     }
+  }
+
+  async #askForPast(signal) {
+    const response = await fetch(this.#past, { headers: this.#headers, signal, cache: "no-store" });
+    return response.ok ? (await response.json()).records : null;
   }
 
   #become(state) {

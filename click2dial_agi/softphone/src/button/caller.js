@@ -38,7 +38,9 @@ export class Caller {
   }
 
   get isFree() {
-    return !LIVE.has(this.#now.state);
+    const { state } = this.#now;
+    // Of a call of ours of which nobody can tell it is more likely that it goes on.
+    return !LIVE.has(state) && !(state === "unknown" && this.#ref !== null);
   }
 
   /** Begin to follow the agent. */
@@ -122,8 +124,9 @@ export class Caller {
       if (this.#ref !== null) await this.#follow(this.#ref);
       else if (!document.hidden && this.#now.state !== "calling") await this.#find();
     } catch (error) {
-      // Nobody knows: that is not the same as free.
-      if (this.isFree || this.#ref === null) this.#tell({ state: "unknown", ...refusal(error) });
+      // Nobody knows: that is not the same as free, nor as what was.
+      const ours = this.#ref === null ? {} : this.#now;
+      if (this.#now.state !== "calling") this.#tell({ ...ours, state: "unknown", ...refusal(error) });
     }
   }
 
@@ -136,7 +139,8 @@ export class Caller {
   /** Return our call as it is for its agent once it is another's, who sees it alone, or forgotten. */
   #over(error) {
     if (!(error instanceof Refusal && error.status === 404)) throw error;
-    return { ...this.#now, state: "ended", record: null };
+    const { status, errors, ...call } = this.#now;
+    return { ...call, state: "ended", record: null };
   }
 
   async #find() {

@@ -50,7 +50,8 @@ export class Links {
       button.disabled = !canEnd && !this.#caller.isFree;
       button.title = button.disabled ? this.#words.elsewhere : "";
       const others = this.#caller.isFree ? "free" : "busy";
-      button.dataset.state = isItsCall || !now.mine ? now.state : others;
+      const isForAll = isItsCall || !now.mine || now.state === "unknown";
+      button.dataset.state = isForAll ? now.state : others;
       status.textContent = isItsCall ? said(this.#words, now) : "";
     }
   }

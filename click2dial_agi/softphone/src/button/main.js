@@ -27,9 +27,9 @@ globalThis.click2dial = {
 };
 
 /** The CRM's server gives one: it alone has the key. */
-async function newToken() {
+async function newToken(signal) {
   if (!tokenUrl) return token ?? "";
-  const response = await fetch(tokenUrl, { cache: "no-store" });
+  const response = await fetch(tokenUrl, { cache: "no-store", signal });
   if (!response.ok) throw new Error(`${tokenUrl}: ${response.status}`);
   return (await response.json()).token;
 }

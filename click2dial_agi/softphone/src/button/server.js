@@ -1,8 +1,16 @@
 /** The server's REST API as a page of the CRM may use it: with a token, for one agent. */
 
+import { within } from "../deadline.js";
+import { begun, eventsOf } from "../event_stream.js";
+
 const LIVE = "/click2dial/calls";
 const EVENTS = "/click2dial/events";
 const RETRY = 1000;
+
+// How long an answer is waited for, in milliseconds: the server has less to do than that. It may ask
+// several PBXs before a phone rings, or does not.
+const TO_KNOW = 10_000;
+const TO_ACT = 25_000;
 
 /** An answer that is not a success: its status, and the errors as texts. */
 export class Refusal extends Error {
@@ -19,7 +27,8 @@ export class Server {
   #newToken;
   #token = null; // a promise: those who ask at once share it
 
-  /** `newToken` returns a promise of a token; it is asked again when one, as `token`, has run out. */
+  /** `newToken(signal)` returns a promise of a token; it is asked again when one, as `token`, has run
+   * out. */
   constructor(base, newToken, token = null) {
     this.#base = base;
     this.#newToken = newToken;
@@ -28,13 +37,15 @@ export class Server {
 
   /** How the integrator writes numbers: public. */
   async rules() {
-    const response = await fetch(`${this.#base}/click2dial.json`);
-    return (await response.json()).numbers;
+    return within(TO_KNOW, async (signal) => {
+      const response = await fetch(`${this.#base}/click2dial.json`, { signal });
+      return (await response.json()).numbers;
+    });
   }
 
   /** Have a token: the one that there is, or a new one. */
   async token() {
-    const asked = (this.#token ??= this.#newToken());
+    const asked = (this.#token ??= within(TO_KNOW, this.#newToken));
     return asked.catch((error) => {
       if (this.#token === asked) this.#token = null;
       throw error;
@@ -74,21 +85,23 @@ export class Server {
 
   /** Yield the name of each event of the agent's; it ends where the server tells nothing. */
   async *events(signal) {
-    const response = await this.#send(EVENTS, { signal });
+    const response = await begun((limited) => this.#send(EVENTS, { signal: limited }), signal);
     if (!response.ok) return;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
-      const lines = (rest + value).split(/\r?\n/);
-      rest = lines.pop();
-      for (const line of lines) if (line.startsWith("event: ")) yield line.slice(7);
-    }
+    for await (const { event } of eventsOf(response)) yield event;
   }
 
   async #ask(path, options = {}) {
+    return within(options.method ? TO_ACT : TO_KNOW, (signal) => this.#askFor(path, { ...options, signal }));
+  }
+
+  async #askFor(path, options) {
     const response = await this.#send(path, options);
     if (response.status === 204) return null;
-    const answer = await response.json().catch(() => ({}));
+    const answer = await response.json().catch((error) => {
+      options.signal.throwIfAborted();
+      if (response.ok) throw error;
+      return {};
+    });
     if (response.ok) return answer;
     throw new Refusal(response.status, answer.errors ?? [], Number(response.headers.get("Retry-After")));
   }

@@ -27,7 +27,7 @@ export function startAgents() {
 export function followAgents(feed) {
   live = feed;
   const touch = ({ agent }) => tiles.touch(agent);
-  live.addEventListener("snapshot", () => tiles.replace(live.agents));
+  for (const name of ["snapshot", "forgotten"]) live.addEventListener(name, () => tiles.replace(live.agents));
   live.addEventListener("agent", ({ detail: { agent } }) => tiles.set(agent.extension, agent));
   live.addEventListener("call", ({ detail: { call } }) => touch(call));
   tiles.replace(live.agents);

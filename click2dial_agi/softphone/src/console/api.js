@@ -1,5 +1,10 @@
 /** The integrator's API, asked with the key that was typed in. */
 
+import { within } from "../deadline.js";
+
+// How long an answer is waited for, in milliseconds: looking through records takes the longest.
+const ANSWER = 25_000;
+
 /** An answer that is not a success: its status, and what the server says in words. */
 export class Refusal extends Error {
   constructor(status, errors) {
@@ -33,10 +38,17 @@ export class API {
     return fetch(path, { ...options, headers: { ...headers, ...this.#headers }, cache: "no-store" });
   }
 
-  async #ask(path, options) {
+  #ask(path, { signal, ...options }) {
+    return within(ANSWER, (limited) => this.#askFor(path, { ...options, signal: limited }), signal);
+  }
+
+  async #askFor(path, options) {
     const response = await this.send(path, options);
     if (response.status === 204) return null;
-    const answer = await response.json().catch(() => ({}));
+    const answer = await response.json().catch((error) => {
+      if (response.ok) throw error;
+      return {};
+    });
     if (response.ok) return answer;
     throw new Refusal(response.status, answer.errors ?? []);
   }

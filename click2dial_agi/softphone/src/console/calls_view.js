@@ -33,7 +33,7 @@ export function startCalls(action) {
 export function followCalls(feed, { supervisor }) {
   live = feed;
   supervises = supervisor;
-  live.addEventListener("snapshot", () => rows.replace(live.calls));
+  for (const name of ["snapshot", "forgotten"]) live.addEventListener(name, () => rows.replace(live.calls));
   live.addEventListener("call", ({ detail: { call } }) => rows.set(call.call_ref, live.calls.get(call.call_ref)));
   rows.replace(live.calls);
 }

@@ -1,14 +1,18 @@
 /** Agents and calls as they are, by server-sent events (docs/events.md). */
 
 import { Backoff } from "../backoff.js";
-import { eventsOf } from "../event_stream.js";
+import { begun, eventsOf } from "../event_stream.js";
+
+// For so long without a stream what was told last may be shown, in ms: a server that reads its
+// configuration again, or is started anew, is back by then.
+const KNOWN = 5000;
 
 /** How the stream stands; the detail of a "state" event. */
 export const StreamState = Object.freeze({ CONNECTING: "connecting", LIVE: "live", AWAY: "away" });
 
 /**
  * Emits "state", "snapshot", "agent" ({agent}), "call" ({call}), "record" ({record}) and "refused"
- * ({status}), after which it does not try again.
+ * ({status}), after which it does not try again; "forgotten" when it cannot tell any more how they are.
  *
  * `agents` by extension and `calls` by call_ref are as they are by then; a call that has ended is
  * not among them.
@@ -19,6 +23,7 @@ export class Live extends EventTarget {
   #api;
   #abort = null;
   #lastId = "";
+  #forgetting = 0;
   #backoff = new Backoff(() => this.#read());
 
   constructor(api) {
@@ -32,6 +37,7 @@ export class Live extends EventTarget {
 
   close() {
     this.#backoff.stop();
+    this.#stopForgetting();
     this.#abort?.abort();
     this.#abort = null;
   }
@@ -41,13 +47,16 @@ export class Live extends EventTarget {
     this.#tell("state", { state: StreamState.CONNECTING });
     const headers = { Accept: "text/event-stream", ...(this.#lastId && { "Last-Event-ID": this.#lastId }) };
     try {
-      const response = await this.#api.send("click2dial/events", { headers, signal: abort.signal });
+      const ask = (signal) => this.#api.send("click2dial/events", { headers, signal });
+      const response = await begun(ask, abort.signal);
       if ([401, 403, 404, 501].includes(response.status)) {
         this.#tell("refused", { status: response.status });
         return;
       }
-      if (response.ok) {
+      // What was forgotten while it was asked is not among what was missed: then a snapshot is needed.
+      if (response.ok && (this.#lastId || !headers["Last-Event-ID"])) {
         this.#backoff.reset();
+        this.#stopForgetting();
         this.#tell("state", { state: StreamState.LIVE });
         for await (const event of eventsOf(response)) this.#take(event);
       }
@@ -56,7 +65,22 @@ export class Live extends EventTarget {
     }
     if (abort.signal.aborted) return;
     this.#tell("state", { state: StreamState.AWAY });
+    this.#forgetting ||= setTimeout(() => this.#forget(), KNOWN);
     this.#backoff.schedule();
+  }
+
+  /** Say of all that there was that nobody knows; what there is comes as a snapshot. */
+  #forget() {
+    this.#lastId = "";
+    const unknown = { state: "unknown", since: 0 };
+    for (const [extension, agent] of this.agents) this.agents.set(extension, { ...agent, ...unknown });
+    for (const [ref, call] of this.calls) this.calls.set(ref, { ...call, ...unknown });
+    this.#tell("forgotten", {});
+  }
+
+  #stopForgetting() {
+    clearTimeout(this.#forgetting);
+    this.#forgetting = 0;
   }
 
   #take({ event, data, id }) {

@@ -17,8 +17,8 @@ export async function connect(settings) {
   const { kept } = await chrome.storage.session.get("kept");
   let known = kept?.from === from ? kept : null;
 
-  async function newToken() {
-    known = { from, ...(await askForToken(settings.token_url)) };
+  async function newToken(signal) {
+    known = { from, ...(await askForToken(settings.token_url, signal)) };
     await chrome.storage.session.set({ kept: known });
     return known.token;
   }
@@ -33,8 +33,8 @@ export async function connect(settings) {
 }
 
 /** Ask as who is signed in there: the browser sends that site's cookies. */
-async function askForToken(url) {
-  const response = await fetch(url, { cache: "no-store", credentials: "include" });
+async function askForToken(url, signal) {
+  const response = await fetch(url, { cache: "no-store", credentials: "include", signal });
   const answer = response.ok ? await response.json().catch(() => null) : null;
   // Who is not signed in gets an error, or a page where one signs in.
   if (!TOKEN.test(answer?.token ?? "")) throw new Refusal(UNAUTHORIZED, []);

@@ -49,6 +49,7 @@ export const AF = {
       queued: "Wag in ’n tou",
       up: "In ’n oproep",
       held: "Aangehou",
+      unknown: "Nie bekend nie",
     },
     directions: { outbound: "Uitgaande", inbound: "Inkomende", internal: "Intern", external: "Ekstern" },
   },

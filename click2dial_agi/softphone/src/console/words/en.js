@@ -49,6 +49,7 @@ export const EN = {
       queued: "Waits in a queue",
       up: "In a call",
       held: "On hold",
+      unknown: "Not known",
     },
     directions: { outbound: "Outbound", inbound: "Inbound", internal: "Internal", external: "External" },
   },
