@@ -33,6 +33,8 @@ interface CallState {
 interface Click2Dial {
   call(number: string, values?: { outbound_id?: string; contact_ref?: string }): Promise<void>;
   hangUp(): Promise<void>;
+  /** Add buttons to the links of a shadow root, which the page's own do not reach. */
+  watch(root: ShadowRoot): void;
   readonly state: CallState;
 }
 

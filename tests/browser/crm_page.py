@@ -38,6 +38,8 @@ class CRMServer:
     origin: str = ""
     #: What a browser must send for a token: who else asks is shown where one signs in.
     cookie: str = ""
+    #: The Content-Security-Policy of its page.
+    policy: str = ""
     #: Whether a token comes with all that the server said of it.
     tells_all: bool = False
 
@@ -69,6 +71,8 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
             self.send_response(200)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
+            if crm.policy:
+                self.send_header("Content-Security-Policy", crm.policy)
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # the page is closed
                 self.wfile.write(body)

@@ -13,6 +13,7 @@ from redis import Redis
 from sandbox.chromium import new_page
 from sandbox.proxy import Network, Proxy
 from sandbox.redis import RedisServer
+from sandbox.waiting import patience
 from tests.browser.agent import Agent
 from tests.browser.crm_page import SCRIPT, CRMServer, crm_server
 from tests.browser.office import ECHO, HOST, Office
@@ -141,6 +142,103 @@ def test_rows_that_come_and_go(page: Page, desk: Office, crm: CRMServer) -> None
     expect(button(page, "new")).to_have_text("Call")
     page.evaluate("clients.querySelector('a').remove()")
     expect(page.get_by_role("button")).to_have_count(3)
+
+
+@pytest.mark.case("L12")
+def test_links_that_change(page: Page, desk: Office, crm: CRMServer) -> None:
+    """Frameworks put a link into the page first, then its address; and give it another."""
+    page.goto(crm.url)
+    expect(page.get_by_role("button")).to_have_count(3)
+    page.evaluate(
+        """() => {
+          clients.insertAdjacentHTML("beforeend", '<li id="late"><a>later</a></li>');
+          requestAnimationFrame(() => late.firstChild.setAttribute("href", "tel:0820000105"));
+        }"""
+    )
+    expect(button(page, "later")).to_have_text("Call")
+    page.evaluate("late.firstChild.textContent = 'later and renamed'")
+    expect(button(page, "renamed")).to_have_attribute("aria-label", "Call later and renamed")
+    page.evaluate("late.firstChild.firstChild.nodeValue = 'later and again'")
+    expect(button(page, "again")).to_have_attribute("aria-label", "Call later and again")
+    page.evaluate("late.firstChild.href = 'mailto:x@example.com'")
+    expect(page.get_by_role("button")).to_have_count(3)
+    page.evaluate("late.firstChild.href = ' TEL:0820000105'")
+    expect(button(page, "again")).to_have_text("Call")
+
+
+@pytest.mark.case("L12")
+def test_a_call_is_shown_at_its_number_wherever_that_is_now(
+    page: Page, agent: Agent, crm: CRMServer
+) -> None:
+    """A list that is sorted while one talks: its links get the numbers of others."""
+    page.goto(crm.url)
+    button(page, "0191").click()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    page.evaluate(
+        """() => {
+          const [one, other] = clients.querySelectorAll("a");
+          [one.href, other.href] = [other.href, one.href];
+          [one.textContent, other.textContent] = [other.textContent, one.textContent];
+        }"""
+    )
+    says(page, "0191", "In a call")
+    says(page, "0100", "")
+    expect(button(page, "0100")).to_be_disabled()
+    page.evaluate("clients.innerHTML = clients.innerHTML")  # drawn anew, with copies of the buttons
+    expect(page.get_by_role("button")).to_have_count(3)
+    says(page, "0191", "In a call")
+    page.evaluate("document.body = document.body.cloneNode(true)")
+    expect(page.get_by_role("button")).to_have_count(3)
+    button(page, "0191").click()
+    says(page, "0191", "Call ended")
+
+
+def test_many_links_do_not_slow_a_page_down(page: Page, desk: Office, crm: CRMServer) -> None:
+    """Whatever else changes in it: it is the changes that are looked at, and not all links."""
+    crm.clients = [(f"08200{n:05d}", f"client-{n}", f"row {n}") for n in range(2000)]
+    page.goto(crm.url)
+    expect(page.get_by_role("button")).to_have_count(2000)
+    took = page.evaluate(
+        """async () => {
+          const other = document.body.appendChild(document.createElement("p"));
+          const began = performance.now();
+          for (let n = 0; n < 1000; n++) {
+            other.innerHTML = `<b>${n}</b>`;
+            await 0;  // as long as what is done about it takes
+          }
+          return performance.now() - began;
+        }"""
+    )
+    print(f"1,000 changes beside 2,000 links: {took:.0f} ms")
+    assert took < patience(0.5) * 1000
+
+
+def test_a_link_in_a_shadow_root(page: Page, desk: Office, crm: CRMServer) -> None:
+    page.goto(crm.url)
+    page.evaluate(
+        """() => {
+          const host = document.body.appendChild(document.createElement("p"));
+          const root = host.attachShadow({ mode: "open" });
+          root.innerHTML = '<a href="tel:0820000105">inside</a>';
+          click2dial.watch(root);
+        }"""
+    )
+    page.locator("p").get_by_role("button").click()
+    expect(page.locator("p").get_by_role("status")).to_contain_text("Your phone is not registered")
+
+
+def test_a_page_with_a_strict_policy(page: Page, desk: Office, crm: CRMServer) -> None:
+    """Nothing inline, and no HTML out of texts."""
+    server = f"http://{HOST}:{desk.http_port}"
+    crm.policy = (
+        f"default-src 'none'; script-src {server}; connect-src 'self' {server};"
+        " require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    button(page, "0100").click()
+    says(page, "0100", re.compile("Your phone is not registered"))
 
 
 def test_a_token_that_runs_out_is_renewed(

@@ -94,6 +94,20 @@ def is_free(page: Page) -> None:
     expect(button(page, "0100")).to_have_attribute("data-state", "free")
 
 
+@pytest.mark.case("L12")
+def test_a_link_that_gets_its_number_later(clients: Page) -> None:
+    clients.evaluate(
+        """() => {
+          const list = document.getElementById("clients");
+          list.insertAdjacentHTML("beforeend", '<li id="late"><a>later</a></li>');
+          requestAnimationFrame(() => late.firstChild.setAttribute("href", "tel:0820000105"));
+        }"""
+    )
+    expect(button(clients, "later")).to_have_text("Call")
+    clients.evaluate("late.firstChild.href = '#'")
+    expect(row(clients, "later").get_by_role("button")).to_have_count(0)
+
+
 def test_a_number_is_called_from_a_page_without_any_script_of_ours(
     agent: Agent, desk: Office, clients: Page
 ) -> None:

@@ -21,6 +21,8 @@ globalThis.click2dial = {
   /** Call a number, with `outbound_id` and `contact_ref` if need be. */
   call: (number, values = {}) => caller.call(dialable(number), { ...defaults, ...values }),
   hangUp: () => caller.hangUp(),
+  /** Add buttons to a part of the page that nobody sees from outside: a shadow root. */
+  watch: (root) => links.watch(root),
   get state() {
     return caller.now;
   },
@@ -41,7 +43,8 @@ function told(now) {
 
 async function start() {
   useRules(await server.rules().catch(() => ({ dialled: [], shown: [] })));
-  links.watch(document.body);
+  // Some pages put another body in place of theirs.
+  links.watch(document.documentElement);
   caller.start();
 }
 

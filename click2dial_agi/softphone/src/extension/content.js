@@ -14,9 +14,9 @@ async function start() {
   const words = wordsOf(document.documentElement.lang || navigator.language);
   const caller = new Caller(server, undefined, (now) => links.show(now));
   // The page's scripts can press a button, too: they do not mean it.
-  const links = new Links(caller, words, {}, (event) => event.isTrusted);
+  const links = new Links(caller, words, {}, { isMeant: ({ isTrusted }) => isTrusted, by: "extension" });
   useRules(await server.rules().catch(() => ({ dialled: [], shown: [] })));
-  links.watch(document.body);
+  links.watch(document.documentElement);
   caller.start();
 }
 
