@@ -60,18 +60,20 @@ def chromium_path() -> str | None:
 
 @contextlib.contextmanager
 def chromium(
-    playwright: Playwright, *, microphone: str = "", popups: bool = True
+    playwright: Playwright, *, microphone: str = "", popups: bool = True, keeps: bool = False
 ) -> Iterator[Browser]:
     """Start it with a fake microphone that beeps; `microphone` "deny" is the user's "no".
 
-    Without `popups` it opens windows as it does at home: only soon after a click.
+    Without `popups` it opens windows as it does at home: only soon after a click. If it `keeps`
+    pages, Back brings one as it was left, as at home, too.
     """
+    defaults = {"--disable-popup-blocking": popups, "--disable-back-forward-cache": not keeps}
     ask = "--use-fake-ui-for-media-stream" + (f"={microphone}" if microphone else "")
     browser = playwright.chromium.launch(
         executable_path=chromium_path(),
         args=[*ARGUMENTS, _ONE_PROCESS, ask],
         timeout=60_000,
-        ignore_default_args=None if popups else ["--disable-popup-blocking"],
+        ignore_default_args=[name for name, is_wanted in defaults.items() if not is_wanted],
     )
     try:
         yield browser

@@ -48,6 +48,12 @@ addEventListener("pagehide", () => {
   line?.close();
   if (up) keepHungUp(up);
 });
+addEventListener("pageshow", ({ persisted }) => {
+  // Brought back as it was left, it looks signed in, and is not: nobody has kept the password.
+  if (!persisted || line === null) return;
+  line = null;
+  location.reload();
+});
 begin();
 
 /** Say what became of a call that the page before had, and take the number it was opened for. */
