@@ -31,6 +31,7 @@ interface CallState {
 }
 
 interface Click2Dial {
+  readonly agent: string;
   call(number: string, values?: { outbound_id?: string; contact_ref?: string }): Promise<void>;
   hangUp(): Promise<void>;
   /** Add buttons to the links of a shadow root, which the page's own do not reach. */

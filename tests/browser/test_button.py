@@ -194,6 +194,18 @@ def test_a_call_is_shown_at_its_number_wherever_that_is_now(
     says(page, "0191", "Call ended")
 
 
+def test_a_script_that_is_run_twice(page: Page, desk: Office, crm: CRMServer) -> None:
+    """By a page that exchanges its body: there is one of each button, and one who asks."""
+    crm.script = SCRIPT + SCRIPT
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    with page.expect_response("**/click2dial/calls"):
+        button(page, "0100").click()
+    says(page, "0100", re.compile("Your phone is not registered"))
+    expect(page.get_by_role("button")).to_have_count(3)
+    assert heard(page) == ["free", "calling", "refused"]
+
+
 def test_many_links_do_not_slow_a_page_down(page: Page, desk: Office, crm: CRMServer) -> None:
     """Whatever else changes in it: it is the changes that are looked at, and not all links."""
     crm.clients = [(f"08200{n:05d}", f"client-{n}", f"row {n}") for n in range(2000)]

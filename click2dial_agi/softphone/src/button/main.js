@@ -17,17 +17,6 @@ const defaults = {
 };
 const links = new Links(caller, words, defaults);
 
-globalThis.click2dial = {
-  /** Call a number, with `outbound_id` and `contact_ref` if need be. */
-  call: (number, values = {}) => caller.call(dialable(number), { ...defaults, ...values }),
-  hangUp: () => caller.hangUp(),
-  /** Add buttons to a part of the page that nobody sees from outside: a shadow root. */
-  watch: (root) => links.watch(root),
-  get state() {
-    return caller.now;
-  },
-};
-
 /** The CRM's server gives one: it alone has the key. */
 async function newToken(signal) {
   if (!tokenUrl) return token ?? "";
@@ -48,5 +37,22 @@ async function start() {
   caller.start();
 }
 
-if (document.body) start();
-else document.addEventListener("DOMContentLoaded", start);
+/** What the page's own scripts have. */
+const handle = {
+  agent,
+  /** Call a number, with `outbound_id` and `contact_ref` if need be. */
+  call: (number, values = {}) => caller.call(dialable(number), { ...defaults, ...values }),
+  hangUp: () => caller.hangUp(),
+  /** Add buttons to a part of the page that nobody sees from outside: a shadow root. */
+  watch: (root) => links.watch(root),
+  get state() {
+    return caller.now;
+  },
+};
+
+// A page that exchanges its body runs its scripts again: one of us is enough, which knows its call.
+if (globalThis.click2dial?.agent !== agent) {
+  globalThis.click2dial = handle;
+  if (document.body) start();
+  else document.addEventListener("DOMContentLoaded", start);
+}
