@@ -74,7 +74,10 @@ def opened_for(desk: Office, link: str) -> str:
 
 @pytest.mark.parametrize(
     "link",
-    ["tel:+27-82-000-0191", "tel:082000-0191;ext=12", "callto:+27820000191", "+27 82 000 0191"],
+    [
+        *("tel:+27-82-000-0191", "tel:082000-0191;ext=12", "callto:+27820000191"),
+        *("+27 82 000 0191", "tel:%2B27%2082%20000%200191", "tel:+27820000191%3Bext=12"),
+    ],
 )
 def test_a_telephone_link(page: Page, desk: Office, link: str) -> None:
     """It waits until somebody has signed in; nothing is called that nobody asked for."""

@@ -28,10 +28,18 @@ export function dialable(text) {
 
 /** Take a tel: URI apart (RFC 3966), or a callto:, which is the same without a standard. */
 function withoutURI(text) {
-  const [, number, parameters] = /^(?:tel|callto):([^;]*)(.*)$/i.exec(text) ?? [];
+  const [, number, parameters] = /^(?:tel|callto):([^;]*)(.*)$/is.exec(decoded(text)) ?? [];
   if (number === undefined) return text;
   const [, context] = /;phone-context=(\+[\d.()-]+)/i.exec(parameters) ?? [];
   return context && !number.startsWith("+") ? context + number : number;
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function withoutExtension(text) {

@@ -158,7 +158,7 @@ function isNumbers(link) {
 }
 
 function numberOf(link) {
-  return dialable(decoded(link.getAttribute("href")));
+  return dialable(link.getAttribute("href"));
 }
 
 // What stays as it is is not written: each writing is a change of the page, of which many are told.
@@ -175,12 +175,4 @@ function said(words, now) {
   const text = describe(words, now);
   const details = (now.errors ?? []).map((error) => error.message).join("; ");
   return details ? `${text} (${details})` : text;
-}
-
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
