@@ -194,6 +194,18 @@ def test_a_call_is_shown_at_its_number_wherever_that_is_now(
     says(page, "0191", "Call ended")
 
 
+@pytest.mark.case("L14")
+def test_a_page_that_was_loaded_while_the_server_was_away(
+    page: Page, desk: Office, crm: CRMServer
+) -> None:
+    """It learns how numbers are dialled here as soon as there is somebody to ask."""
+    page.route("**/click2dial.json", lambda route: route.abort(), times=1)
+    with page.expect_response("**/click2dial.json"):
+        page.goto(crm.url)
+    button(page, "0100").click()  # +27 (0)82 …
+    says(page, "0100", re.compile("Your phone is not registered"))
+
+
 def test_a_script_that_is_run_twice(page: Page, desk: Office, crm: CRMServer) -> None:
     """By a page that exchanges its body: there is one of each button, and one who asks."""
     crm.script = SCRIPT + SCRIPT

@@ -1,8 +1,9 @@
 /** The telephone in a page of the CRM: see docs/button.md. */
 
-import { dialable, useRules } from "../numbers.js";
+import { dialable } from "../numbers.js";
 import { Caller } from "./caller.js";
 import { Links } from "./links.js";
+import { learnRules } from "./rules.js";
 import { Server } from "./server.js";
 import { wordsOf } from "./words.js";
 
@@ -27,11 +28,12 @@ async function newToken(signal) {
 
 function told(now) {
   links.show(now);
+  if (now.state !== "unknown") learnRules(server);
   document.dispatchEvent(new CustomEvent("click2dial:state", { detail: now }));
 }
 
 async function start() {
-  useRules(await server.rules().catch(() => ({ dialled: [], shown: [] })));
+  await learnRules(server);
   // Some pages put another body in place of theirs.
   links.watch(document.documentElement);
   caller.start();

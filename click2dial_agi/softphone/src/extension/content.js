@@ -2,8 +2,8 @@
 
 import { Caller } from "../button/caller.js";
 import { Links } from "../button/links.js";
+import { learnRules } from "../button/rules.js";
 import { wordsOf } from "../button/words.js";
-import { useRules } from "../numbers.js";
 import { RemoteServer } from "./remote_server.js";
 
 // A page of another site may show one of a chosen site in a frame, under something to click at.
@@ -12,10 +12,13 @@ const isAmongItsOwn = [...location.ancestorOrigins].every((origin) => origin ===
 async function start() {
   const server = new RemoteServer();
   const words = wordsOf(document.documentElement.lang || navigator.language);
-  const caller = new Caller(server, undefined, (now) => links.show(now));
+  const caller = new Caller(server, undefined, (now) => {
+    links.show(now);
+    if (now.state !== "unknown") learnRules(server);
+  });
   // The page's scripts can press a button, too: they do not mean it.
   const links = new Links(caller, words, {}, { isMeant: ({ isTrusted }) => isTrusted, by: "extension" });
-  useRules(await server.rules().catch(() => ({ dialled: [], shown: [] })));
+  await learnRules(server);
   links.watch(document.documentElement);
   caller.start();
 }
