@@ -71,3 +71,16 @@ async def _parked(scene: Scene) -> None:
 def test_the_agent_leaves_first(office: Office, play: Play) -> None:
     work = [play_strictly(office, origin, play) for origin in Origin]
     assert problems_of(office, work) == []
+
+
+async def _stays(scene: Scene) -> None:
+    """Nobody moves him: he goes with the agent, some milliseconds later."""
+    await scene.begin()
+    await scene.left(scene.agent)
+
+
+@pytest.mark.parametrize("origin", [Origin.PHONE, Origin.CREATED])
+def test_who_goes_with_his_agent_has_not_hung_up(office: Office, origin: Origin) -> None:
+    """Several calls end at once, so that whose channel is first differs."""
+    for _ in range(3):
+        assert problems_of(office, [play_strictly(office, origin, _stays) for _ in range(8)]) == []
