@@ -21,8 +21,8 @@ LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 
 
 def test_the_dialplan_knows_no_variable_that_nobody_sets() -> None:
-    # Set(NAME=, MSet(…,NAME=, with underscores or as EXPORT(channel,NAME)=, before a uniqueid, or as
-    # one of two names.
+    # Set(NAME=, MSet(…,NAME=, with underscores or as EXPORT(channel,NAME)=, before a uniqueid, or
+    # as one of two names.
     set_there = set(re.findall(r"[(,^:]\"?_*(C2D_\w*)(?:\$\{\w+\})?\)?=", CODE))
     set_there |= set(re.findall(r"\?(C2D_\w*):[^)]*\)\)?\}=", CODE))
     globals_ = set(re.findall(r"^(C2D_\w+) *=>?", CODE, re.MULTILINE))
