@@ -54,6 +54,10 @@ def test_each_dial_follows_no_forward_and_does_not_part_its_channels_itself() ->
     assert [one for one in bare if not re.fullmatch(r"[gbUFI]*(i|\$\{ARG1\})[gbUFI]*", one)] == []
 
 
+def test_what_is_told_and_what_is_kept_have_the_same_seal() -> None:
+    assert len(set(re.findall(r"Set\(C2D_SEAL=.*", CODE))) == 1
+
+
 def test_no_line_is_too_long_to_be_read() -> None:
     assert [line for line in DIALPLAN.splitlines() if len(line) > 200] == []
 
