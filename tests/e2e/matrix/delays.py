@@ -31,7 +31,7 @@ CONTEXTS = (
 SECONDS = 0.4
 
 _CONTEXT = re.compile(r"\[([a-z0-9-]+)\]")
-_STEP = re.compile(r"(exten => [^,]+,1,| same => n(?:\([a-z]+\))?,)(.*)")
+_STEP = re.compile(r"(exten => [^,]+,1(?:\([a-z]+\))?,| same => n(?:\([a-z]+\))?,)(.*)")
 
 
 def held_up(dialplan: str, contexts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
