@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.manager import act
 from sandbox.office import Office
 from sandbox.office_conf import OUTBOUND_ID
 from sandbox.phone_call import PhoneCall
@@ -104,6 +105,26 @@ async def _twice(scene: Scene, context: str) -> None:
 )
 def test_a_client_is_moved(office: Office, play: Move, context: str) -> None:
     work = [play_strictly(office, o, lambda scene: play(scene, context)) for o in Origin]
+    assert problems_of(office, work) == []
+
+
+async def _transferred(scene: Scene, context: str) -> None:
+    """The panel asks for a blind transfer, from where the agent's phone is."""
+    await scene.begin()
+    channel = await scene.office.channel_of(scene.agent)
+    where = {"Context": context} if context else {}
+    target = scene.team.second.name
+    await act(scene.office.pbx, "BlindTransfer", Channel=channel, Exten=target, **where)
+    other = await scene.team.second.next_call()
+    await scene.agent.over()
+    await scene.end(other)
+
+
+@pytest.mark.case("T36")
+@pytest.mark.parametrize("context", ["", *CONTEXTS])
+@pytest.mark.parametrize("origin", [Origin.PHONE, Origin.CREATED])
+def test_a_panel_transfers(office: Office, origin: Origin, context: str) -> None:
+    work = [play_strictly(office, origin, partial(_transferred, context=context))]
     assert problems_of(office, work) == []
 
 
