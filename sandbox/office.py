@@ -91,7 +91,7 @@ class Office:
     """The processes and the loop in which the phones live; use it as a context manager.
 
     With several `servers` the PBX asks them in their order, and each has an API of its own.
-    `extensions` are further contexts of the operator's.
+    `extensions` are further contexts of the operator's, `pjsip` lines behind all endpoints.
     """
 
     def __init__(
@@ -101,12 +101,14 @@ class Office:
         servers: int = 1,
         verbose: bool = False,
         extensions: str = "",
+        pjsip: str = "",
         dialplan: Path = DIALPLAN,
     ) -> None:
         self._tree = tree
         self._count = servers
         self._verbose = verbose
         self._extensions = extensions
+        self._pjsip = pjsip
         self._dialplan = dialplan
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
@@ -138,7 +140,7 @@ class Office:
                     c2d_agi=" ".join(server.agi_url for server in self.servers),
                     trunk_port=self.trunk_port,
                     extra_extensions=office_conf.extensions() + self._extensions,
-                    extra_pjsip=office_conf.pjsip(),
+                    extra_pjsip=office_conf.pjsip() + self._pjsip,
                     queues=office_conf.queues(),
                     verbose=self._verbose,
                 )
