@@ -167,6 +167,26 @@ def test_a_long_url_is_414(redis: RedisServer, size: int) -> None:
     run(test())
 
 
+@pytest.mark.case("C23")
+def test_no_header_is_said_twice(redis: RedisServer) -> None:
+    embeddable = ("/click2dial.js", "/click2dial.d.ts", "/click2dial.json")
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, cors_origins=[CRM], **SOFTPHONE) as api:
+            for path in (*embeddable, CALLS, "/openapi.json", "/docs", "/softphone", "/healthz"):
+                asked = wire(
+                    b"", "Connection: close", f"Origin: {CRM}", method="HEAD", path=path, length=""
+                )
+                head = (await exchange(api.port, asked)).decode("latin-1").lower()
+                said = [line.partition(": ") for line in head.split("\r\n")[1:-2]]
+                names = [name for name, _, _ in said]
+                assert len(set(names)) == len(names), (path, head)
+                policy = "cross-origin" if path in embeddable else "same-origin"
+                assert ("cross-origin-resource-policy", ": ", policy) in said, path
+
+    run(test())
+
+
 @pytest.mark.case("C8")
 def test_pages_of_other_servers(redis: RedisServer) -> None:
     asked = {"Origin": CRM, "Access-Control-Request-Method": "POST"}

@@ -31,7 +31,7 @@ from tests.http.live_rig import (
     push,
     record,
 )
-from tests.http.rig import CALLS, errors, serve
+from tests.http.rig import CALLS, errors, exchange, serve, wire
 from tests.http.test_phone_calls import OUTBOUND, channel
 from tests.io.running import run
 
@@ -393,6 +393,21 @@ def test_events(redis: RedisServer) -> None:
                 ]
                 ids = [found["id"] for found in all_of_it.told]
                 assert len(set(ids)) == len(ids)
+
+    run(test())
+
+
+@pytest.mark.case("C23")
+def test_a_stream_that_ends_with_its_connection_says_so_alone(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"))
+            asked = wire(b"", "Connection: close", method="HEAD", path=EVENTS, length="")
+            head = (await exchange(rig.api.port, asked)).decode("latin-1").lower()
+            lines = head.split("\r\n")
+            assert [line for line in lines if line.startswith("connection:")] == [
+                "connection: close"
+            ]
 
     run(test())
 

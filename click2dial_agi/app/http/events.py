@@ -83,6 +83,7 @@ class _Events(EventSourceResponse):
 
     def __init__(self, listener: Listener, expires_at: int) -> None:
         super().__init__(_told(listener), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)
+        del self.headers["connection"]  # that is the server's to say, which may close it
         self._listener = listener
         self._expires_at = expires_at
 

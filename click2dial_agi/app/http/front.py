@@ -18,6 +18,9 @@ __all__ = ["Front"]
 
 log = logging.getLogger(__name__)
 
+# What is said is said to those who asked: no page may embed it that an answer does not let.
+_POLICY = b"cross-origin-resource-policy"
+
 _BAD_HOST = FieldError("host", "one Host header: a name or an address, and a port")
 
 
@@ -46,6 +49,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         access = self._access()
+        send = _not_embedded(send)
         origin, hosts, forwarded = None, [], []
         for name, value in scope["headers"]:
             if name == b"host":
@@ -88,6 +92,23 @@ def _below(scope: Scope, path: str) -> Scope:
         raw = path.encode() + scope["raw_path"]
         scope = {**scope, "path": path + scope["path"], "raw_path": raw}
     return {**scope, "root_path": path}
+
+
+def _not_embedded(send: Send) -> Send:
+    """Return a ``send`` that says who may embed an answer that does not say so itself.
+
+    Said twice it would count for nothing, and browsers differ in what they do then.
+    """
+
+    async def send_policy(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            if all(name.lower() != _POLICY for name, _ in headers):
+                headers.append((_POLICY, b"same-origin"))
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_policy
 
 
 def _head_only(send: Send) -> Send:

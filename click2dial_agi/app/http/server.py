@@ -30,11 +30,8 @@ _GRACE = 5
 # cost nobody a place: they give way (io/door.py).
 _KEEP_ALIVE = 75
 
-# What is said is said to those who asked: no page may embed it, no browser guess what it is.
-_HEADERS = [
-    ("x-content-type-options", "nosniff"),
-    ("cross-origin-resource-policy", "same-origin"),
-]
+# No browser may guess what it is.  uvicorn puts these before an answer's own, and replaces none.
+_HEADERS = [("x-content-type-options", "nosniff")]
 
 
 class HTTPServer:
