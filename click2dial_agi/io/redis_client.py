@@ -18,8 +18,9 @@ from click2dial_agi.exceptions import NotificationError
 __all__ = ["REDIS_ERRORS", "answer_of", "connect", "messages", "subscriber"]
 
 # What a Redis that is away, or that refuses, makes of a command.  A cluster of which no node
-# answers is none of redis-py's RedisErrors; TimeoutError is an OSError.
-REDIS_ERRORS = (RedisError, RedisClusterException, OSError)
+# answers is none of redis-py's RedisErrors; TimeoutError is an OSError; and where the connection
+# breaks between two steps of its beginning, uvloop has a RuntimeError, which redis-py lets pass.
+REDIS_ERRORS = (RedisError, RedisClusterException, OSError, RuntimeError)
 
 
 async def answer_of(command: Any) -> Any:

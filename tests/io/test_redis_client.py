@@ -1,0 +1,36 @@
+"""What a Redis that goes away makes of a command, on the event loop of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvloop
+from redis.asyncio.connection import Connection
+
+from click2dial_agi.exceptions import NotificationError
+from click2dial_agi.io.redis_client import answer_of, connect
+from tests.io.running import run
+
+
+@pytest.mark.case("C24")
+def test_a_connection_that_breaks_while_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin: Any = Connection._connect
+
+    async def begin_and_break(self: Any) -> None:
+        await begin(self)
+        self._writer.transport.abort()
+        await self._writer.wait_closed()
+
+    async def test() -> None:
+        listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        redis = connect(f"redis://127.0.0.1:{port}/0", 2.0)
+        (error,) = await asyncio.gather(answer_of(redis.ping()), return_exceptions=True)
+        await redis.aclose()
+        listener.close()
+        assert isinstance(error, NotificationError), error
+
+    monkeypatch.setattr(Connection, "_connect", begin_and_break)
+    run(test(), uvloop.new_event_loop)
