@@ -27,10 +27,11 @@ def test_a_connection_that_breaks_while_it_begins(monkeypatch: pytest.MonkeyPatc
         listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         redis = connect(f"redis://127.0.0.1:{port}/0", 2.0)
-        (error,) = await asyncio.gather(answer_of(redis.ping()), return_exceptions=True)
+        asked = asyncio.create_task(answer_of(redis.ping()))
+        await asyncio.wait([asked])
         await redis.aclose()
         listener.close()
-        assert isinstance(error, NotificationError), error
+        assert isinstance(asked.exception(), NotificationError), asked
 
     monkeypatch.setattr(Connection, "_connect", begin_and_break)
     run(test(), uvloop.new_event_loop)
