@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from sandbox import sip_text
 from sandbox.dialog import Dialog
 from sandbox.sdp import Direction
 from sandbox.sip import Message
 from sandbox.sip_text import Headers, tag_of
+from sandbox.waiting import patience
 
 
 class PhoneCall(Dialog):
@@ -93,20 +95,38 @@ class PhoneCall(Dialog):
         return [("Refer-To", target), ("Referred-By", by), *headers]
 
     async def send_to(self, user: str) -> None:
-        """Transfer the other side to an extension or number without asking there first."""
+        """Transfer the other side to an extension or number without asking there first.
+
+        The PBX refuses it in the moment of the answer, before it has joined the two ("Where it
+        ends" in docs/transfers.md): then it is asked again, as whoever sees it fail would.
+        """
+        answer = await self.ladder.wait(
+            lambda m: m.status == 200 and m.cseq_method == "INVITE", "the answer"
+        )
+        while not await self._sends(user):
+            is_new = time.time() < answer.at + patience(1)
+            assert is_new, f"the PBX says that it failed\n{self.ladder}"
+            await asyncio.sleep(0.1)
+
+    async def _sends(self, user: str) -> bool:
+        asked = time.time()
         response = await self.refer(f"<{self.ua.uri(user)}>")
         assert response.status == 202, response.start_line
-        assert await self.leave(), f"the PBX says that it failed\n{self.ladder}"
+        return await self.leave(asked)
 
-    async def leave(self) -> bool:
+    async def leave(self, asked: float = 0) -> bool:
         """Hang up after a transfer, as phones do: when the PBX says how it went, or soon.
 
-        A transfer that the PBX says has failed leaves the other side with this phone: False.
+        A transfer (one asked for since ``asked``) that the PBX says has failed leaves
+        the other side with this phone: False.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.5):
                 told = await self.ladder.wait(
-                    lambda m: m.method == "BYE" or sip_text.progress_of(m)[:1] in ("2", "3", "4"),
+                    lambda m: (
+                        m.method == "BYE"
+                        or (m.at >= asked and sip_text.progress_of(m)[:1] in ("2", "3", "4"))
+                    ),
                     "NOTIFY",
                 )
             if sip_text.progress_of(told)[:1] in ("3", "4"):
