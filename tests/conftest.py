@@ -29,17 +29,9 @@ settings.load_profile("tests")
 
 Server.copied = True
 
-# Their files take minutes each: one that is begun last keeps one process busy, and no other.
-_LONG = {"machine", "sweep"}
-
 # A shell that starts us in the background has it ignored, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: _LONG.isdisjoint(item.path.parts))
 
 
 @pytest.fixture(autouse=True)
