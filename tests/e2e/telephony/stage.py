@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from sandbox.notifications import Payload
 from sandbox.office import Office
+from sandbox.server import Server
 from sandbox.ua import UA
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
 from tests.e2e.matrix.expected import compare
@@ -17,6 +18,15 @@ from tests.e2e.matrix.scene import Scene
 from tests.e2e.races.run import end_all
 
 Play = Callable[[Scene], Awaitable[None]]
+
+
+class SendingOffice(Office):
+    """One whose integrators send clients on into the operator's dialplan, the context further."""
+
+    def configure(self, server: Server) -> None:
+        for section in server.config["integrators"]:
+            section["transfer_fallback"] = "further"
+        super().configure(server)
 
 
 async def played(office: Office, origin: Origin, play: Play, *, integrator: str = "acme") -> Scene:

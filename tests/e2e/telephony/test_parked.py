@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.office import Office
-from sandbox.server import Server
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
-from tests.e2e.telephony.stage import play_strictly, problems_of
+from tests.e2e.telephony.stage import SendingOffice, play_strictly, problems_of
 
 pytestmark = pytest.mark.case("T35")
 
@@ -24,18 +23,9 @@ exten => _*71!,1,Goto(click2dial,${{EXTEN}},1)
 """
 
 
-class ParkingOffice(Office):
-    """One whose integrators send clients on into the operator's dialplan."""
-
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["transfer_fallback"] = "further"
-        super().configure(server)
-
-
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with ParkingOffice(tree, extensions=EXTENSIONS) as office:
+    with SendingOffice(tree, extensions=EXTENSIONS) as office:
         yield office
 
 

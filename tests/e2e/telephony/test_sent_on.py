@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.office import Office
-from sandbox.server import Server
 from sandbox.ua import answer, refuse, ring
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
-from tests.e2e.telephony.stage import play_strictly, problems_of
+from tests.e2e.telephony.stage import SendingOffice, play_strictly, problems_of
 
 pytestmark = pytest.mark.case("T31")
 
@@ -56,15 +55,6 @@ exten => _*61XXXX,1,Set(C2D_QUEUE=)
  same => n,Set(C2D_NEXT=overflow,2721${{EXTEN:3:3}}0001,1)
  same => n,Goto(click2dial-inbound,2721${{EXTEN:3:3}}0001,1)
 """
-
-
-class SendingOffice(Office):
-    """One whose integrators send clients on into the operator's dialplan."""
-
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["transfer_fallback"] = "further"
-        super().configure(server)
 
 
 @pytest.fixture(scope="module")
