@@ -1,5 +1,6 @@
 """Posts notifications to one URL."""
 
+import asyncio
 import logging
 import ssl
 import time
@@ -17,8 +18,12 @@ __all__ = ["WebhookClient"]
 
 log = logging.getLogger(__name__)
 
-# For a whole request.  What takes longer is tried again, so it may arrive twice.
+# For a whole request, however its answer trickles in.  What takes longer is tried again, so it may
+# arrive twice.
 _TIMEOUT = 10.0
+
+# For a look whether it is there.
+_REACH_TIMEOUT = 3.0
 
 _USER_AGENT = f"click2dial-agi/{__version__}"
 
@@ -32,13 +37,14 @@ class WebhookClient:
 
     def __init__(self, webhook: Webhook, where: str) -> None:
         self._webhook = webhook
+        self._trust = _trust(webhook, where)
         # No redirects: who can make the receiver answer must not choose where records go.
         self._client = httpx.AsyncClient(
             timeout=_TIMEOUT,
             follow_redirects=False,
             trust_env=False,
             headers={"User-Agent": _USER_AGENT},
-            verify=_trust(webhook, where),
+            verify=self._trust or False,
         )
 
     async def post(self, notification: Notification) -> tuple[int, str]:
@@ -48,21 +54,58 @@ class WebhookClient:
         """
         headers = request_headers(notification, self._webhook.secret, int(time.time()))
         try:
-            async with self._client.stream(
-                "POST", self._webhook.url, content=notification.body, headers=headers
-            ) as response:
-                return response.status_code, f"it answered {response.status_code}"
+            async with (
+                asyncio.timeout(_TIMEOUT),
+                self._client.stream(
+                    "POST", self._webhook.url, content=notification.body, headers=headers
+                ) as response,
+            ):
+                return response.status_code, _answered(response.status_code)
+        except (TimeoutError, httpx.TimeoutException):
+            return 0, f"no answer within {_TIMEOUT:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return 0, f"{type(error).__name__} {error}".strip()
+            return 0, _why(error)
+
+    async def reach(self) -> str:
+        """Connect, and post nothing; return what is wrong, in words, or an empty text."""
+        try:
+            async with asyncio.timeout(_REACH_TIMEOUT):
+                await self._connect()
+        except TimeoutError:
+            return f"no connection within {_REACH_TIMEOUT:g} s"
+        except (OSError, ValueError) as error:
+            return _why(error)
+        return ""
+
+    async def _connect(self) -> None:
+        parts = urlsplit(self._webhook.url)
+        tls = self._trust if parts.scheme == "https" else None
+        port = parts.port or (443 if tls else 80)
+        _, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls)
+        writer.transport.abort()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
 
-def _trust(webhook: Webhook, where: str) -> ssl.SSLContext | bool:
+def _answered(status: int) -> str:
+    told = f"it answered {status}"
+    return f"{told}, and no redirect is followed" if 300 <= status < 400 else told
+
+
+def _why(error: BaseException) -> str:
+    """Return what went wrong beneath all that was wrapped around it."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    if isinstance(error, BaseExceptionGroup):  # of the addresses of a name, each has its own
+        return "; ".join(dict.fromkeys(_why(one) for one in error.exceptions))
+    return f"{type(error).__name__} {error}".strip()
+
+
+def _trust(webhook: Webhook, where: str) -> ssl.SSLContext | None:
     if urlsplit(webhook.url).scheme == "http":
-        return False  # there is nothing to check, and loading authorities takes 20 ms
+        return None  # there is nothing to check, and loading authorities takes 20 ms
     try:
         # Not httpx's own list: what an operator installs in the system counts.
         return ssl.create_default_context(cafile=webhook.ca)

@@ -23,6 +23,7 @@ from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.webhooks import gives_up, pause, sign
 from click2dial_agi.exceptions import NotificationError, StartupError
+from click2dial_agi.io import webhook_client
 from click2dial_agi.io.journal import Journal, read_waiting
 from click2dial_agi.io.webhook_client import WebhookClient
 from sandbox.redis import RedisServer
@@ -145,6 +146,44 @@ def test_what_is_not_taken_comes_again_and_redis_does_not_wait(
             assert set(receiver.bodies) == {note(1).body}
             receiver.answer = OK
             await eventually(lambda: receiver.bodies[-1] == note(2).body)
+
+    run(scenario())
+
+
+@pytest.mark.case("C25")
+@pytest.mark.parametrize("drop", [b"X-Drop: 1\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_answer_that_never_ends_is_no_answer(
+    redis: RedisServer,
+    client: Redis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    drop: bytes,
+) -> None:
+    """Each byte comes in time, the answer never."""
+    monkeypatch.setattr(webhook_client, "_TIMEOUT", 1.0)
+
+    trickling = set[asyncio.StreamWriter]()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        trickling.add(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" if drop.startswith(b"X-") else b"")
+        while not reader.at_eof():
+            writer.write(drop)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(reader.read(1000), 0.05)
+        writer.close()
+        trickling.discard(writer)
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/calls"
+        async with delivering(config(redis, tmp_path, url)) as store:
+            assert await store(1)
+            await eventually(lambda: "trying again: no answer within 1 s" in caplog.text)
+        await eventually(lambda: not trickling)
+        server.close()
 
     run(scenario())
 

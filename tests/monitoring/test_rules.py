@@ -36,6 +36,7 @@ def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
     run(promtool, "check", "rules", RULES, cwd=tmp_path)
 
 
+@pytest.mark.case("O18")
 def test_each_fault_raises_its_alert(promtool: str, tmp_path: Path) -> None:
     shutil.copy(RULES, tmp_path)
     shutil.copy(Path(__file__).with_name("rules.test.yml"), tmp_path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click2dial_agi.app.doctor.examine import (
     has_one_here,
 )
 from click2dial_agi.app.doctor.findings import Finding, Level
+from click2dial_agi.app.doctor.webhooks import check_webhooks
 from click2dial_agi.domain.config import Config
 from click2dial_agi.io.asterisk_console import AsteriskConsole
 
@@ -27,6 +29,9 @@ _EVERY = 45.0
 # What endangers calls or records is said again so often, in looks: five minutes.
 _AGAIN = 6
 
+# They are others' servers, and what one does not take is told of at once.
+_WEBHOOKS_EVERY = 900.0
+
 _LEVELS = {Level.NOTE: logging.DEBUG, Level.WARNING: logging.WARNING, Level.DANGER: logging.ERROR}
 
 
@@ -36,18 +41,37 @@ async def examine_forever(config: Callable[[], Config], config_path: Path) -> No
     ``config`` returns the configuration that is in force.
     """
     seen: dict[str, int] = {}
+    webhooks = _Webhooks()
     pause = _FIRST
     pbx = False  # Asterisk may not have started yet
     while True:
         now = config()
         try:
             found = await examine_machine(now, config_path)
+            found += await webhooks.look(now)
             found += await _look_at_pbx(now) if pbx else []
             _tell(found, seen)
         except Exception:  # a check that fails must not be the end of the others
             log.exception("the surroundings could not be examined")
         await asyncio.sleep(pause)
         pbx, pause = True, _EVERY
+
+
+class _Webhooks:
+    """What was found of webhooks, which are looked at now and then, and after each reload."""
+
+    def __init__(self) -> None:
+        self._looked_at = -_WEBHOOKS_EVERY
+        self._webhooks: object = None
+        self._found: list[Finding] = []
+
+    async def look(self, config: Config) -> list[Finding]:
+        now = time.monotonic()
+        webhooks = {one.name: one.named_webhooks for one in config.integrators}
+        if webhooks != self._webhooks or now - self._looked_at >= _WEBHOOKS_EVERY:
+            self._webhooks, self._looked_at = webhooks, now
+            self._found = await check_webhooks(config)
+        return self._found
 
 
 async def _look_at_pbx(config: Config) -> list[Finding]:

@@ -32,6 +32,8 @@ from click2dial_agi.app.doctor.manager import check_manager
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
+from click2dial_agi.app.doctor.waiting import check_waiting
+from click2dial_agi.app.doctor.webhooks import check_webhooks
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
@@ -53,7 +55,8 @@ async def examine(
 ) -> list[Finding]:
     """Return all there is to say of a machine, its Redis and its PBX."""
     found = await examine_machine(config, config_path, etc=etc)
-    found += await asyncio.to_thread(lambda: list(check_ports(config)))
+    found += await check_webhooks(config)
+    found += await asyncio.to_thread(lambda: [*check_ports(config), *check_waiting(config)])
     return found + await examine_pbx(config, console=console)
 
 
