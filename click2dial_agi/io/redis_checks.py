@@ -5,7 +5,7 @@ this user may run on our keys and channels; and one write, which is gone after a
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,37 +51,84 @@ def needs(integrator: Integrator, *, is_live: bool) -> list[Command]:
 
     ``is_live``: a PBX has ``ami``, so there are events and a history, too.
     """
+    commands = [*_of_lists(integrator), *_of_created_calls(integrator)]
+    commands += _of_live(integrator) if is_live else []
+    return [*commands, ("EVALSHA", "x", "0"), ("SCRIPT", "LOAD", "x")]
+
+
+def _of_lists(integrator: Integrator) -> Iterator[Command]:
     push = "LPUSH" if integrator.push == "left" else "RPUSH"
-    commands: list[Command] = []
     for list_name in integrator.lists:
+        yield (push, list_name, "x")
+        yield ("LLEN", list_name)
+        yield ("PUBLISH", list_name, "x")
+        yield ("SUBSCRIBE", list_name)
         marker = f"{{{list_name}}}:pushed:x"
-        commands += [
-            (push, list_name, "x"),
-            ("LLEN", list_name),
-            ("PUBLISH", list_name, "x"),
-            ("SUBSCRIBE", list_name),
-            ("EXISTS", marker),
-            ("SET", marker, "x", "EX", "1"),
-            ("GET", marker),
-        ]
+        yield ("EXISTS", marker)
+        yield ("SET", marker, "x", "EX", "1")
+        yield ("GET", marker)
+
+
+def _of_created_calls(integrator: Integrator) -> Iterator[Command]:
     base = f"{{{integrator.key_prefix}}}"
-    hashes = (f"{base}:live", f"{base}:agents", f"{base}:away")
-    commands += [(name, key, "x") for key in hashes for name in ("HGET", "HDEL", "HEXISTS")]
-    commands += [(name, key) for key in hashes for name in ("HLEN", "HGETALL")]
-    commands += [("HSET", key, "x", "x") for key in hashes]
-    commands += [("INCR", f"{base}:minute:1"), ("EXPIRE", f"{base}:minute:1", "1")]
-    commands += [("EXISTS", f"{base}:pbx:x"), ("SET", f"{base}:pbx:x", "1", "PX", "1")]
-    commands += [("GET", f"{base}:idempotency:x"), ("SET", f"{base}:idempotency:x", "x")]
+    for key in (f"{base}:live", f"{base}:agents", f"{base}:away"):
+        yield from ((name, key, "x") for name in ("HGET", "HDEL", "HEXISTS"))
+        yield from ((name, key) for name in ("HLEN", "HGETALL"))
+        yield ("HSET", key, "x", "x")
+    yield from ((name, f"{base}:marks", "x") for name in ("HDEL", "HEXISTS"))
+    yield ("HSETNX", f"{base}:marks", "x", "1")
+    yield ("INCR", f"{base}:minute:1")
+    yield ("EXPIRE", f"{base}:minute:1", "1")
+    yield ("EXISTS", f"{base}:pbx:x")
+    yield ("SET", f"{base}:pbx:x", "1", "PX", "1")
+    for kept in ("idempotency", "token"):
+        yield ("GET", f"{base}:{kept}:x")
+        yield ("SET", f"{base}:{kept}:x", "x")
     if integrator.caller_ids.calls_per_day is not None:
         shown = f"{base}:shown:x"
-        commands += [("HINCRBY", shown, "x", "1"), ("EXPIRE", shown, "1"), ("HGETALL", shown)]
-    if is_live:
-        past, events = f"{{{integrator.cdr_list}}}:history", events_key(integrator.cdr_list)
-        commands += [("XADD", key, "*", "data", "x") for key in (past, events)]
-        commands += [("XTRIM", past, "MAXLEN", "1"), ("EXPIRE", past, "1")]
-        commands += [("XREVRANGE", past, "+", "-"), ("XRANGE", events, "-", "+")]
-        commands += [("XREAD", "STREAMS", events, "0")]
-    return [*commands, ("EVALSHA", "x", "0"), ("SCRIPT", "LOAD", "x")]
+        yield ("HINCRBY", shown, "x", "1")
+        yield ("EXPIRE", shown, "1")
+        yield ("HGETALL", shown)
+
+
+def _of_live(integrator: Integrator) -> Iterator[Command]:
+    past, events = f"{{{integrator.cdr_list}}}:history", events_key(integrator.cdr_list)
+    yield from (("XADD", key, "*", "data", "x") for key in (past, events))
+    yield ("XTRIM", past, "MAXLEN", "1")
+    yield ("EXPIRE", past, "1")
+    yield from (("XREVRANGE", key, "+", "-") for key in (past, events))
+    yield ("XRANGE", events, "-", "+")
+    yield ("XREAD", "STREAMS", events, "0")
+    live = f"{{{integrator.cdr_list}}}:live"
+    for what in ("agents", "calls"):
+        yield ("HGET", f"{live}:{what}:x", "x")
+        yield ("HGETALL", f"{live}:{what}:x")
+        yield ("HSET", f"{live}:{what}:x", "x", "x")
+        yield ("HDEL", f"{live}:{what}:x", "x")
+        yield ("DEL", f"{live}:{what}:x")
+    for what in ("lease", "fresh"):
+        yield ("EXISTS", f"{live}:{what}:x")
+        yield ("SET", f"{live}:{what}:x", "1", "PX", "1")
+        yield ("PEXPIRE", f"{live}:{what}:x", "1")
+        yield ("DEL", f"{live}:{what}:x")
+    yield ("GET", f"{live}:lease:x")
+    yield ("INCR", f"{live}:fence:x")
+    if integrator.agents_pubsub:
+        yield ("PUBLISH", f"{integrator.key_prefix}:agents:x", "x")
+    yield from _of_steering(f"{{{integrator.key_prefix}}}")
+
+
+def _of_steering(base: str) -> Iterator[Command]:
+    for kept in ("steering", "steered"):
+        yield ("SET", f"{base}:{kept}:x", "x", "NX", "PX", "1")
+        yield ("GET", f"{base}:{kept}:x")
+        yield ("DEL", f"{base}:{kept}:x")
+    yield ("HSET", f"{base}:paused", "x", "x")
+    yield ("HDEL", f"{base}:paused", "x")
+    yield ("HGETALL", f"{base}:paused")
+    yield ("ZADD", f"{base}:paused_since", "NX", "1", "x")
+    yield ("ZRANGEBYSCORE", f"{base}:paused_since", "-inf", "1")
+    yield ("ZREM", f"{base}:paused_since", "x")
 
 
 async def examine(redis: Any, integrator: Integrator, *, is_live: bool) -> RedisReport:

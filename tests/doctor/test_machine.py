@@ -333,6 +333,20 @@ class TestRedis:
         assert found.level is Level.DANGER
         assert "enigma:notifications:cdr is a string, no list" in found.what
 
+    @pytest.mark.case("C26")
+    def test_any_list_and_a_user_who_may_not_ask_for_types(
+        self, redis: RedisServer, client: Redis, tmp_path: Path
+    ) -> None:
+        client.hset("enigma:notifications:state", "of", "another")
+        rules = ("on", ">hush", "~*", "&*", "+@all", "-type")
+        cast(Any, client).execute_command("ACL", "SETUSER", "untyped", "reset", *rules)
+        url = redis.url.replace("redis://", "redis://untyped:hush@")
+        found = [one for one in self.found(url, tmp_path) if one.check == "redis-list-taken"]
+        client.acl_deluser("untyped")
+        (one,) = found
+        assert one.level is Level.DANGER
+        assert "enigma:notifications:state is of another type, no list" in one.what
+
     @pytest.mark.parametrize(("word", "cure"), stores._CURES.items())
     def test_what_redis_says_has_its_own_cure(self, word: str, cure: str) -> None:
         assert stores.cure_of(f"{word} so it is") == cure

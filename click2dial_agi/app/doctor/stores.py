@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from redis.exceptions import NoPermissionError, ResponseError
+
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
@@ -50,7 +52,7 @@ async def _server(one: Integrator, client: Any) -> list[Finding]:
     # Named as a list and its marks are, so that they take the same rights.
     key = f"{one.key_prefix}:doctor"
     await client.eval(_TRY, 2, key, f"{{{key}}}:pushed:doctor")
-    found = await _type(one, client)
+    found = await _types(one, client)
     if parse_redis_url(one.redis).kind is RedisKind.CLUSTER:
         return found
     try:
@@ -62,19 +64,34 @@ async def _server(one: Integrator, client: Any) -> list[Finding]:
     return [*found, *_judge(one, memory, keeping)]
 
 
-async def _type(one: Integrator, client: Any) -> list[Finding]:
-    """Look whether the list's name is anything else's."""
+async def _types(one: Integrator, client: Any) -> list[Finding]:
+    """Look whether a list's name is anything else's."""
+    where = f"integrators.{one.name}.redis: {place_of(one.redis)}"
+    found = []
+    for name in one.lists:
+        try:
+            await client.llen(name)
+        except NoPermissionError:  # told of among the rights
+            continue
+        except ResponseError:
+            kind = await _type(client, name)
+            found.append(
+                Finding(
+                    Level.DANGER,
+                    "redis-list-taken",
+                    f"{where}: {name} is {kind}, no list",
+                    _RECORDS,
+                    f"redis-cli RENAME {name} {name}:other, and another key_prefix for one",
+                )
+            )
+    return found
+
+
+async def _type(client: Any, name: str) -> str:
     try:
-        kind = str(await client.type(one.cdr_list))
-    except REDIS_ERRORS:  # forbidden to this user
-        return []
-    if kind in ("list", "none"):
-        return []
-    what = (
-        f"integrators.{one.name}.redis: {place_of(one.redis)}: {one.cdr_list} is a {kind}, no list"
-    )
-    cure = f"redis-cli RENAME {one.cdr_list} {one.cdr_list}:{kind}, and another key_prefix for one"
-    return [Finding(Level.DANGER, "redis-list-taken", what, _RECORDS, cure)]
+        return f"a {await client.type(name)}"
+    except REDIS_ERRORS:  # which no server runs, so this user may lack it
+        return "of another type"
 
 
 async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
