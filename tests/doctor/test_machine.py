@@ -351,6 +351,33 @@ class TestRedis:
     def test_what_redis_says_has_its_own_cure(self, word: str, cure: str) -> None:
         assert stores.cure_of(f"{word} so it is") == cure
 
+    @pytest.mark.case("O19")
+    @pytest.mark.parametrize(
+        ("url", "cure"),
+        [
+            ("redis://nobody:hush@{}/0", "user and password in the URL"),
+            ("redis://{}/99", "CONFIG GET databases"),
+            ("redis://no-such-host.invalid/0", "the host in the URL"),
+        ],
+    )
+    def test_the_cure_is_of_what_is_wrong(
+        self, redis: RedisServer, tmp_path: Path, url: str, cure: str
+    ) -> None:
+        place = redis.url.removeprefix("redis://").partition("/")[0]
+        found = {one.check: one for one in self.found(url.format(place), tmp_path)}
+        assert cure in found["redis-refuses"].cure
+
+    @pytest.mark.case("O19")
+    def test_a_redis_without_memory(
+        self, redis: RedisServer, client: Redis, tmp_path: Path
+    ) -> None:
+        client.config_set("maxmemory", "1")
+        try:
+            found = {one.check: one for one in self.found(redis.url, tmp_path)}
+        finally:
+            client.config_set("maxmemory", "0")
+        assert "raise maxmemory" in found["redis-refuses"].cure
+
     @pytest.mark.case("C16")
     @pytest.mark.parametrize(
         "rights",

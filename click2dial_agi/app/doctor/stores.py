@@ -96,10 +96,9 @@ async def _type(client: Any, name: str) -> str:
 
 async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
     what = await permissions(client, needs(one, is_live=is_live), one.cdr_list)
-    cure = "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
     where = f"integrators.{one.name}.redis: {place_of(one.redis)}"
     lost = "what needs these rights is missing: events, history, created calls, or records"
-    return [Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, cure) for text in what]
+    return [Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, _ACL) for text in what]
 
 
 def _judge(
@@ -131,29 +130,51 @@ def place_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-# By a word of what Redis answers.
+_ACL = "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
+_PRIMARY = "the address of the primary, or redis+sentinel://"
+_LOGIN = "user and password in the URL: redis://user:password@HOST:6379/0"
+_CLUSTER = "redis-cli CLUSTER INFO: nodes are away"
+_TLS = "ssl_ca_certs in the URL, or the name that stands in its certificate: docs/redis.md, URLs"
+_NAME = "the host in the URL, or the resolver of this machine: getent hosts HOST"
+
+# By words of what Redis, the system or OpenSSL say, the particular ones first.  The library takes
+# Redis's own code away, where it knows it.
 _CURES = {
+    "NOPERM": _ACL,
+    "NO PERMISSIONS": _ACL,
+    "USER EXECUTING": _ACL,
     "MISCONF": "its log: it cannot write its disk; df -h, or dir and its owner in redis.conf",
     "NOREPLICAS": "redis-cli INFO replication: its replicas are away (min-replicas-to-write)",
-    "MASTERDOWN": "the address of the primary, or redis+sentinel://",
-    "CLUSTERDOWN": "redis-cli CLUSTER INFO: nodes are away",
+    "READONLY": _PRIMARY,
+    "READ ONLY": _PRIMARY,
+    "READ-ONLY": _PRIMARY,
+    "MASTERDOWN": _PRIMARY,
+    "LINK WITH MASTER": _PRIMARY,
+    "CLUSTERDOWN": _CLUSTER,
+    "CLUSTER IS DOWN": _CLUSTER,
+    "HASH SLOT": _CLUSTER,
     "LOADING": "wait: it reads its data after a start; redis-cli INFO persistence",
     "BUSY ": "redis-cli SCRIPT KILL: somebody's script keeps it busy",
+    "MAX NUMBER OF CLIENTS": "redis-cli CLIENT LIST tells who they are; maxclients in redis.conf",
+    "USED MEMORY": "redis-cli INFO memory; pop the lists, or raise maxmemory",
+    "OOM": "redis-cli INFO memory; pop the lists, or raise maxmemory",
+    "DB INDEX": "a database that it has, in the URL: redis-cli CONFIG GET databases",
+    "CERTIFICATE": _TLS,
+    "USERNAME-PASSWORD": _LOGIN,
+    "INVALID PASSWORD": _LOGIN,
+    "AUTH": _LOGIN,
+    "WRONGPASS": _LOGIN,
+    "NAME OR SERVICE": _NAME,
+    "NAME RESOLUTION": _NAME,
+    "NO ADDRESS": _NAME,
+    "RESET BY PEER": "rediss:// in the URL, if it speaks TLS there; its log",
+    "CLOSED BY SERVER": "rediss:// in the URL, if it speaks TLS there; its log",
+    "TIMEOUT": "redis-cli PING, from this machine; redis:// in the URL, if it speaks no TLS there",
 }
 
 
 def cure_of(error: str) -> str:
     """Return what mends an error of Redis, by its words."""
     said = error.upper()
-    if "NOPERM" in said or "PERMISSION" in said or "USER EXECUTING" in said:
-        return "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
-    if "READONLY" in said or "READ ONLY" in said or "READ-ONLY" in said:
-        return "the address of the primary, or redis+sentinel://"
-    if "AUTH" in said or "WRONGPASS" in said:
-        return "user and password in the URL: redis://user:password@HOST:6379/0"
-    for word, cure in _CURES.items():
-        if word in said:
-            return cure
-    if "OOM" in said:
-        return "redis-cli INFO memory; pop the lists, or raise maxmemory"
-    return "systemctl status redis-server; redis-cli PING"
+    cures = (cure for word, cure in _CURES.items() if word in said)
+    return next(cures, "systemctl status redis-server; redis-cli PING")
