@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from click2dial_agi.app.http.files import SOFTPHONE_FILES
-from click2dial_agi.domain.numbering.display import rules
 from click2dial_agi.domain.numbering.teleforge import TELEFORGE
 
 FILES = {
@@ -163,7 +162,7 @@ def busy_centre(agents: int, per_second: int, records: int = 400) -> Iterator[Ce
             pass
 
     answers: dict[str, Callable[[], Any]] = {
-        "/click2dial.json": lambda: {"numbers": rules(TELEFORGE)},
+        "/click2dial.json": lambda: {"numbers": TELEFORGE.rules()},
         "/console/health": lambda: {"now": time.time(), **HEALTH},
         "/click2dial/history": lambda: {"records": centre.history(), "cursor": None},
     }

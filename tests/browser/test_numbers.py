@@ -11,7 +11,6 @@ from phonenumbers import PhoneNumberFormat
 from playwright.sync_api import Page
 
 from click2dial_agi.domain.numbering import TELEFORGE, Number, NumberPlan, country_plan
-from click2dial_agi.domain.numbering.display import groupings, rewritings
 from tests.domain.numbering.countries import digits, examples
 from tests.domain.numbering.test_written import FILLINGS
 
@@ -27,7 +26,7 @@ RUN = """async ([url, rules, name, texts]) => {
 def run(page: Page, plan: NumberPlan, name: str, texts: list[str]) -> list[Any]:
     """Call a function of the script with each of the texts."""
     url = "data:text/javascript;base64," + b64encode(SCRIPT.read_bytes()).decode()
-    rules = {"dialled": rewritings(plan), "shown": groupings(plan)}
+    rules = plan.rules()
     answers: list[Any] = page.evaluate(RUN, [url, rules, name, texts])
     return answers
 

@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.files import SOFTPHONE_FILES, StaticFile
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering.display import rules
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["add_button"]
@@ -35,4 +34,4 @@ def add_button(app: FastAPI, current: Callable[[], Integrator]) -> None:
 
     @app.get("/click2dial.json", include_in_schema=False)
     async def numbers(_: Request) -> Response:
-        return JSONResponse({"numbers": rules(current().plan)}, headers=_HEADERS)
+        return JSONResponse({"numbers": current().plan.rules()}, headers=_HEADERS)

@@ -4,15 +4,12 @@ from typing import Any
 
 from click2dial_agi.domain.agent_tokens import DEFAULT_TTL, LONGEST, SHORTEST
 from click2dial_agi.domain.numbering import (
-    CALLER_ID_PATTERN,
-    NUMBER_PATTERN,
     TELEFORGE,
     ExtensionForm,
     Misread,
     NumberPlan,
 )
-from click2dial_agi.domain.numbering.reading import example_number
-from click2dial_agi.domain.numbering.written import MAX_DIGITS, MAX_LENGTH
+from click2dial_agi.domain.numbering.written import MAX_LENGTH
 from click2dial_agi.domain.numbers import CAMPAIGN_PATTERN, CONTACT_REF_PATTERN, RANDOM
 
 __all__ = ["AGENT_EXAMPLE", "CALLEE_EXAMPLE", "create_body", "text", "token_body"]
@@ -31,9 +28,7 @@ def text(pattern: str) -> dict[str, Any]:
 
 def create_body(plan: NumberPlan = TELEFORGE) -> dict[str, Any]:
     """Describe the body of POST, with an example that is good but for whose extension it is."""
-    caller_id, callee = "27110001234", CALLEE_EXAMPLE
-    if plan is not TELEFORGE and plan.country != TELEFORGE.country:
-        caller_id = callee = example_number(plan.country)
+    caller_id, callee = plan.caller_id_example, plan.example
     schema = {
         "title": "CreateCall",
         "type": "object",
@@ -116,13 +111,11 @@ def _party(plan: NumberPlan, description: str, example: str) -> dict[str, Any]:
 
 
 def _number(plan: NumberPlan) -> dict[str, Any]:
-    """Describe a number or an extension: by its form where the plan looks at nothing else."""
+    """Describe a number or an extension."""
     lengths = "|".join(f"[0-9]{{{length}}}" for length in plan.extensions.lengths)
     if plan.formatted:
         return {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
-    if plan.name == TELEFORGE.name:
-        return text(f"{lengths}|{NUMBER_PATTERN}")
-    return text(rf"\+?[0-9]{{2,{MAX_DIGITS}}}")
+    return text(f"{lengths}|{plan.number_pattern}")
 
 
 def _extensions(plan: NumberPlan) -> list[dict[str, Any]]:
@@ -133,10 +126,7 @@ def _extensions(plan: NumberPlan) -> list[dict[str, Any]]:
 def _caller_id(plan: NumberPlan) -> dict[str, Any]:
     if plan.formatted:
         return {"type": "string", "maxLength": MAX_LENGTH}
-    numbers = rf"\+?[0-9]{{2,{MAX_DIGITS}}}"
-    if plan.name == TELEFORGE.name:
-        numbers = CALLER_ID_PATTERN
-    return text(f"(?:{RANDOM}|{CAMPAIGN_PATTERN}|{numbers})?")
+    return text(f"(?:{RANDOM}|{CAMPAIGN_PATTERN}|{plan.caller_id_pattern})?")
 
 
 def _short_integers(extensions: ExtensionForm) -> list[dict[str, Any]]:
@@ -148,9 +138,8 @@ def _short_integers(extensions: ExtensionForm) -> list[dict[str, Any]]:
 
 
 def _integers(plan: NumberPlan) -> list[dict[str, Any]]:
-    if plan.name == TELEFORGE.name:
-        return [{**_INTEGER, "minimum": 27_000_000_000, "maximum": 27_999_999_999}]
-    return [{**_INTEGER, "minimum": 1, "maximum": _LARGEST}]
+    least, greatest = plan.integers
+    return [{**_INTEGER, "minimum": least, "maximum": greatest}]
 
 
 def _reference(description: str) -> dict[str, Any]:

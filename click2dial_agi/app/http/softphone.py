@@ -22,7 +22,6 @@ from click2dial_agi.app.http.files import NOT_HERE, SOFTPHONE_FILES, StaticFile,
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering.display import rules
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.records import extensions_of
 from click2dial_agi.io.cdr_feed import CDRFeed, Event, FeedFull, Listener
@@ -103,7 +102,7 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
         # A SIP URI takes IPv6 in brackets, too.
         name = urlsplit(websocket).hostname or ""
         domain = f"[{name}]" if ":" in name else name
-        numbers = rules(softphone.integrator.plan)
+        numbers = softphone.integrator.plan.rules()
         told = {"ws": websocket, "domain": domain, "numbers": numbers}
         return JSONResponse(told | {"pop_url": softphone.integrator.pop_url}, headers=_SECURITY)
 

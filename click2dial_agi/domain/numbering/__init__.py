@@ -22,16 +22,12 @@ from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat
 from click2dial_agi.domain.numbering.plan import NumberPlan
 from click2dial_agi.domain.numbering.reading import is_country
 from click2dial_agi.domain.numbering.teleforge import (
-    CALLER_ID_PATTERN,
-    NUMBER_PATTERN,
     TELEFORGE,
     Teleforge,
 )
 
 __all__ = [
     "ANY_EXTENSION",
-    "CALLER_ID_PATTERN",
-    "NUMBER_PATTERN",
     "TELEFORGE",
     "USUAL_EXTENSIONS",
     "CountryPlan",

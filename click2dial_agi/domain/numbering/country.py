@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from click2dial_agi.domain.numbering.caller_ids import draw_nearest
+from click2dial_agi.domain.numbering.display import country_groupings
 from click2dial_agi.domain.numbering.emergency import emergency_numbers
 from click2dial_agi.domain.numbering.extensions import USUAL_EXTENSIONS, ExtensionForm
 from click2dial_agi.domain.numbering.number import Misread, Number, NumberFormat
-from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbering.plan import Grouping, NumberPlan
 from click2dial_agi.domain.numbering.reading import (
     Understood,
+    example_number,
     load_countries,
     read_dialled,
     read_number,
@@ -20,9 +22,14 @@ from click2dial_agi.domain.numbering.reading import (
     read_zeros,
     write_number,
 )
+from click2dial_agi.domain.numbering.written import MAX_DIGITS
 
 __all__ = ["CountryPlan", "country_plan"]
 
+# Of digits; which of them are numbers the country's data tell.
+_PATTERN = rf"\+?[0-9]{{2,{MAX_DIGITS}}}"
+# A larger one is good as well, but not every JSON library passes it on whole.
+_INTEGERS = (1, 2**53 - 1)
 _TRUNK_NUMBER = re.compile(r"(\+?)([0-9]{3,16})")
 
 
@@ -81,6 +88,10 @@ class CountryPlan(NumberPlan):
         """Choose a number of the callee's area, the same one all day; any for a colleague."""
         return draw_nearest(pool, callee, day) if callee else random.choice(pool)
 
+    @property
+    def groupings(self) -> tuple[Grouping, ...]:
+        return country_groupings(self.country)
+
     def told(self, misread: Misread, allowed: str) -> str:
         return misread.detail or allowed
 
@@ -112,6 +123,9 @@ def country_plan(
     Raises :exc:`ValueError` for a country that libphonenumber does not know.
     """
     load_countries()
+    example = example_number(country)
+    if not formatted:
+        example = "".join(filter(str.isdigit, example))
     numbers = f"a number as written in {country}, or with + and the country code"
     return CountryPlan(
         name=country,
@@ -119,6 +133,11 @@ def country_plan(
         formatted=formatted,
         numbers_allowed=numbers,
         caller_ids_allowed=numbers,
+        number_pattern=_PATTERN,
+        caller_id_pattern=_PATTERN,
+        integers=_INTEGERS,
+        example=example,
+        caller_id_example=example,
         extensions=extensions,
         emergency=emergency_numbers(country),
         dial_format=dial_format,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -88,7 +88,7 @@ class DestinationPolicy:
     _prefixes: _Table
     _countries: _Table
     _kinds: Mapping[Kind, _Rule]
-    _codes_text: str = field(default="allowed country codes")
+    _codes_allowed: str
 
     def judge(self, number: Number) -> Verdict:
         """Tell whether a number may be dialled, and by which rule."""
@@ -119,7 +119,7 @@ class DestinationPolicy:
             return _ALL
         codes = ", ".join(self.international) or "none"
         allowed = number.e164.startswith(self.international)
-        refused = "" if allowed else f"{self._codes_text}: {codes}"
+        refused = "" if allowed else f"{self._codes_allowed}: {codes}"
         return Verdict(allowed, f"international: {codes}", refused)
 
 
@@ -129,13 +129,11 @@ def destination_policy(
     international: tuple[str, ...] | str | None = None,
     allow: Iterable[str] = (),
     deny: Iterable[str] = (),
-    codes_text: str = "allowed country codes",
 ) -> DestinationPolicy:
     """Compile the entries of ``destinations``; numbers and prefixes are written as in the plan.
 
     ``international`` is ``all``, or country codes; where it is absent (None) all countries, unless
-    ``allow`` names places: then those.  ``codes_text`` introduces the list of country codes in an
-    error.
+    ``allow`` names places: then those.
 
     Raises :exc:`WrongDestination`, which says what an entry may be.
     """
@@ -149,7 +147,7 @@ def destination_policy(
         _table(builder.prefixes),
         _table(builder.countries),
         MappingProxyType(builder.kinds),
-        codes_text,
+        plan.codes_allowed,
     )
 
 

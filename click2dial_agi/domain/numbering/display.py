@@ -1,4 +1,4 @@
-"""How numbers are grouped for the eye, as patterns that a softphone's JavaScript reads too."""
+"""How libphonenumber groups a country's numbers for the eye."""
 
 import re
 from collections.abc import Iterator
@@ -11,47 +11,16 @@ from phonenumbers import (
 )
 from phonenumbers.phonemetadata import NumberFormat
 
-from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbering.plan import Grouping
 
-__all__ = ["Grouping", "groupings", "rewritings", "rules"]
+__all__ = ["country_groupings"]
 
-#: A pattern over a whole number's digits, after a plus or not, and what its groups are put into.
-Grouping = tuple[str, str]
-
-# As the rules of docs/contract.md write a number of another country, and one of their own.
-_WITHOUT_PLUS: tuple[Grouping, ...] = (
-    (r"^\+270(\d{9})$", "27$1"),  # +27 (0)82 000 1234
-    (r"^\+27", "27"),
-    (r"^\+", "00"),
-)
-
-_TELEFORGE: tuple[Grouping, ...] = (
-    (r"^(0\d{2})(\d{3})(\d{4})$", "$1 $2 $3"),
-    (r"^(27)(\d{2})(\d{3})(\d{4})$", "$1 $2 $3 $4"),
-)
 _FIRST_GROUP = re.compile(r"\\\d")
 
 
-def groupings(plan: NumberPlan) -> tuple[Grouping, ...]:
-    """Return how a plan's numbers are grouped; the first pattern that matches counts.
-
-    Numbers of other countries match none and stay as they are.
-    """
-    return _TELEFORGE if plan.name == "teleforge" else _of_country(plan.country)
-
-
-def rewritings(plan: NumberPlan) -> tuple[Grouping, ...]:
-    """Return how a softphone writes digits, after a plus or not, so that the plan takes them."""
-    return _WITHOUT_PLUS if plan.name == "teleforge" else ()
-
-
-def rules(plan: NumberPlan) -> dict[str, tuple[Grouping, ...]]:
-    """Return both, under the names by which pages know them (numbers.js, useRules)."""
-    return {"dialled": rewritings(plan), "shown": groupings(plan)}
-
-
 @lru_cache
-def _of_country(region: str) -> tuple[Grouping, ...]:
+def country_groupings(region: str) -> tuple[Grouping, ...]:
+    """Return how the numbers of a country (ISO 3166) are grouped."""
     code = country_code_for_region(region)
     # Countries that share a code write numbers as the one that has most of them.
     metadata = PhoneMetadata.metadata_for_region(region_code_for_country_code(code))

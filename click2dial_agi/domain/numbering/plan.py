@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from click2dial_agi.domain.numbering.emergency import USUAL_EMERGENCY
 from click2dial_agi.domain.numbering.extensions import USUAL_EXTENSIONS, ExtensionForm
 from click2dial_agi.domain.numbering.number import Misread, Number
 
-__all__ = ["NumberPlan"]
+__all__ = ["Grouping", "NumberPlan"]
+
+#: A pattern over a whole number's digits, after a plus or not, and what its groups are put into:
+#: a softphone's JavaScript reads it, too.
+Grouping = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,12 @@ class NumberPlan(ABC):
     ``name`` is ``teleforge`` or the country's; ``country`` is the one (ISO 3166) whose kinds and
     prefixes count.  ``formatted`` is whether numbers may be written as people write them.
     Extensions and emergency numbers are a plan's too, for both come before the numbers.
-    ``numbers_allowed`` and ``caller_ids_allowed`` are what an error says is allowed.
+    ``numbers_allowed``, ``caller_ids_allowed`` and ``codes_allowed`` (of countries) are what an
+    error says is allowed.
+
+    OpenAPI describes what is not ``formatted`` by ``number_pattern`` and ``caller_id_pattern``, and
+    by the least and the greatest number that an integer may be; ``example`` and
+    ``caller_id_example`` are good whatever is accepted.
     """
 
     name: str
@@ -27,8 +35,14 @@ class NumberPlan(ABC):
     formatted: bool
     numbers_allowed: str
     caller_ids_allowed: str
+    codes_allowed: str = "allowed country codes"
+    number_pattern: str
+    caller_id_pattern: str
+    integers: tuple[int, int]
+    example: str
+    caller_id_example: str
+    emergency: tuple[str, ...]
     extensions: ExtensionForm = USUAL_EXTENSIONS
-    emergency: tuple[str, ...] = USUAL_EMERGENCY
 
     def is_extension(self, text: str) -> bool:
         """Tell whether a text has the form of an extension."""
@@ -74,6 +88,23 @@ class NumberPlan(ABC):
     def explain_caller_id(self, misread: Misread) -> str:
         """Say what an outbound ID may be, or what is missing."""
         return self.told(misread, f"random, tvc_<campaign_name>, {self.caller_ids_allowed}")
+
+    @property
+    @abstractmethod
+    def groupings(self) -> tuple[Grouping, ...]:
+        """How numbers are grouped for the eye; the first pattern that matches counts.
+
+        Numbers of other countries match none and stay as they are.
+        """
+
+    @property
+    def rewritings(self) -> tuple[Grouping, ...]:
+        """How a page writes digits, after a plus or not, so that :meth:`read` takes them."""
+        return ()
+
+    def rules(self) -> dict[str, tuple[Grouping, ...]]:
+        """Return both, under the names by which pages know them (numbers.js, useRules)."""
+        return {"dialled": self.rewritings, "shown": self.groupings}
 
     @abstractmethod
     def told(self, misread: Misread, allowed: str) -> str:

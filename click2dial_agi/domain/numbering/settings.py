@@ -131,15 +131,12 @@ def _destinations(
     allow: Sequence[str],
     deny: Sequence[str],
 ) -> DestinationPolicy:
-    # The words of docs/contract.md for the rules that count as 00 what is abroad.
-    after = " after 00" if plan.name == "teleforge" else ""
     try:
         return destination_policy(
             plan,
             international=international,
             allow=allow,
             deny=deny,
-            codes_text=f"allowed country codes{after}",
         )
     except WrongDestination as error:
         raise WrongKey(f"destinations.{error.place}", str(error)) from None

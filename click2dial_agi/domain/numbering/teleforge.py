@@ -11,20 +11,30 @@ from dataclasses import dataclass
 from datetime import date
 
 from click2dial_agi.domain.numbering.number import Misread, Number
-from click2dial_agi.domain.numbering.plan import NumberPlan
+from click2dial_agi.domain.numbering.plan import Grouping, NumberPlan
 from click2dial_agi.domain.numbering.written import Written, read_written
 
-__all__ = ["CALLER_ID_PATTERN", "NUMBER_PATTERN", "TELEFORGE", "Teleforge"]
+__all__ = ["TELEFORGE", "Teleforge"]
 
-CALLER_ID_PATTERN = "0[0-9]{9}|27[0-9]{9}"
-NUMBER_PATTERN = f"{CALLER_ID_PATTERN}|00[0-9]{{11,14}}"
-_CALLER_ID = re.compile(CALLER_ID_PATTERN)
-_NUMBER = re.compile(NUMBER_PATTERN)
+_CALLER_ID_PATTERN = "0[0-9]{9}|27[0-9]{9}"
+_NUMBER_PATTERN = f"{_CALLER_ID_PATTERN}|00[0-9]{{11,14}}"
+_CALLER_ID = re.compile(_CALLER_ID_PATTERN)
+_NUMBER = re.compile(_NUMBER_PATTERN)
 _STARTS_WITH_0 = "shows a caller ID starting 0; providers often reject it, 27... is safer"
 _TRUNK_NUMBER = re.compile(r"[0-9]{3,16}")
 _PREFIX_DIGITS = 15
 # The trunk prefix that does not belong behind the country code: +27 (0)82 000 1234.
 _TRUNK_PREFIX = re.compile(r"270(?=[0-9]{9})")
+
+_SHOWN: tuple[Grouping, ...] = (
+    (r"^(0\d{2})(\d{3})(\d{4})$", "$1 $2 $3"),
+    (r"^(27)(\d{2})(\d{3})(\d{4})$", "$1 $2 $3 $4"),
+)
+_WITHOUT_PLUS: tuple[Grouping, ...] = (
+    (r"^\+270(\d{9})$", "27$1"),  # +27 (0)82 000 1234
+    (r"^\+27", "27"),
+    (r"^\+", "00"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +46,13 @@ class Teleforge(NumberPlan):
     formatted: bool = False
     numbers_allowed: str = "10 digits starting 0, 11 digits starting 27 or 13-16 digits starting 00"
     caller_ids_allowed: str = "10 digits starting 0 or 11 digits starting 27"
+    codes_allowed: str = "allowed country codes after 00"
+    number_pattern: str = _NUMBER_PATTERN
+    caller_id_pattern: str = _CALLER_ID_PATTERN
+    integers: tuple[int, int] = (27_000_000_000, 27_999_999_999)
+    example: str = "0820000100"
+    caller_id_example: str = "27110001234"
+    emergency: tuple[str, ...] = ("112", "10111", "10177", "107")
 
     def read(self, text: str) -> Number | Misread:
         return self._read(text, _NUMBER)
@@ -62,6 +79,14 @@ class Teleforge(NumberPlan):
         if len(written.digits) > _PREFIX_DIGITS:
             return Misread(f"at most {_PREFIX_DIGITS} digits")
         return written.digits if written.plus else _e164(written.digits)
+
+    @property
+    def groupings(self) -> tuple[Grouping, ...]:
+        return _SHOWN
+
+    @property
+    def rewritings(self) -> tuple[Grouping, ...]:
+        return _WITHOUT_PLUS
 
     def warn_of(self, shown: str) -> str:
         return _STARTS_WITH_0 if shown.startswith("0") else ""

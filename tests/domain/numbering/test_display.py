@@ -7,7 +7,7 @@ import re
 from phonenumbers import PhoneNumberFormat
 
 from click2dial_agi.domain.numbering import TELEFORGE, country_plan
-from click2dial_agi.domain.numbering.display import Grouping, groupings
+from click2dial_agi.domain.numbering.plan import Grouping
 from tests.domain.numbering.countries import digits, every_country, examples
 
 
@@ -21,7 +21,7 @@ def grouped(text: str, patterns: tuple[Grouping, ...]) -> str:
 
 @every_country
 def test_as_libphonenumber_groups_them(country: str) -> None:
-    patterns = groupings(country_plan(country))
+    patterns = country_plan(country).groupings
     shown = 0
     for example in examples(country):
         national = example.written(PhoneNumberFormat.NATIONAL)
@@ -35,7 +35,7 @@ def test_as_libphonenumber_groups_them(country: str) -> None:
 
 
 def test_teleforge() -> None:
-    patterns = groupings(TELEFORGE)
+    patterns = TELEFORGE.groupings
     assert grouped("0820001234", patterns) == "082 000 1234"
     assert grouped("27820001234", patterns) == "27 82 000 1234"
     assert grouped("00442070313000", patterns) == "00442070313000"
