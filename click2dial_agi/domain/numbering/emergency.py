@@ -9,21 +9,22 @@ from phonenumbers import PhoneMetadata
 
 from click2dial_agi.domain.numbering.written import Written, read_written
 
-__all__ = ["USUAL_EMERGENCY", "emergency_numbers", "read_emergency"]
+__all__ = ["emergency_numbers", "read_emergency"]
 
-USUAL_EMERGENCY = ("112", "10111", "10177", "107")
+# What each mobile phone takes for an emergency number, in whatever country (3GPP TS 22.101, 10.1.1).
+_ANYWHERE = ("112", "911")
 
 
 @lru_cache
 def emergency_numbers(region: str) -> tuple[str, ...]:
-    """Return a country's emergency numbers; the usual ones where libphonenumber names none.
+    """Return a country's emergency numbers; ``112`` and ``911`` where the data name none.
 
     The data hold a pattern, at most six digits long, so all digits are tried: up to 0.3 s, once.
     """
     metadata = PhoneMetadata.short_metadata_for_region(region)
     emergency = metadata.emergency if metadata is not None else None
     if emergency is None or not emergency.national_number_pattern:
-        return USUAL_EMERGENCY
+        return _ANYWHERE
     pattern = re.compile(emergency.national_number_pattern)
     return tuple(
         number
