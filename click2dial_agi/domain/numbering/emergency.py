@@ -11,7 +11,7 @@ from click2dial_agi.domain.numbering.written import Written, read_written
 
 __all__ = ["emergency_numbers", "read_emergency"]
 
-# What each mobile phone takes for an emergency number, in whatever country (3GPP TS 22.101, 10.1.1).
+# What any mobile phone takes for an emergency number, in every country (3GPP TS 22.101, 10.1.1).
 _ANYWHERE = ("112", "911")
 
 
