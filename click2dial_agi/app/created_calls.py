@@ -144,6 +144,8 @@ class CreatedCalls:
             mask(call.dial_number),
             call.contact_ref,
         )
+        if decision.warning:
+            log.warning("%s %s", call.call_ref, decision.warning)
         return decision
 
     async def state(self, call_ref: str) -> dict[str, Any] | None:

@@ -333,6 +333,8 @@ def _log_hand_over(asked: HandOver, decided: HandOverDecision) -> None:
         asked.kind,
         decided.fallback or errors or f"to {mask(decision.call.number)}",
     )
+    if decided.places_call and decision.warning:
+        log.warning("%s %s", decision.call.call_ref, decision.warning)
 
 
 async def _publish(

@@ -42,6 +42,26 @@ def test_the_answer(
     assert f"{CALL_REF} is sent on {line}" in caplog.text
 
 
+@pytest.mark.case("C27")
+@pytest.mark.parametrize(("target", "lines"), [("0820000200", 1), ("1001", 0)])
+def test_a_caller_id_that_providers_reject_is_warned_of(
+    caplog: pytest.LogCaptureFixture, target: str, lines: int
+) -> None:
+    """That of the leg which is placed: a colleague sees the client's number."""
+
+    async def scenario() -> str:
+        async with serving(config()) as calls:
+            known = (await calls.outbound(teleforge_outbound_id="0820001234"))["C2D_FACTS"]
+            caplog.clear()
+            channel = "PJSIP/1000-00000001"
+            asked = {"agent_channel": channel, "by_channel": channel, "target": target}
+            (command,) = await calls.session("transfer", f"{known}&{facts.encode(asked)}")
+            return facts.decode(mset(command).get("C2D_FACTS", "")).get("call_ref", "")
+
+    warning = f"{run(scenario())} shows a caller ID starting 0; "
+    assert sum(line.startswith(warning) for line in caplog.messages) == lines
+
+
 @pytest.mark.parametrize("known", ["", f"call_ref={CALL_REF}", "a=1&a=2"])
 def test_malformed_facts_get_no_answer(known: str) -> None:
     async def scenario() -> None:

@@ -66,6 +66,21 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
     run(test())
 
 
+@pytest.mark.case("C27")
+@pytest.mark.parametrize(("outbound_id", "lines"), [("0820001234", 1), ("27820001234", 0)])
+def test_a_caller_id_that_providers_reject_is_warned_of(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture, outbound_id: str, lines: int
+) -> None:
+    async def test() -> str:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            response = await api.post(outbound_id=outbound_id)
+            assert response.status_code == 201
+            return str(response.json()["call_ref"])
+
+    warning = f"{run(test())} shows a caller ID starting 0; "
+    assert sum(warning in line for line in caplog.messages) == lines
+
+
 def test_a_phone_behind_the_trunk_is_shown_a_number_that_the_trunk_lets_through(
     redis: RedisServer,
 ) -> None:
