@@ -17,6 +17,13 @@ _CONTACT_REFS = {
     Fact.PLATFORMA_EARLY_REF: "X-Platforma-Call-Ref",
 }
 
+_TELEFORGE = (Fact.TELEFORGE_OUTBOUND_ID, Fact.TELEFORGE_CONTACT_REF)
+_PLATFORMA = (
+    Fact.PLATFORMA_OUTBOUND_ID,
+    Fact.PLATFORMA_CONTACT_REF,
+    Fact.PLATFORMA_EARLY_REF,
+)
+
 TELEFORGE_ERROR = "X-Teleforge-Error"
 PLATFORMA_ERROR = "X-Platforma-Error"
 
@@ -32,8 +39,8 @@ class CallHeaders(NamedTuple):
 def read_headers(facts: Mapping[str, str]) -> CallHeaders:
     """Choose between the families: Teleforge wins where both carry a value.
 
-    An empty header counts as absent.  Errors go to the family that the INVITE used, to both if it
-    used both, to Teleforge if it used none.
+    An empty header has no value, and is of its family all the same: errors go to the family that
+    the INVITE used, to both if it used both, to Teleforge if it used none.
     """
     teleforge_outbound_id = facts.get(Fact.TELEFORGE_OUTBOUND_ID, "")
     teleforge_contact_ref = facts.get(Fact.TELEFORGE_CONTACT_REF, "")
@@ -41,13 +48,25 @@ def read_headers(facts: Mapping[str, str]) -> CallHeaders:
     platforma_contact_ref = facts.get(Fact.PLATFORMA_CONTACT_REF, "") or facts.get(
         Fact.PLATFORMA_EARLY_REF, ""
     )
-    platforma = bool(platforma_outbound_id or platforma_contact_ref)
-    teleforge = bool(teleforge_outbound_id or teleforge_contact_ref) or not platforma
     return CallHeaders(
         outbound_id=teleforge_outbound_id or platforma_outbound_id,
         contact_ref=teleforge_contact_ref or platforma_contact_ref,
-        error_headers=(TELEFORGE_ERROR,) * teleforge + (PLATFORMA_ERROR,) * platforma,
+        error_headers=_error_headers(facts),
     )
+
+
+def _error_headers(facts: Mapping[str, str]) -> tuple[str, ...]:
+    # The dialplan tells the headers of a family if any of them is there.  Where Asterisk lists none
+    # (``unread``) it tells those of both, and what could be read says which; if nothing could, it
+    # may have been either.
+    unread = Fact.UNREAD in facts
+    teleforge, platforma = (
+        any(facts.get(name) if unread else name in facts for name in family)
+        for family in (_TELEFORGE, _PLATFORMA)
+    )
+    if not (teleforge or platforma):
+        teleforge, platforma = True, unread
+    return (TELEFORGE_ERROR,) * teleforge + (PLATFORMA_ERROR,) * platforma
 
 
 def cut_header(facts: Mapping[str, str]) -> tuple[Fact, str] | None:

@@ -8,7 +8,15 @@ from click2dial_agi.domain.headers import CallHeaders, cut_header, read_headers
 
 T, P = "X-Teleforge-Error", "X-Platforma-Error"
 
+#: What the dialplan tells where Asterisk lists no headers.
+UNREAD = {
+    "unread": "1",
+    **dict.fromkeys(("teleforge_outbound_id", "teleforge_contact_ref"), ""),
+    **dict.fromkeys(("platforma_outbound_id", "platforma_contact_ref", "platforma_early_ref"), ""),
+}
 
+
+@pytest.mark.case("C28")
 @pytest.mark.parametrize(
     ("facts", "outbound_id", "contact_ref", "errors"),
     [
@@ -22,8 +30,15 @@ T, P = "X-Teleforge-Error", "X-Platforma-Error"
         ({"teleforge_outbound_id": "a", "platforma_outbound_id": "b"}, "a", "", (T, P)),
         ({"teleforge_outbound_id": "a", "platforma_contact_ref": "d"}, "a", "d", (T, P)),
         ({"teleforge_contact_ref": "c", "platforma_early_ref": "e"}, "", "c", (T, P)),
-        ({"teleforge_outbound_id": "", "platforma_outbound_id": "b"}, "b", "", (P,)),
-        ({"teleforge_contact_ref": "", "platforma_contact_ref": ""}, "", "", (T,)),
+        # An empty header is none, but of its family.
+        ({"teleforge_outbound_id": "", "platforma_outbound_id": "b"}, "b", "", (T, P)),
+        ({"teleforge_contact_ref": "", "platforma_contact_ref": ""}, "", "", (T, P)),
+        ({"platforma_outbound_id": "", "platforma_contact_ref": ""}, "", "", (P,)),
+        ({"platforma_early_ref": ""}, "", "", (P,)),
+        # Nobody knows which headers there are: those that could be read tell, or it may be either.
+        ({**UNREAD, "platforma_outbound_id": "b"}, "b", "", (P,)),
+        ({**UNREAD, "teleforge_contact_ref": "c"}, "", "c", (T,)),
+        (UNREAD, "", "", (T, P)),
     ],
 )
 def test_teleforge_wins_and_errors_go_to_the_families_used(

@@ -31,6 +31,9 @@ OUTBOUND_ID = (
     "outbound_id: random, tvc_<campaign_name>, 10 digits starting 0 or 11 digits starting 27"
 )
 CONTACT_REF = "contact_ref: letters, digits and . - _ ~ only"
+TOO_LONG = [
+    f"{field}: a header of at most 4000 characters" for field in ("outbound_id", "contact_ref")
+]
 
 
 class Desk:
@@ -53,6 +56,7 @@ def desk(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[Desk]:
         yield Desk(pbx, server, f"ws://{edge['listen']}/ws")
 
 
+@pytest.mark.case("C28")
 @pytest.mark.parametrize(
     ("callee", "lines", "teleforge", "platforma"),
     [
@@ -60,6 +64,10 @@ def desk(tree: Path, trunk: Trunk, redis: RedisServer) -> Iterator[Desk]:
         ("12", [PLATFORMA], [], [CALLEE]),
         ("12", [TELEFORGE, PLATFORMA], [CALLEE], [CALLEE]),
         ("0820000100", [], [OUTBOUND_ID], []),
+        # As the original's snippet sends it for a page that has no caller ID.
+        ("0820000100", ["X-Platforma-Outbound-ID:"], [], [OUTBOUND_ID]),
+        # Too long for Asterisk, which lists no header then.
+        ("0820000100", [f"X-Platforma-Outbound-ID: {'2' * 4090}"], TOO_LONG, TOO_LONG),
         (
             "12",
             ["X-Platforma-Outbound-ID: nonsense", "X-Platforma-Call-Ref: no blanks"],
