@@ -50,6 +50,8 @@ _INTEGRATORS_DOORS = (
 # What a mistyped key looks like, and passwords do not.
 _KEY = re.compile(r"[A-Za-z_]{1,40}")
 
+_SENTINELS_PASSWORD = re.compile(r"[?&]sentinel_password=[^&]")
+
 _LEADING_ZERO = re.compile(r"0[0-9]+")
 
 # What the library makes of `2026-13-45`, `!!int x`, `!!bool x`, `!!timestamp x` and the like.
@@ -110,9 +112,11 @@ def _secrets(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _refers(key: str, value: str) -> bool:
     if value.startswith("file:") or _VARIABLE.fullmatch(value):
         return True
-    # A webhook's address may be a secret by itself.
-    user = _VARIABLE.sub("", value).rpartition("@")[0].partition("//")[2]
-    return key == "redis" and not user.partition(":")[2]
+    if key not in ("redis", "errors_redis"):  # a webhook's address may be a secret by itself
+        return False
+    left = _VARIABLE.sub("", value)
+    user = left.rpartition("@")[0].partition("//")[2]
+    return not user.partition(":")[2] and _SENTINELS_PASSWORD.search(left) is None
 
 
 def _load(path: Path, environment: Mapping[str, str], *, doors: bool) -> Config:

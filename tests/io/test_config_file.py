@@ -210,6 +210,8 @@ REFERENCES = (
     "redis: redis://127.0.0.1:6379/0",
     "redis: redis://me:${PASSWORD}@127.0.0.1:6379/0",
     "redis: redis://me@127.0.0.1:6379/0",
+    "redis: redis+sentinel://127.0.0.1/crm?sentinel_password=${PASSWORD}",
+    "errors_redis: redis://127.0.0.1:6379/1",
     "ari_username: hunter2",
 )
 SECRETS = (
@@ -219,6 +221,8 @@ SECRETS = (
     "api_keys: ['${KEY}', hunter2]",
     "redis: redis://:hunter2@127.0.0.1:6379/0",
     "redis: rediss://me:x${PASSWORD}@127.0.0.1:6379/0",
+    "redis: redis+sentinel://127.0.0.1/crm?sentinel_password=hunter2",
+    "errors_redis: redis://:hunter2@127.0.0.1:6379/1",
     "webhooks: [{url: 'https://hooks.example.com/hunter2'}]",
     "ari_password: [hunter2",
     "&a [*a, {secret: hunter2}]",
@@ -226,6 +230,7 @@ SECRETS = (
 
 
 @pytest.mark.case("O13")
+@pytest.mark.case("O20")
 @pytest.mark.parametrize("line", REFERENCES + SECRETS)
 def test_a_file_of_references_holds_no_secret(path: Path, line: str) -> None:
     path.write_text(f"integrators: [{{name: acme}}]\nmore:\n  {line}\n")
