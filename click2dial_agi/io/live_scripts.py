@@ -11,10 +11,18 @@ redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
 return fence
 """
 
-# KEYS: lease, fresh.  ARGV: number, length in ms.
-RENEW = """
+# How many agents and calls there are, which "fresh" holds: who empties those hashes is noticed.
+_COUNTED = "redis.call('HLEN', KEYS[3]) .. ' ' .. redis.call('HLEN', KEYS[4])"
+
+# KEYS: lease, fresh, agents, calls.  ARGV: number, length in ms.
+# 2: what was written is not there, not known or not whole.
+RENEW = f"""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if redis.call('GET', KEYS[2]) ~= {_COUNTED} then
+  redis.call('DEL', KEYS[2])
+  return 2
+end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
 """
@@ -45,19 +53,20 @@ local agents = 5 + 2 * tonumber(ARGV[5])
 for i = 6, #ARGV, 2 do
   redis.call('HSET', i <= agents and KEYS[3] or KEYS[4], ARGV[i], ARGV[i + 1])
 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], {_COUNTED}, 'PX', ARGV[2])
 {_LOOK.format(events="KEYS[5]", limit="ARGV[3]", pbx="ARGV[4]")}
 return before
 """
 
-# KEYS: lease, fresh, agents, calls, events.  ARGV: number, how many events are kept, PBX, the
-# channel of agents or nothing; then each change: type, key, text, and 1 for what is gone.  A call's
-# event names who had it before, too: who follows that agent alone, and was away when the client
-# went on, hears of it afterwards.  What cannot be read, or a user who may not publish, is no reason
-# to lose an event, hence pcall.
-PUBLISH = """
+# KEYS: lease, fresh, agents, calls, events.  ARGV: number, length in ms, how many events are kept,
+# PBX, the channel of agents or nothing; then each change: type, key, text, and 1 for what is gone.
+# What somebody emptied before is not made whole by it.  A call's event names who had it before,
+# too: who follows that agent alone, and was away when the client went on, hears of it afterwards.
+# What cannot be read, or a user who may not publish, is no reason to lose an event, hence pcall.
+PUBLISH = f"""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for i = 5, #ARGV, 4 do
+local whole = redis.call('GET', KEYS[2]) == {_COUNTED}
+for i = 6, #ARGV, 4 do
   local hash = ARGV[i] == 'agent' and KEYS[3] or KEYS[4]
   local had_by = ''
   if ARGV[i] == 'call' then
@@ -71,12 +80,13 @@ for i = 5, #ARGV, 4 do
   else
     redis.call('HSET', hash, ARGV[i + 1], ARGV[i + 2])
   end
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[i], 'pbx', ARGV[3],
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[3], '*', 'type', ARGV[i], 'pbx', ARGV[4],
              'key', ARGV[i + 1], 'data', ARGV[i + 2], 'had_by', had_by)
-  if ARGV[i] == 'agent' and ARGV[4] ~= '' then
-    redis.pcall('PUBLISH', ARGV[4] .. ARGV[i + 1], ARGV[i + 2])
+  if ARGV[i] == 'agent' and ARGV[5] ~= '' then
+    redis.pcall('PUBLISH', ARGV[5] .. ARGV[i + 1], ARGV[i + 2])
   end
 end
+if whole then redis.call('SET', KEYS[2], {_COUNTED}, 'PX', ARGV[2]) end
 return 1
 """
 

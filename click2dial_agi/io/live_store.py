@@ -12,6 +12,7 @@ All keys lie in the slot of the cdr list, whose script adds each record to the s
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from click2dial_agi.domain.live.views import AgentView, CallView
@@ -19,7 +20,7 @@ from click2dial_agi.io.live_scripts import ACQUIRE, AWAY, PUBLISH, READ, RELEASE
 from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.stream_ids import id_after, place
 
-__all__ = ["Entry", "Kept", "LiveStore", "Picture", "events_key"]
+__all__ = ["Entry", "Held", "Kept", "LiveStore", "Picture", "events_key"]
 
 _TIMEOUT = 2.0
 
@@ -73,6 +74,14 @@ class Entry:
     had_by: str = ""
 
 
+class Held(IntEnum):
+    """Whether a lease is held still; ``BLANK``: it is, and what was written under it is gone."""
+
+    LOST = 0
+    YES = 1
+    BLANK = 2
+
+
 class LiveStore:
     """One integrator's.  Every method raises :exc:`NotificationError` while Redis is away.
 
@@ -107,10 +116,9 @@ class LiveStore:
         keys = [self._key(what, pbx) for what in ("lease", "fence", "fresh")]
         return int(await answer_of(self._acquire(keys, [LEASE])))
 
-    async def renew(self, pbx: str, fence: int) -> bool:
+    async def renew(self, pbx: str, fence: int) -> Held:
         """Keep a lease."""
-        keys = [self._key("lease", pbx), self._key("fresh", pbx)]
-        return bool(await answer_of(self._renew(keys, [fence, LEASE])))
+        return Held(await answer_of(self._renew(self._kept(pbx), [fence, LEASE])))
 
     async def release(self, pbx: str, fence: int) -> None:
         """Give a lease up."""
@@ -144,7 +152,7 @@ class LiveStore:
     ) -> bool:
         """Say what has changed, by extension and call_ref, in its order."""
         keys = [*self._kept(pbx), self._events]
-        arguments: list[Any] = [fence, MAX_EVENTS, pbx, self._channel]
+        arguments: list[Any] = [fence, LEASE, MAX_EVENTS, pbx, self._channel]
         for key, view in changes:
             gone = isinstance(view, CallView) and view.state == "ended"
             kind = "agent" if isinstance(view, AgentView) else "call"

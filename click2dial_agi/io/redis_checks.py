@@ -103,15 +103,16 @@ def _of_live(integrator: Integrator) -> Iterator[Command]:
     for what in ("agents", "calls"):
         yield ("HGET", f"{live}:{what}:x", "x")
         yield ("HGETALL", f"{live}:{what}:x")
+        yield ("HLEN", f"{live}:{what}:x")
         yield ("HSET", f"{live}:{what}:x", "x", "x")
         yield ("HDEL", f"{live}:{what}:x", "x")
         yield ("DEL", f"{live}:{what}:x")
     for what in ("lease", "fresh"):
         yield ("EXISTS", f"{live}:{what}:x")
+        yield ("GET", f"{live}:{what}:x")
         yield ("SET", f"{live}:{what}:x", "1", "PX", "1")
         yield ("PEXPIRE", f"{live}:{what}:x", "1")
         yield ("DEL", f"{live}:{what}:x")
-    yield ("GET", f"{live}:lease:x")
     yield ("INCR", f"{live}:fence:x")
     if integrator.agents_pubsub:
         yield ("PUBLISH", f"{integrator.key_prefix}:agents:x", "x")

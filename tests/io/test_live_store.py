@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.live.views import AgentView, CallView, Device
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import live_store
-from click2dial_agi.io.live_store import Kept, LiveStore
+from click2dial_agi.io.live_store import Held, Kept, LiveStore
 from sandbox.redis import RedisServer
 from sandbox.waiting import patience
 from tests.io.running import run
@@ -127,6 +128,32 @@ def test_away_is_known_at_once(redis: RedisServer) -> None:
             assert await other.acquire("east") == 0  # it is still the one who reads
             await one.release("east", fence)
             assert await other.acquire("east") > 0
+
+    run(test())
+
+
+@pytest.mark.case("L15")
+@pytest.mark.parametrize("what", ["agents", "calls", "fresh"])
+def test_what_another_took_out_is_noticed(redis: RedisServer, client: Redis, what: str) -> None:
+    async def test() -> None:
+        async with stores(redis) as (one, other):
+            fence = await one.acquire("east")
+            assert await one.renew("east", fence) is Held.BLANK
+            for views in ({}, {"1000": AGENT}):
+                await one.replace("east", fence, views, {CALL.call_ref: CALL})
+                assert await one.renew("east", fence) is Held.YES
+            await one.publish("east", fence, [("1001", AGENT), (CALL.call_ref, CALL.ended(11))])
+            assert await one.renew("east", fence) is Held.YES
+            await one.publish("east", fence, [(CALL.call_ref, CALL)])
+            assert await one.renew("east", fence) is Held.YES
+            client.delete(f"{{{LIST}}}:live:{what}:east")
+            # What changes meanwhile does not hide it.
+            await one.publish("east", fence, [("1002", AGENT)])
+            assert await one.renew("east", fence) is Held.BLANK
+            assert not (await other.read()).pbxs["east"].fresh
+            await one.replace("east", fence, {"1000": AGENT}, {})
+            assert await one.renew("east", fence) is Held.YES
+            assert (await other.read()).pbxs["east"] == Kept(True, {"1000": AGENT}, {})
 
     run(test())
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from click2dial_agi.domain.live.board import Before, Board, Change
 from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.exceptions import NotificationError
-from click2dial_agi.io.live_store import LEASE, LiveStore
+from click2dial_agi.io.live_store import LEASE, Held, LiveStore
 
 __all__ = ["Desk"]
 
@@ -56,6 +56,7 @@ class Desk:
         self._fence = 0
         self._renewed = 0.0
         self._whole = False
+        self._written = False
         self._pending: list[Change] = []
         self._work = asyncio.Event()
         self.before = Before()
@@ -78,7 +79,7 @@ class Desk:
 
     def tell_all(self) -> None:
         """Write all that the board says, or that there is none, soon."""
-        self._whole = True
+        self._whole, self._written = True, False
         self._pending.clear()
         self._work.set()
 
@@ -87,9 +88,7 @@ class Desk:
         while True:
             try:
                 if self.reads:
-                    if not await self._store.renew(self._pbx, self._fence):
-                        self._lose()
-                    self._renewed = time.monotonic()
+                    await self._renew()
                 elif self._may_take():
                     await self._take()
             except NotificationError as error:
@@ -134,6 +133,17 @@ class Desk:
         self.tell_all()
         self._changed()
 
+    async def _renew(self) -> None:
+        written = self._written
+        held = await self._store.renew(self._pbx, self._fence)
+        if held is Held.LOST:
+            self._lose()
+        elif held is Held.BLANK and written and self._written:
+            what = f"{self._integrator}: agents and calls{self._where}"
+            log.warning("%s were taken out of Redis by another; they are written anew", what)
+            self.tell_all()
+        self._renewed = time.monotonic()
+
     def _lose(self) -> None:
         self._fence = 0
         self._pending.clear()
@@ -154,6 +164,7 @@ class Desk:
         gone = await self._store.replace(self._pbx, self._fence, agents, calls)
         if gone is None:
             return False
+        self._written = not self._whole
         now = int(time.time())
         return await self._publish(
             [Change(self._integrator, ref, view.ended(now)) for ref, view in gone.items()]
