@@ -100,8 +100,7 @@ class CreatedCalls:
         A call that was counted in gets a record whatever becomes of it, and is counted out with
         it, unless the agent talks and it may be created later.
         """
-        spent = self._counts.spent(self.integrator)
-        decision = decide(request, self.integrator, self.config.emergency_numbers, spent)
+        decision = self.decide(request)
         if decision.errors == (POOL_SPENT,):
             raise CallRefused(Why.LIMIT, decision.errors, _DAY - int(time.time()) % _DAY)
         if decision.errors:
@@ -147,6 +146,11 @@ class CreatedCalls:
         if decision.warning:
             log.warning("%s %s", call.call_ref, decision.warning)
         return decision
+
+    def decide(self, request: CallRequest) -> Decision:
+        """Return what would be done for a request; nothing is."""
+        spent = self._counts.spent(self.integrator)
+        return decide(request, self.integrator, self.config.emergency_numbers, spent)
 
     async def state(self, call_ref: str) -> dict[str, Any] | None:
         """Return a call's fields, state and record; None if this integrator has no such call."""

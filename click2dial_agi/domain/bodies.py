@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from click2dial_agi.domain.calls import CallRequest
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["KEYS", "read_body", "read_text"]
+__all__ = ["KEYS", "all_errors", "read_body", "read_text"]
 
 KEYS = ("agent", "callee", "outbound_id", "contact_ref", "call_ref", "auto_answer")
 
@@ -47,6 +47,21 @@ def read_body(body: object, call_ref: str) -> tuple[CallRequest, tuple[FieldErro
         auto_answer=auto_answer if isinstance(auto_answer, bool) else None,
     )
     return request, tuple(errors)
+
+
+def all_errors(
+    of_body: tuple[FieldError, ...], of_values: tuple[FieldError, ...]
+) -> tuple[FieldError, ...]:
+    """Return all that is wrong with a request, one error for each field.
+
+    What is wrong with the body as a whole comes first, then the fields in their order.  What is no
+    object has no values.
+    """
+    if of_body == (_OBJECT,):
+        return of_body
+    by_field = {error.field: error for error in (*of_values, *of_body)}
+    order = ("body", *KEYS)
+    return tuple(sorted(by_field.values(), key=lambda error: order.index(error.field)))
 
 
 def read_text(value: object) -> str:

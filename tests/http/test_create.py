@@ -66,6 +66,48 @@ def test_the_agents_phone_is_rung_with_all_that_the_call_needs(redis: RedisServe
     run(test())
 
 
+@pytest.mark.case("C29")
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"agent": "x", "callee": "y", "contact_ref": "a b"}, ["agent", "callee", "contact_ref"]),
+        ({"agent": "x", "colour": "y", "contact_ref": "a b"}, ["body", "agent", "contact_ref"]),
+        ({"callee": "y", "call_ref": "b"}, ["callee", "contact_ref"]),
+        ({"callee": "y", "contact_ref": "a b", "call_ref": "b"}, ["callee", "contact_ref"]),
+        ({"outbound_id": "x", "auto_answer": "yes"}, ["outbound_id", "auto_answer"]),
+        # What a CRM's template should have filled.
+        (
+            {key: f"{{{{{key}}}}}" for key in BODY},
+            ["agent", "callee", "outbound_id", "contact_ref"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(
+    redis: RedisServer, changes: dict[str, Any], fields: list[str]
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            response = await api.client.post(CALLS, json={**BODY, **changes})
+            assert response.status_code == 422
+            assert [error["field"] for error in response.json()["errors"]] == fields
+            assert ari.requests == []
+
+    run(test())
+
+
+@pytest.mark.case("C29")
+def test_an_integer_of_any_length_counts_as_its_digits(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            content = f'{{"agent": "1000", "callee": "1001", "contact_ref": {"7" * 4301}}}'
+            for _ in range(2):
+                key = {"Idempotency-Key": "a"}
+                response = await api.client.post(CALLS, content=content, headers=key)
+                assert (response.status_code, response.json()["contact_ref"]) == (201, "7" * 230)
+
+    run(test())
+
+
 @pytest.mark.case("C27")
 @pytest.mark.parametrize(("outbound_id", "lines"), [("0820001234", 1), ("27820001234", 0)])
 def test_a_caller_id_that_providers_reject_is_warned_of(

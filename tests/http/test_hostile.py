@@ -31,15 +31,22 @@ BODIES: dict[int, list[bytes]] = {
         b'{"agent": Infinity}',
         b'{"agent": -Infinity}',
         b'{"agent": 01000}',
-        b'{"agent": ' + b"1" * 5000 + b"}",
         b'{"agent": "1000", "agent": "1001"}',
         b"[" * 8000,
         b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b'"' + b'[\\"' * 4000,
+        b'"' + b"[\\" * 4000,
+        b'"[[[[[[[[[\\',
         b'{"agent": "\r\n"}',
         b'{"agent": "\x00"}',
     ],
     413: [b" " * 16_385, GOOD + b" " * 16_384, b'"' + b"x" * 100_000 + b'"'],
-    422: [b"null", b"[]", b"7", b"true", b'"text"', b"{}", b"[{}]", b"1e999"],
+    422: [
+        *(b"null", b"[]", b"7", b"true", b'"text"', b"{}", b"[{}]", b"1e999"),
+        b'{"agent": ' + b"1" * 5000 + b"}",
+        b'{"agent": "' + b"[" * 8000 + b'"}',
+        b'{"agent": "' + b'\\"[' * 4000 + b'"}',
+    ],
 }
 # In place of each value; all are 422.
 VALUES: list[object] = [
@@ -50,6 +57,7 @@ VALUES: list[object] = [
 ]
 
 
+@pytest.mark.case("C29")
 def test_bodies_that_are_no_call(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:

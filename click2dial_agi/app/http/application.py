@@ -37,7 +37,7 @@ from click2dial_agi.app.http.schemas import (
 )
 from click2dial_agi.app.http.tokens import add_tokens
 from click2dial_agi.app.live.service import LiveOf
-from click2dial_agi.domain.bodies import read_body
+from click2dial_agi.domain.bodies import all_errors, read_body
 from click2dial_agi.domain.call_refused import CallRefused
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 
@@ -174,7 +174,7 @@ async def _create(current: CreatedCalls, asker: Asker, request: Request) -> Answ
     async def place(call_ref: str) -> Answer:
         wanted, wrong = read_body(body, call_ref)
         if wrong:
-            raise Problem(422, wrong)
+            raise Problem(422, all_errors(wrong, current.decide(wanted).errors))
         asker.check_agent(wanted.agent)
         try:
             call = (await current.create(wanted)).call
