@@ -25,7 +25,7 @@ from bench.agi import ENDED
 from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.app.service import Service
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.config_file import load_config
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_lists import RedisLists

@@ -14,7 +14,7 @@ from click2dial_agi.domain.calls import decide
 from click2dial_agi.domain.config import Config, parse_config
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.integrators import Limits
-from click2dial_agi.domain.records import read_told
+from click2dial_agi.domain.payloads import read_told
 from click2dial_agi.domain.told import event_of
 from sandbox.redis import RedisServer
 from tests.domain.examples import ACME, request

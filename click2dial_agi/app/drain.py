@@ -11,7 +11,8 @@ from click2dial_agi.app.logs import of_nobody
 from click2dial_agi.app.metrics import CALLS
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain.numbers import is_call_ref
-from click2dial_agi.domain.records import CallRecord, read_line
+from click2dial_agi.domain.payloads import read_line
+from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.exceptions import MalformedFacts, NotificationError
 from click2dial_agi.io.spool import Piece, Spool
 

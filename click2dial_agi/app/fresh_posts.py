@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.webhook_client import WebhookClient
 
 __all__ = ["FreshPosts"]

@@ -31,7 +31,8 @@ from click2dial_agi.domain.headers import cut_header, read_headers
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.notifications import Event
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
-from click2dial_agi.domain.records import CallRecord, Notified, read_told
+from click2dial_agi.domain.payloads import Notified, read_told
+from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.seal import unseal
 from click2dial_agi.domain.told import HandOver, read_hand_over, read_request
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Entry, Journal
 from click2dial_agi.io.redis_checks import RedisReport

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.app.webhooks import WebhookQueue
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.redis_lists import RedisLists
 
 __all__ = ["Notifier"]

@@ -8,7 +8,7 @@ import time
 from click2dial_agi.app.fresh_posts import FreshPosts
 from click2dial_agi.app.metrics import NOT_POSTED
 from click2dial_agi.domain.integrators import Integrator, Webhook
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.webhooks import gives_up, pause, queue_name
 from click2dial_agi.exceptions import NotificationError, QueueFull
 from click2dial_agi.io.journal import Entry, Journal

@@ -1,4 +1,4 @@
-"""The notifications of a call, from what the dialplan told of it (docs/contract.md)."""
+"""The record of a call that ended, from what the dialplan told of it (docs/contract.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +13,11 @@ from click2dial_agi.domain.dispositions import (
     EndReason,
     dispose,
 )
-from click2dial_agi.domain.facts import Fact, decode
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Event, Notification, NotificationKind
-from click2dial_agi.domain.seal import unseal
-from click2dial_agi.domain.told import Ending, KnownCall, event_of, read_ending, read_known
-from click2dial_agi.exceptions import MalformedFacts
+from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.told import Ending, KnownCall, read_ending, read_known
 
-__all__ = [
-    "CallRecord",
-    "EmergencyCall",
-    "JoinedCall",
-    "Notification",
-    "Notified",
-    "client_of",
-    "extensions_of",
-    "read_line",
-    "read_told",
-]
+__all__ = ["CallRecord", "client_of", "extensions_of"]
 
 _REF = "click-dial"
 
@@ -177,90 +164,6 @@ class CallRecord:
         return self.ending.pauses.seconds(length * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedCall:
-    """A call whose two sides are being joined."""
-
-    known: KnownCall
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, str], config: Config) -> "JoinedCall":
-        """Build it from what the answering channel, or a spool line, says.
-
-        Raises :exc:`MalformedFacts` when the facts do not make one.
-        """
-        known = read_known(facts, config)
-        if not known.joined_at:
-            raise MalformedFacts(Fact.JOINED_AT, "when somebody answered")
-        return cls(known)
-
-    @property
-    def call(self) -> Call:
-        """Who talks to whom for whom."""
-        return self.known.call
-
-    @property
-    def hold_time(self) -> int:
-        """How long the caller waited in a queue, in whole seconds; 0 without one."""
-        return max(self.known.joined_at - self.known.queued_at, 0) if self.known.queued_at else 0
-
-    def notification(self, integrator: Integrator) -> Notification:
-        """Return the notification for the integrator that the call belongs to."""
-        call, inbound = self.call, self.call.call_dir is CallDirection.INBOUND
-        payload: dict[str, object] = {
-            "number": call.number,
-            "dial_number": call.dial_number,
-            "hold_time": self.hold_time,
-            "call_ref": call.call_ref,
-            "contact_ref": call.contact_ref,
-            "campaign_ref" if integrator.payload_version == 2 else "call_dir": call.call_dir.value,
-            "ref": call.extension,
-        }
-        kind = NotificationKind.INBOUND if inbound else NotificationKind.JOINED
-        return Notification.of(kind, integrator.list_of(kind), call.call_ref, payload)
-
-
-@dataclass(frozen=True, slots=True)
-class EmergencyCall:
-    """Somebody calls for help: told when it begins."""
-
-    known: KnownCall
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, str], config: Config) -> "EmergencyCall":
-        """Build it from what the caller's channel, or a spool line, says.
-
-        Raises :exc:`MalformedFacts` when the facts do not make one.
-        """
-        return cls(read_known(facts, config))
-
-    @property
-    def call(self) -> Call:
-        """Who calls which number."""
-        return self.known.call
-
-    def notification(self, integrator: Integrator) -> Notification:
-        """Return the notification for the integrator whose agent calls."""
-        call, kind = self.call, NotificationKind.EMERGENCY
-        payload: dict[str, object] = {
-            "extension": call.extension,
-            "number": call.number,
-            "call_ref": call.call_ref,
-            "dialed_at": self.known.dialed_at,
-            "ref": _REF,
-        }
-        return Notification.of(kind, integrator.list_of(kind), call.call_ref, payload)
-
-
-Notified = CallRecord | JoinedCall | EmergencyCall
-
-_MAKERS: Mapping[Event, type[Notified]] = {
-    Event.ENDED: CallRecord,
-    Event.JOINED: JoinedCall,
-    Event.EMERGENCY: EmergencyCall,
-}
-
-
 def client_of(payload: Mapping[str, Any]) -> str:
     """Return the client's number in a cdr payload; before version 3 it is in ``ref``."""
     number = payload.get("number", payload["ref"])
@@ -274,19 +177,3 @@ def extensions_of(payload: Mapping[str, Any]) -> frozenset[str]:
     """
     extension, is_inbound = str(payload["extension"]), payload.get("call_dir") == "inbound"
     return frozenset((extension,) if is_inbound else (extension, client_of(payload)))
-
-
-def read_told(event: Event, facts: Mapping[str, str], config: Config) -> Notified:
-    """Return what an event tells of.  Raises :exc:`MalformedFacts` when facts do not make one."""
-    return _MAKERS[event].from_facts(facts, config)
-
-
-def read_line(line: str, config: Config) -> Notified:
-    """Return what a line of the spool tells of, which the dialplan sealed as it does for a server.
-
-    Raises :exc:`MalformedFacts` when it tells of nothing, or was not sealed by us.
-    """
-    facts = decode(line)
-    event = event_of(facts)
-    unseal(config.agi.secret, event, line)
-    return read_told(event, facts, config)

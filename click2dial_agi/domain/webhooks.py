@@ -6,7 +6,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 
 __all__ = [
     "gives_up",

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.webhooks import shown_queue
 from click2dial_agi.exceptions import JournalError, QueueFull
 from click2dial_agi.io import journal_file

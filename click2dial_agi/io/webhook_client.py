@@ -10,7 +10,7 @@ import httpx
 
 from click2dial_agi import __version__
 from click2dial_agi.domain.integrators import Webhook
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.webhooks import request_headers
 from click2dial_agi.exceptions import StartupError
 

@@ -19,7 +19,7 @@ from redis import Redis
 from click2dial_agi.app.drain import Drain, drain_forever
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.config import Config, parse_config
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer
 from tests.app.serving import ASKED, ENDED, config, snapshot

@@ -11,7 +11,7 @@ from redis import Redis
 
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer

@@ -15,7 +15,7 @@ from redis import Redis
 from click2dial_agi.app.list_queue import ListQueue
 from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.domain.config import Config, parse_config
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.journal import Journal
 from click2dial_agi.io.redis_lists import RedisLists

@@ -6,7 +6,7 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.redis_lists import RedisLists, Story
 from sandbox.redis import RedisServer
 from tests.http.live_rig import ACME_LIST

@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 
 from click2dial_agi.domain.calls import Call, decide
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.records import (
-    CallRecord,
-    JoinedCall,
-    Notification,
-    read_told,
-)
+from click2dial_agi.domain.notifications import Notification
+from click2dial_agi.domain.payloads import JoinedCall, read_told
+from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.told import event_of, read_request
 from click2dial_agi.exceptions import MalformedFacts
 from tests.domain.examples import CALL_REF, config, request

@@ -16,7 +16,7 @@ from click2dial_agi.app.live.hub import Hub
 from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.live.views import AgentView, CallView, Device
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.history import History
 from click2dial_agi.io.live_store import LiveStore
 from click2dial_agi.io.redis_lists import RedisLists, Story

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from click2dial_agi.app.webhooks import WebhookQueue
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.journal import Journal
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI

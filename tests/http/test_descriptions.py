@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from click2dial_agi.app.http.asyncapi import document
-from click2dial_agi.app.http.message_schemas import ENVELOPES
 from click2dial_agi.domain.audits import listen_notification
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.live.told import state_notification
 from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.domain.notifications import Notification, NotificationKind
-from click2dial_agi.domain.records import EmergencyCall, JoinedCall
+from click2dial_agi.domain.payloads import PAYLOADS, EmergencyCall, JoinedCall
 from click2dial_agi.domain.steering import Listening, ListenMode
 from sandbox.redis import RedisServer
 from tests.domain.examples import config
@@ -42,7 +41,7 @@ def of(name: str, version: int = 0) -> Draft202012Validator:
     described = document()
     schema = described["components"]["messages"][name]["payload"]
     if version:
-        model = ENVELOPES[NotificationKind(name)][1][version - 2].__name__
+        model = PAYLOADS[NotificationKind(name)][1][version - 2].__name__
         schema["properties"]["payload"] = {"$ref": f"#/components/schemas/{model}"}
     return Draft202012Validator({**schema, "components": described["components"]})
 
@@ -100,7 +99,7 @@ def test_what_else_is_told_is_as_described() -> None:
 
 
 def test_every_list_is_described() -> None:
-    assert set(ENVELOPES) == {kind.value for kind in NotificationKind}
+    assert set(PAYLOADS) == {kind.value for kind in NotificationKind}
 
 
 def test_events_are_as_described(redis: RedisServer) -> None:
@@ -130,7 +129,7 @@ def test_what_they_point_at_is_there(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
             openapi = (await api.client.get("/openapi.json")).json()
-            assert set(openapi["webhooks"]) == set(ENVELOPES)
+            assert set(openapi["webhooks"]) == set(PAYLOADS)
             stream = openapi["paths"][EVENTS]["get"]["responses"]["200"]["content"]
             assert set(stream["text/event-stream"]["x-event-data"]) > {"snapshot", "agent"}
             for described in (openapi, document()):

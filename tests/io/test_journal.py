@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import journal_file
 from click2dial_agi.io.journal import Journal, read_waiting
@@ -264,7 +264,7 @@ def test_two_servers_may_share_one(run: Run, path: Path) -> None:
 _KILLED = """
 import asyncio, os, sys
 from pathlib import Path
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.io.journal import Journal
 
 async def main():

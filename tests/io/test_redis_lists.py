@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
-from click2dial_agi.domain.records import Notification
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_lists import RedisLists
 from sandbox.redis import RedisServer

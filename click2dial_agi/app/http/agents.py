@@ -8,12 +8,13 @@ from fastapi.responses import JSONResponse
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import Asker, identify
 from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.live_schemas import ONE_AGENT, AgentAnswer, AgentsAnswer
+from click2dial_agi.app.http.live_schemas import ONE_AGENT, AgentsAnswer
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import SECURED, errors
 from click2dial_agi.app.live.hub import merged, seen_by_all
 from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.live.models import AgentAnswer
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["AGENTS_PATH", "add_agents", "asks", "live_or_501"]

@@ -8,9 +8,10 @@ from fastapi import FastAPI, Request, Response
 
 from click2dial_agi import __version__
 from click2dial_agi.app.http.events import EVENTS_PATH
-from click2dial_agi.app.http.live_schemas import AgentAnswer
-from click2dial_agi.app.http.message_schemas import ENVELOPES, EVENT_DATA, any_of, schemas
+from click2dial_agi.app.http.message_schemas import EVENT_DATA, any_of, schemas
+from click2dial_agi.domain.live.models import AgentAnswer
 from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.payloads import PAYLOADS
 
 __all__ = ["add_asyncapi", "document", "webhooks"]
 
@@ -64,26 +65,24 @@ def _text() -> bytes:
 def document() -> dict[str, Any]:
     """Return the description."""
     messages: dict[str, Any] = {
-        **{kind: _message(title, _envelope(kind)) for kind, (title, _) in ENVELOPES.items()},
+        **{kind: _message(title, _envelope(kind)) for kind, (title, _) in PAYLOADS.items()},
         "agent-channel": _message("An agent, after any change.", any_of([AgentAnswer])),
         **{
             f"event-{name}": _message(f"A server-sent event `{name}`.", any_of(models))
             for name, models in EVENT_DATA.items()
         },
     }
-    for kind in ENVELOPES:
+    for kind in PAYLOADS:
         messages[f"webhook-{kind}"] = {**messages[kind], "headers": _headers()}
     channels: dict[str, Any] = {
-        **{
-            kind: _channel("redis", f"{{key_prefix}}:{kind}", [kind], _PREFIX) for kind in ENVELOPES
-        },
+        **{kind: _channel("redis", f"{{key_prefix}}:{kind}", [kind], _PREFIX) for kind in PAYLOADS},
         "agents": _channel(
             "redis",
             "{key_prefix}:agents:{extension}",
             ["agent-channel"],
             {**_PREFIX, "extension": {"description": "The agent's."}},
         ),
-        "webhook": _channel("crm", None, [f"webhook-{kind}" for kind in ENVELOPES]),
+        "webhook": _channel("crm", None, [f"webhook-{kind}" for kind in PAYLOADS]),
         "events": _channel("api", EVENTS_PATH, [f"event-{name}" for name in EVENT_DATA]),
     }
     return {
@@ -127,7 +126,7 @@ def webhooks() -> dict[str, Any]:
                 "responses": {"2XX": {"description": "Taken; anything else is tried again."}},
             }
         }
-        for kind, (title, _) in ENVELOPES.items()
+        for kind, (title, _) in PAYLOADS.items()
     }
 
 
@@ -147,7 +146,7 @@ def _message(summary: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _envelope(kind: NotificationKind) -> dict[str, Any]:
-    _, models = ENVELOPES[kind]
+    _, models = PAYLOADS[kind]
     return {
         "type": "object",
         "additionalProperties": False,

@@ -11,10 +11,9 @@ from click2dial_agi.domain.numbering import (
 )
 from click2dial_agi.domain.numbering.written import MAX_LENGTH
 from click2dial_agi.domain.numbers import CAMPAIGN_PATTERN, CONTACT_REF_PATTERN, RANDOM
+from click2dial_agi.domain.record_models import AGENT_EXAMPLE
 
-__all__ = ["AGENT_EXAMPLE", "CALLEE_EXAMPLE", "create_body", "text", "token_body"]
-
-AGENT_EXAMPLE, CALLEE_EXAMPLE = "1000", "0820000100"
+__all__ = ["create_body", "text", "token_body"]
 
 _INTEGER: dict[str, Any] = {"type": "integer", "format": "int64"}
 # A larger one is good as well, but not every JSON library passes it on whole.

@@ -4,12 +4,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE, text
-from click2dial_agi.app.http.record_schemas import CDR, Integer
+from click2dial_agi.app.http.create_schema import text
 from click2dial_agi.app.http.schemas import SECURED
 from click2dial_agi.domain.calls import CallDirection
-from click2dial_agi.domain.live.states import AgentState, CallState
+from click2dial_agi.domain.live.models import AgentAnswer
+from click2dial_agi.domain.live.states import CallState
 from click2dial_agi.domain.numbers import CONTACT_REF_PATTERN
+from click2dial_agi.domain.record_models import AGENT_EXAMPLE, CALLEE_EXAMPLE, CDR
 
 __all__ = [
     "CURSOR_PATTERN",
@@ -17,7 +18,6 @@ __all__ = [
     "HISTORY",
     "LISTED_CALLS",
     "ONE_AGENT",
-    "AgentAnswer",
     "AgentsAnswer",
     "HistoryAnswer",
     "streamed",
@@ -94,27 +94,6 @@ EVENTS: dict[str, Any] = {
         },
     ],
 }
-
-
-class DeviceAnswer(BaseModel):
-    """A phone's endpoint on a PBX."""
-
-    device: str = Field(examples=["PJSIP/1000"])
-    pbx: str = Field(examples=["asterisk"])
-    state: str = Field(description="Asterisk's device state.", examples=["NOT_INUSE"])
-
-
-class AgentAnswer(BaseModel):
-    """An agent, now."""
-
-    extension: str = Field(examples=[AGENT_EXAMPLE])
-    state: AgentState
-    since: Integer = Field(description="Unix time; 0 while unknown.", examples=[1795444038])
-    call_ref: str = Field(
-        description="The call that the agent has, empty without one.",
-        examples=["bde674e2-eeaf-4355-b32c-664a82256e11"],
-    )
-    devices: list[DeviceAnswer]
 
 
 class AgentsAnswer(BaseModel):

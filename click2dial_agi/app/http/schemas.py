@@ -6,15 +6,13 @@ from pydantic import BaseModel, Field
 
 from click2dial_agi.app.call_states import CallState
 from click2dial_agi.app.http.create_schema import (
-    AGENT_EXAMPLE,
-    CALLEE_EXAMPLE,
     create_body,
     text,
     token_body,
 )
 from click2dial_agi.app.http.idempotency import KEY_PATTERN
-from click2dial_agi.app.http.record_schemas import CDR, Integer
 from click2dial_agi.domain.calls import CallDirection
+from click2dial_agi.domain.record_models import AGENT_EXAMPLE, CALLEE_EXAMPLE, CDR, Integer
 
 __all__ = [
     "CREATE",

@@ -1,15 +1,19 @@
-"""A record as it is pushed, posted, streamed and shown, as models; and what others have of it."""
+"""A record as it is pushed, posted, streamed and shown, as models; and what others have of it.
+
+AsyncAPI and OpenAPI are made from them, and the tests hold them to the payloads themselves.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from click2dial_agi.app.http.create_schema import AGENT_EXAMPLE, CALLEE_EXAMPLE
 from click2dial_agi.domain.calls import CallDirection, CallType
 from click2dial_agi.domain.dispositions import EndReason
 
 __all__ = [
+    "AGENT_EXAMPLE",
     "AT",
+    "CALLEE_EXAMPLE",
     "CALL_REF",
     "CDR",
     "CDR2",
@@ -20,6 +24,8 @@ __all__ = [
     "Integer",
     "Message",
 ]
+
+AGENT_EXAMPLE, CALLEE_EXAMPLE = "1000", "0820000100"
 
 # Which of JSON's numbers a client's language may take for them.
 Integer = Annotated[int, Field(json_schema_extra={"format": "int64"})]
