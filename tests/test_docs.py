@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from click2dial_agi.domain.notifications import Event, NotificationKind
+from click2dial_agi.domain.names import Event, NotificationKind
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "click2dial_agi"
+DIALPLAN = ROOT / "dialplan/click2dial.conf"
 DOCS = sorted(
     [
         *ROOT.glob("*.md"),
@@ -82,3 +83,10 @@ def test_each_kind_is_told_of(name: str, start: str, named: list[str]) -> None:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     told = " ".join(line for line in lines if line.startswith(start))
     assert [one for one in named if f"`{one}`" not in told] == []
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/transfers.md"])
+def test_the_contexts_that_a_document_names_are_in_the_dialplan(name: str) -> None:
+    there = set(re.findall(r"^\[(click2dial-[\w-]+)\]", DIALPLAN.read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bclick2dial-[a-z][a-z-]*", (ROOT / name).read_text("utf-8")))
+    assert named - {"click2dial-agi"} - there == set()

@@ -5,10 +5,10 @@ from typing import Any
 
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallDirection
-from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.live.states import CallState
 from click2dial_agi.domain.live.views import CallView
 from click2dial_agi.domain.live_calls import LiveCall
+from click2dial_agi.domain.names import Fact
 from click2dial_agi.domain.records import client_of
 from click2dial_agi.domain.told import KnownCall
 from click2dial_agi.exceptions import MalformedFacts

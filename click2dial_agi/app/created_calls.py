@@ -31,9 +31,9 @@ from click2dial_agi.domain.calls import POOL_SPENT, CallRequest, Decision, decid
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted, Counts
 from click2dial_agi.domain.dispositions import Q850
-from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator, Limits
 from click2dial_agi.domain.live_calls import LiveCall
+from click2dial_agi.domain.names import Fact
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.told import Ending, read_known

@@ -26,10 +26,9 @@ from click2dial_agi.domain.calls import POOL_SPENT, CallDirection, Decision, dec
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.counts import Counted
 from click2dial_agi.domain.dispositions import Q850
-from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.headers import cut_header, read_headers
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Event
+from click2dial_agi.domain.names import Event, Fact
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
 from click2dial_agi.domain.payloads import Notified, read_told
 from click2dial_agi.domain.records import CallRecord

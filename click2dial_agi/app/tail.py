@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.domain.records import client_of
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect, messages, subscriber

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from click2dial_agi.domain.facts import Fact
+from click2dial_agi.domain.names import Fact
 
 __all__ = ["late_attempt"]
 

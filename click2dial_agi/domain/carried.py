@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from click2dial_agi.domain import variables
-from click2dial_agi.domain.facts import MAX_FACTS, Fact
+from click2dial_agi.domain.facts import MAX_FACTS
+from click2dial_agi.domain.names import Fact
 from click2dial_agi.domain.numbers import CALL_REF_PATTERN
 
 __all__ = ["Carried", "read_carried"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from click2dial_agi.domain.facts import Fact
+from click2dial_agi.domain.names import Fact
 
 __all__ = ["CallHeaders", "cut_header", "read_headers"]
 

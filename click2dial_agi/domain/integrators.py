@@ -31,7 +31,7 @@ from click2dial_agi.domain.config_types import (
     as_tuple,
     extension,
 )
-from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.domain.numbering.config import (
     CallerIDs,
     Destinations,

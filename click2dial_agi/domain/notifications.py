@@ -1,40 +1,13 @@
-"""The kinds of notification: what makes them, which lists they go to, and what they are called.
-
-A further kind is a line here, one more if the dialplan tells of it, and what CONTRIBUTING.md says.
-"""
+"""A notification: one JSON text, in the envelope of its kind, for one list and its copies."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["Event", "Notification", "NotificationKind"]
+from click2dial_agi.domain.names import NotificationKind
 
-
-class Event(StrEnum):
-    """What the dialplan tells of: also the name of the AGI script that takes it."""
-
-    JOINED = "joined"
-    ENDED = "ended"
-    EMERGENCY = "emergency"
-
-
-class NotificationKind(StrEnum):
-    """What a notification tells of; its list is ``<key_prefix>:<kind>``."""
-
-    CDR = "cdr"  # a call has ended
-    INBOUND = "inbound"  # an agent has answered a call from outside
-    JOINED = "c2d"  # the callee of an agent's call has answered
-    EMERGENCY = "emergency"  # somebody calls for help
-    LISTEN = "listen"  # a supervisor's phone is rung, to hear a call
-    STATE = "state"  # an agent or a call is in another state
-
-    @property
-    def type(self) -> str:
-        """The envelope's ``type``."""
-        joined = self in (NotificationKind.INBOUND, NotificationKind.JOINED)
-        return "call" if joined else self.value
+__all__ = ["Notification"]
 
 
 class HasLists(Protocol):

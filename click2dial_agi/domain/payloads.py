@@ -1,4 +1,4 @@
-"""What is told in notifications, from what the dialplan told of a call (docs/contract.md).
+"""What is told in notifications (docs/contract.md): of records in full, records.py tells.
 
 The payload of each kind and its model stand side by side, and the tests hold the two together.
 """
@@ -9,13 +9,13 @@ from typing import Protocol, Self
 
 from pydantic import BaseModel, Field
 
-from click2dial_agi.domain.audits import ListenedTo
 from click2dial_agi.domain.calls import Call, CallDirection
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.facts import Fact, decode
+from click2dial_agi.domain.facts import decode
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.models import AgentChange, CallChange
-from click2dial_agi.domain.notifications import Event, Notification, NotificationKind
+from click2dial_agi.domain.names import Event, Fact, NotificationKind
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.record_models import (
     AGENT_EXAMPLE,
     AT,
@@ -31,6 +31,7 @@ from click2dial_agi.domain.record_models import (
 )
 from click2dial_agi.domain.records import CallRecord
 from click2dial_agi.domain.seal import unseal
+from click2dial_agi.domain.steering import Listening, ListenMode
 from click2dial_agi.domain.told import KnownCall, event_of, read_known
 from click2dial_agi.exceptions import MalformedFacts
 
@@ -41,7 +42,9 @@ __all__ = [
     "Joined2",
     "Joined3",
     "JoinedCall",
+    "ListenedTo",
     "Notified",
+    "listen_notification",
     "read_line",
     "read_told",
 ]
@@ -151,6 +154,40 @@ class EmergencyCall:
             "ref": "click-dial",
         }
         return Notification.of(kind, integrator.list_of(kind), call.call_ref, payload)
+
+
+class ListenedTo(Message):
+    """A supervisor's phone is about to ring, to hear a call."""
+
+    listen_ref: str = CALL_REF
+    extension: str = Field(description="The supervisor's.", examples=["1009"])
+    mode: ListenMode
+    agent: str = Field(examples=[AGENT_EXAMPLE])
+    call_ref: str = CALL_REF
+    contact_ref: str = Field(examples=["client-4711"])
+    at: Integer = AT
+    ref: REF
+
+
+def listen_notification(
+    call: Call, agent: str, listening: Listening, integrator: Integrator, at: int, listen_ref: str
+) -> Notification:
+    """Return what is told of a supervisor who hears a call.
+
+    ``at`` is in Unix seconds, ``listen_ref`` what tells this use from others.
+    """
+    kind = NotificationKind.LISTEN
+    payload: dict[str, object] = {
+        "listen_ref": listen_ref,
+        "extension": listening.extension,
+        "mode": listening.mode.value,
+        "agent": agent,
+        "call_ref": call.call_ref,
+        "contact_ref": call.contact_ref,
+        "at": at,
+        "ref": "click-dial",
+    }
+    return Notification.of(kind, integrator.list_of(kind), listen_ref, payload)
 
 
 class Notified(Protocol):

@@ -14,7 +14,8 @@ from click2dial_agi.domain.dispositions import (
     dispose,
 )
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.names import NotificationKind
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.told import Ending, KnownCall, read_ending, read_known
 
 __all__ = ["CallRecord", "client_of", "extensions_of"]

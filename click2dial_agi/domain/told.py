@@ -12,11 +12,11 @@ from enum import StrEnum
 from click2dial_agi.domain.calls import Call, CallDirection, CallRequest, CallType, decide
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.dispositions import EndedBy
-from click2dial_agi.domain.facts import Fact, decode, moment, whole_number
+from click2dial_agi.domain.facts import decode, moment, whole_number
 from click2dial_agi.domain.headers import read_headers
 from click2dial_agi.domain.holds import NO_HOLDS, Holds
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Event
+from click2dial_agi.domain.names import Event, Fact
 from click2dial_agi.domain.numbering import (
     ANY_EXTENSION,
     TELEFORGE,

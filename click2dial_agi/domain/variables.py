@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import Call, CallDirection, Decision
 from click2dial_agi.domain.dispositions import Q850
-from click2dial_agi.domain.facts import Fact
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.names import Fact
 from click2dial_agi.domain.transfers import HandOverDecision
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple, cast
 from redis.exceptions import NoPermissionError
 
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.names import NotificationKind
+from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.redis_url import parse_redis_url
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import redis_checks

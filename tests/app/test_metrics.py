@@ -13,7 +13,7 @@ from redis import Redis
 
 from click2dial_agi import __version__
 from click2dial_agi.domain import facts
-from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.names import NotificationKind
 from sandbox import ports
 from sandbox.process import until
 from sandbox.redis import RedisServer

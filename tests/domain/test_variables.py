@@ -7,8 +7,7 @@ from pathlib import Path
 
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.config import AGI
-from click2dial_agi.domain.facts import Fact
-from click2dial_agi.domain.notifications import Event
+from click2dial_agi.domain.names import Event, Fact
 
 PATH = Path(__file__).parents[2] / "dialplan" / "click2dial.conf"
 DIALPLAN = PATH.read_text("utf-8")
@@ -99,3 +98,9 @@ def test_the_dialplan_tells_of_the_events_that_there_are() -> None:
         re.findall(r"(?<!=)click2dial-(?:ask|later|\$\{IF\([^\n]*\)\}),([a-z]{2,}),1", CODE)
     )
     assert asked == {*Event, "outbound", "transfer"}
+
+
+def test_what_only_asks_is_not_kept() -> None:
+    """If no server answers: an event goes into the spool, a question does not."""
+    (line,) = re.findall(r"n\(nobody\),GotoIf\(\$\[([^]]*)\]\?done:click2dial-keep,s,1\)", CODE)
+    assert re.findall(r'"\$\{EXTEN\}" = "(\w+)"', line) == ["outbound", "transfer"]

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io import redis_lists
 from click2dial_agi.io.cdr_feed import CDRFeed

@@ -22,10 +22,10 @@ from click2dial_agi.app.control.standing import control_of, is_held
 from click2dial_agi.app.logs import mask
 from click2dial_agi.app.pbxs import LivePBX, PBXs
 from click2dial_agi.app.snapshot import Snapshot
-from click2dial_agi.domain.audits import listen_notification
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError, is_call_ref
+from click2dial_agi.domain.payloads import listen_notification
 from click2dial_agi.domain.steering import Control, Listening
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
 from click2dial_agi.io.steering_store import KeyUse, SteeringStore

@@ -10,7 +10,7 @@ from click2dial_agi import __version__
 from click2dial_agi.app.http.events import EVENTS_PATH
 from click2dial_agi.app.http.message_schemas import EVENT_DATA, any_of, schemas
 from click2dial_agi.domain.live.models import AgentAnswer
-from click2dial_agi.domain.notifications import NotificationKind
+from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.domain.payloads import PAYLOADS
 
 __all__ = ["add_asyncapi", "document", "webhooks"]

@@ -4,7 +4,8 @@ from uuid import uuid4
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.views import AgentView, CallView
-from click2dial_agi.domain.notifications import Notification, NotificationKind
+from click2dial_agi.domain.names import NotificationKind
+from click2dial_agi.domain.notifications import Notification
 
 __all__ = ["agents_channel", "state_notification"]
 
