@@ -18,8 +18,8 @@ _MAX_BODY = 16 * 1024
 
 # A body is one flat object.  Python's decoder would recurse as deep as the text goes.
 _MAX_BRACKETS = 8
-# Those in strings do not count: a CRM may send what its template should have filled, {{agent}}.  One
-# that has no end goes to the end, so that nothing is looked at twice.
+# Those in strings do not count: a CRM may send what its template should have filled, {{agent}}.
+# A string without an end goes to the end, so that nothing is looked at twice.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 
 _NOT_PLAIN = Problem(415, (FieldError("content-encoding", "none: the body as it is"),))
