@@ -330,6 +330,10 @@ class Config(Section):
                 )
             if not integrator.caller_ids.owned:
                 found.append(f"{where}.caller_ids.owned is empty: any caller ID may be shown")
+            if missing := integrator.numbers.missing_default():
+                found.append(
+                    f"{where}.default_outbound_id: {missing}; calls that bring none are refused"
+                )
             found += [
                 f"{where}.caller_ids: {written} is mobile, and calls to customers may not show "
                 f"such a number ({rule})"

@@ -58,6 +58,7 @@ __all__ = [
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 _EXTENSION = re.compile(r"[0-9]{2,7}")
+_EMERGENCY = re.compile(r"[0-9*#][0-9]{1,5}")
 _RANGE = re.compile(r"([0-9]{2,7})(?:-([0-9]{2,7}))?")
 _HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -153,6 +154,14 @@ def _extensions(value: object) -> Extensions:
         if len(first) == len(last) and first <= last:
             return Extensions(first, last)
     raise ValueError('a range of extensions of 2-7 digits, such as "1000-1999", or one extension')
+
+
+def _emergency_number(value: object) -> str:
+    # An integer is its digits, as an extension's are; with a 0 before them the file has it as text.
+    number = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(number, str) and _EMERGENCY.fullmatch(number):
+        return number
+    raise ValueError("a number of 2-6 digits, the first of which may be * or #, such as 112")
 
 
 def _networks(value: object) -> object:
@@ -326,7 +335,7 @@ WebSocketOrigin = Annotated[str, AfterValidator(_websocket_origin)]
 AgentDial = Annotated[str, dial_template("PJSIP/{endpoint}", "{endpoint}", "{extension}")]
 TrunkDial = Annotated[str, dial_template("PJSIP/{number}@trunk", "{number}")]
 DialplanContext = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,79}$")]
-EmergencyNumber = Annotated[str, StringConstraints(pattern=r"^[0-9*#][0-9]{1,5}$")]
+EmergencyNumber = Annotated[str, BeforeValidator(_emergency_number)]
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,79}$")]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 Seconds = Annotated[float, Field(gt=0, le=600)]

@@ -76,7 +76,7 @@ PeerDial = Annotated[str, dial_template(_PEER, "{extension}", "{endpoint}", alwa
 
 def pbxs_problem(pbxs: Sequence[PBX], peer_dial: str | None) -> str:
     """Find two entries that could not be told apart, or are one PBX, or a way to none."""
-    if peer_dial is not None and not all(one.name for one in pbxs):
+    if peer_dial is not None and not (pbxs and all(one.name for one in pbxs)):
         return "peer_dial: only where asterisk is a list of PBXs with names"
     for one, other in combinations(pbxs, 2):
         for key in ("name", "ari_url", "ami"):

@@ -21,6 +21,7 @@ LISTEN = "host:port, such as 127.0.0.1:4574 or [::1]:4574"
 NETWORKS = "networks such as 10.0.0.0/8 or ::1, without host bits"
 NUMBER = "a quoted number: 10 digits starting 0 or 11 digits starting 27; understood:"
 CHARACTERS = "; only digits 0-9, + before them, blanks and - . / ( ) are understood"
+HELP = "a number of 2-6 digits, the first of which may be * or #, such as 112"
 QUOTED = "a number in quotes"
 OWNED = 'a quoted number, or the start of one with *, such as "2782*"'
 CODES = '"all", or a list of quoted country codes such as ["27", "44"]'
@@ -118,7 +119,9 @@ def problem(made: object) -> tuple[str, str]:
         (".destinations", {"deny": ["cheap"]}, f"{I0}.destinations.deny[0]", None),
         (".destinations", {"allow": "premium"}, f"{I0}.destinations.allow", "a list"),
         (".numbering", {"country": "UK"}, f"{I0}.numbering.country", None),
-        ("emergency", ["1"], "emergency[0]", None),
+        ("emergency", ["1"], "emergency[0]", HELP),
+        ("emergency", [True], "emergency[0]", HELP),
+        ("emergency", ["1 1 2"], "emergency[0]", HELP),
         (
             ".caller_ids",
             {"verified": {"s": "1"}},
@@ -386,6 +389,7 @@ def test_an_extension_is_owned_where_a_range_holds_it(
         ({}, None, ("112", "10111", "10177", "107")),
         ({}, "GB", ("112", "10111", "10177", "107", "999")),
         ({"emergency": ["911"]}, "GB", ("911",)),
+        ({"emergency": [112, "*55"]}, None, ("112", "*55")),
         ({"emergency": []}, None, ()),
     ],
 )
@@ -448,6 +452,24 @@ def test_what_is_wide_open_is_warned_of() -> None:
         "integrators.acme.caller_ids.owned is empty: any caller ID may be shown",
         "integrators.acme.destinations.international is not set: all countries",
     ]
+
+
+@pytest.mark.case("O21")
+@pytest.mark.parametrize(
+    ("default", "missing"),
+    [
+        ("tvc_summer", "tvc_summer, which caller_ids.verified has not"),
+        ("random", "random, and caller_ids.random is empty"),
+        ("tvc_spring", ""),
+        ("27110001234", ""),
+        (None, ""),
+    ],
+)
+def test_a_default_that_is_not_there_is_warned_of(default: str | None, missing: str) -> None:
+    made = config(default_outbound_id=default, caller_ids={"verified": {"spring": "27110001234"}})
+    told = [warning for warning in made.warnings() if "default_outbound_id" in warning]
+    key = "integrators.acme.default_outbound_id"
+    assert told == ([f"{key}: {missing}; calls that bring none are refused"] if missing else [])
 
 
 def test_a_mobile_caller_id_is_warned_of_where_the_country_forbids_it() -> None:

@@ -72,6 +72,7 @@ def test_what_is_wrong_is_told_with_its_place(
     assert expected in (None, raised.value.expected)
 
 
+@pytest.mark.case("O21")
 @pytest.mark.parametrize(
     ("keys", "path", "expected"),
     [
@@ -79,6 +80,7 @@ def test_what_is_wrong_is_told_with_its_place(
         ({"peer_dial": "PJSIP/x@{pbx}"}, "peer_dial", PEER),
         ({"peer_dial": "PJSIP/{extension}@{pbx},x"}, "peer_dial", PEER),
         ({"asterisk": SECRET}, "peer_dial", "only where asterisk is a list of PBXs with names"),
+        ({"asterisk": None}, "peer_dial", "only where asterisk is a list of PBXs with names"),
     ],
 )
 def test_the_way_between_pbxs_names_them(keys: dict[str, Any], path: str, expected: str) -> None:

@@ -39,6 +39,15 @@ class NumberSettings:
         """Tell whether a caller ID may be shown."""
         return not self.owned or self.owned.covers(caller_id.e164)
 
+    def missing_default(self) -> str:
+        """Say what ``default_outbound_id`` names that is not there, empty if all is."""
+        campaign = campaign_name(self.default_outbound_id)
+        if self.default_outbound_id == RANDOM and not self.pool:
+            return "random, and caller_ids.random is empty"
+        if campaign is not None and campaign not in self.verified:
+            return f"tvc_{campaign}, which caller_ids.verified has not"
+        return ""
+
     def forbidden(self) -> Iterator[tuple[str, str]]:
         """Return the caller IDs that their country forbids to show, each with the rule."""
         default = self.plan.read_caller_id(self.default_outbound_id)
