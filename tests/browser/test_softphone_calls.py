@@ -13,6 +13,15 @@ from sandbox.process import until
 from tests.browser.agent import Agent
 from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, TONES, Office
 
+#: How often the level meters of a call are drawn in a second.
+COUNT_DRAWINGS = """() => new Promise((resolve) => {
+  let drawn = 0;
+  const seen = new MutationObserver((changes) => drawn += changes.length);
+  const attributeFilter = ["data-level"];
+  seen.observe(document.getElementById("levels"), { subtree: true, attributeFilter });
+  setTimeout(() => resolve(drawn), 1000);
+})"""
+
 
 @pytest.fixture
 def agent(page: Page, desk: Office) -> Agent:
@@ -26,6 +35,7 @@ def test_a_good_call(agent: Agent, desk: Office) -> None:
     # One after the other: Chromium's microphone beeps, and the echo comes later than the beep.
     until(lambda: agent.level("local") > 0.3, TIMEOUT, "a level of the microphone")
     until(lambda: agent.level("remote") > 0.3, TIMEOUT, "a level of the other side")
+    assert agent.page.evaluate(COUNT_DRAWINGS) <= 2 * 15
     agent.picture("call")
     agent.button("Hang up").click()
     agent.sees_end("You hung up.")
