@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-__all__ = ["CHOICES", "WrongKey", "describe_problem"]
+__all__ = ["CHOICES", "HIDDEN_KEY", "SHOWN_KEY", "WrongKey", "describe_problem"]
 
 # How fields that take one section or a list of them mark the two (pydantic's Tag).
 CHOICES = ("[one]", "[several]")
@@ -21,8 +21,11 @@ class WrongKey(ValueError):
         self.expected = expected
 
 
-# What a mistyped key looks like, and passwords do not.
-_KEY = re.compile(r"[A-Za-z_]{1,40}")
+#: What a mistyped key looks like, and passwords do not.
+SHOWN_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
+#: How another is called.
+HIDDEN_KEY = "(a key)"
 
 # Marks of pydantic's in a path that are none: "the key itself", which it names, and a choice.
 _NO_KEYS = ("[key]", *CHOICES)
@@ -45,8 +48,8 @@ def describe_problem(details: Any) -> tuple[str, str]:
         if key not in _NO_KEYS:
             path += f"[{key}]" if isinstance(key, int) else f".{key}"
     kind = details["type"]
-    if kind == "extra_forbidden" and not _KEY.fullmatch(str(details["loc"][-1])):
-        path = f"{path.rpartition('.')[0]}.(a key)"  # a password, where a colon was forgotten
+    if kind == "extra_forbidden" and not SHOWN_KEY.fullmatch(str(details["loc"][-1])):
+        path = f"{path.rpartition('.')[0]}.{HIDDEN_KEY}"  # a password, where a colon was forgotten
     message = _MESSAGES.get(kind, details["msg"])
     if kind == "value_error":
         error = details["ctx"]["error"]

@@ -5,6 +5,7 @@ Errors name the file's line, and never show what stands there: it may be a passw
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,19 @@ from typing import Any
 import yaml
 
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.config_problems import HIDDEN_KEY, SHOWN_KEY
 from click2dial_agi.exceptions import ConfigError, SecretAway
 
 __all__ = ["holds_secrets", "load_config", "load_destinations", "secret_files"]
 
 # Far more than hundreds of integrators need; a wrong path to a log file should not fill memory.
 _MAX_SIZE = 4 * 1024 * 1024
+
+# Where aliases stand for lists of aliases, a file of some hundred bytes is more than memory holds.
+_MAX_VALUES = 1_000_000
+
+# What a file of a secret may hold.
+_MAX_SECRET = 64 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEYS = (
@@ -46,9 +54,6 @@ _INTEGRATORS_DOORS = (
     "supervisor_keys",
     "allow_from",
 )
-
-# What a mistyped key looks like, and passwords do not.
-_KEY = re.compile(r"[A-Za-z_]{1,40}")
 
 _SENTINELS_PASSWORD = re.compile(r"[?&]sentinel_password=[^&]")
 
@@ -143,21 +148,45 @@ def _read_yaml(text: bytes, path: Path) -> tuple[yaml.Node | None, Any]:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
+        document = None if node is None else loader.construct_document(node)
+        if _values(document, {}) > _MAX_VALUES:
+            raise ConfigError(str(path), f"YAML: at most {_MAX_VALUES} values, aliases written out")
+        return node, document
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(str(path), f"YAML: {_describe(error)}") from None
+        raise ConfigError(str(path), f"YAML: {_describe(error, text)}") from None
     finally:
         if loader is not None:
             loader.dispose()
 
 
-def _describe(error: Exception) -> str:
+def _values(value: Any, known: dict[int, int]) -> int:
+    """Count the values in a document, those that an alias stands for as often as it does."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(item, known) for item in items)
+    return known[id(value)]
+
+
+# What the library says, in words of its own or of Python's, and what an operator understands.
+_PROBLEMS = {
+    "found character '\\t'": "a tab, where YAML takes blanks",
+    "found character": "a character that begins no value; in quotes it does",
+    "found unhashable key": "a key that is no text",
+    "but found another document": "one document, and here begins another",
+}
+
+
+def _describe(error: Exception, text: bytes) -> str:
     """Say what YAML did not understand and where.
 
     The library's own text shows the line, and quotes names, tags and values from it.
     """
     if isinstance(error, yaml.MarkedYAMLError):
         problem = (error.problem or "what follows").partition(", but ")[0]
+        told = (words for begin, words in _PROBLEMS.items() if problem.startswith(begin))
+        problem = next(told, problem)
         if not problem.startswith("expected"):  # what it expected are marks of YAML's own
             problem = re.split("['\"]", problem)[0].strip()
         mark = error.problem_mark or error.context_mark
@@ -166,7 +195,8 @@ def _describe(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deep"
     if isinstance(error, yaml.reader.ReaderError):
-        return f"a character that no YAML holds, at position {error.position}"
+        line = text[: error.position].count(b"\n") + 1
+        return f"UTF-8 text, without control characters, line {line}"
     return "UTF-8 text with values that YAML can read"
 
 
@@ -182,9 +212,18 @@ class _Loader(yaml.SafeLoader):
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             line = node.start_mark.line + 1
-            shown = twice if _KEY.fullmatch(twice) else "each key"
+            shown = twice if SHOWN_KEY.fullmatch(twice) else "each key"
             raise ConfigError(shown, f"once in the mapping that starts at line {line}")
-        return super().construct_mapping(node, deep)
+        made = super().construct_mapping(node, deep)
+        for key, _ in node.value:
+            if not isinstance(self.construct_object(key), str):
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    "a key that YAML reads as a number, a date, yes or no: it needs quotes",
+                    key.start_mark,
+                )
+        return made
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -235,11 +274,12 @@ def _reveal(value: Any, path: str, environment: Mapping[str, str]) -> Any:
 def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
     if value.startswith("file:"):
         try:
-            return Path(value[5:]).read_text("utf-8").rstrip("\r\n")
+            return _read_secret(value[5:]).decode("utf-8").rstrip("\r\n")
         except OSError as error:
             raise SecretAway(path, f"a readable file at {value[5:]} ({error.strerror})") from error
         except ValueError as error:
-            raise ConfigError(path, f"a readable file at {value[5:]} (UTF-8 text)") from error
+            size = f"at most {_MAX_SECRET // 1024} KiB"
+            raise ConfigError(path, f"a file of UTF-8 text, {size}, at {value[5:]}") from error
 
     def look_up(match: re.Match[str]) -> str:
         try:
@@ -250,6 +290,25 @@ def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
             ) from None
 
     return _VARIABLE.sub(look_up, value)
+
+
+def _read_secret(path: str) -> bytes:
+    """Read a file, and no pipe or device: a reload must not wait for one, nor fill memory.
+
+    Raises :exc:`OSError`, or :exc:`ValueError` for what is no such file.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError
+        text = file.read(_MAX_SECRET + 1)
+    if len(text) > _MAX_SECRET:
+        raise ValueError
+    return text
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe would be waited for until somebody writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _with_lines(error: ConfigError, node: yaml.Node | None) -> ConfigError:
@@ -275,8 +334,13 @@ def _line(node: yaml.Node | None, path: str) -> int | None:
 def _children(node: yaml.Node | None, name: str, index: str) -> Iterator[tuple[int, yaml.Node]]:
     if isinstance(node, yaml.MappingNode) and name:
         for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value == name:
+            if isinstance(key, yaml.ScalarNode) and _is_called(key.value, name):
                 yield key.start_mark.line + 1, value
     if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
         value = node.value[int(index)]
         yield value.start_mark.line + 1, value
+
+
+def _is_called(key: str, name: str) -> bool:
+    """Tell whether a key is the one that an error names; one that may be a password it does not."""
+    return key == name or (name == HIDDEN_KEY and not SHOWN_KEY.fullmatch(key))

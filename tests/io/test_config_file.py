@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,70 @@ def test_what_is_no_mapping_of_keys_is_told(path: Path, text: str, expected: str
     assert message.startswith(expected)
 
 
+@pytest.mark.case("O22")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("agi:\n\tlisten: x\n", "YAML: a tab, where YAML takes blanks, line 2, column 1"),
+        (
+            "agi: @x\n",
+            "YAML: a character that begins no value; in quotes it does, line 1, column 6",
+        ),
+        ("agi: {}\n---\n", "YAML: one document, and here begins another, line 2, column 1"),
+        ("? [a]\n: b\n", "YAML: a key that is no text, line 1, column 3"),
+        ("agi: {}\nx: \x07\n", "YAML: UTF-8 text, without control characters, line 2"),
+        *(
+            (
+                f"agi: {{}}\n{key}: x\n",
+                "YAML: a key that YAML reads as a number, a date, yes or no: it needs quotes, "
+                "line 2, column 1",
+            )
+            for key in ("1", "2026-11-27", "~", "yes", "1.5")
+        ),
+    ],
+)
+def test_odd_yaml_is_told_in_an_operators_words(path: Path, text: str, expected: str) -> None:
+    path.write_text(text)
+    assert problem(path) == (str(path), expected)
+
+
+@pytest.mark.case("O22")
+def test_aliases_of_aliases_are_refused(path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for n in range(1, 12):
+        lines.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]")
+    path.write_text("\n".join(lines) + "\n" + GOOD)
+    assert problem(path) == (str(path), "YAML: at most 1000000 values, aliases written out")
+
+
+@pytest.mark.case("O22")
+def test_a_key_that_may_be_a_password_is_told_with_its_line(path: Path) -> None:
+    path.write_text(GOOD + "x-s3cret: y\n")
+    with pytest.raises(ConfigError, match=r"^\(a key\): unknown key \(line [0-9]+\)$") as raised:
+        load_config(path)
+    assert raised.value.line == len(GOOD.splitlines()) + 1
+
+
+@pytest.mark.case("O22")
+@pytest.mark.parametrize("kind", ["pipe", "device", "large", "directory"])
+def test_a_secret_is_no_pipe_nor_a_device(path: Path, tmp_path: Path, kind: str) -> None:
+    """A reload, in the step in which all is served, would wait for it."""
+    place = tmp_path / "secret"
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "device":
+            place = Path("/dev/zero")
+        case "large":
+            place.write_text("x" * 65537)
+        case "directory":
+            place.mkdir()
+    path.write_text(WITH_REDIS % f"file:{place}")
+    where, message = problem(path)
+    assert where == "integrators[0].redis"
+    assert str(place) in message
+
+
 def test_bytes_that_are_no_text_are_told(path: Path) -> None:
     path.write_bytes(b"name: \xff\xfe\n")
     assert problem(path)[0] == str(path)
@@ -126,7 +191,7 @@ def test_a_missing_secret_file_is_told_with_its_keys_path(path: Path, tmp_path: 
 def test_a_secret_file_that_is_no_text_is_told(path: Path, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xff")
     path.write_text(WITH_REDIS % f"file:{tmp_path}/key")
-    assert problem(path)[1] == f"a readable file at {tmp_path}/key (UTF-8 text)"
+    assert problem(path)[1] == f"a file of UTF-8 text, at most 64 KiB, at {tmp_path}/key"
 
 
 def test_a_placeholder_is_refused_wherever_it_comes_from(path: Path) -> None:
