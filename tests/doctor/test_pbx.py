@@ -319,6 +319,27 @@ def test_an_emergency_number_that_nobody_routes_is_named(place: Place) -> None:
     assert found.level is Level.DANGER
 
 
+@pytest.mark.case("T39")
+@pytest.mark.parametrize(
+    ("dial", "is_found"),
+    [
+        ("PJSIP/0@trunk", True),
+        ("DAHDI/g1", True),
+        ("PJSIP/0{number}@trunk", False),
+        ("PJSIP/@trunk", False),
+        ("PJSIP/trunk/sip:@127.0.0.1", False),
+        ("DAHDI/g1/", False),
+    ],
+)
+def test_a_way_for_emergency_calls_that_lost_their_number_is_named(
+    place: Place, dial: str, is_found: bool
+) -> None:
+    place.set_global("C2D_EMERGENCY_DIAL", dial)
+    found = place.found()
+    assert ("emergency-dial-fixed" in found) is is_found
+    assert "trunk-missing" not in found
+
+
 @pytest.mark.case("O9")
 @pytest.mark.parametrize(
     ("line", "is_found"),

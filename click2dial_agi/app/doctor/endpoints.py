@@ -85,6 +85,7 @@ def check_trunks(
     ways = [(f"integrators.{one.name}.trunk_dial", one.trunk_dial) for one in config.integrators]
     if emergency_dial:
         ways.append(("C2D_EMERGENCY_DIAL", emergency_dial))
+        yield from _check_emergency(emergency_dial)
     for key, dial in dict.fromkeys(ways):
         name = _endpoint_of(dial)
         if name is None:
@@ -108,11 +109,27 @@ def check_trunks(
             )
 
 
+def _check_emergency(dial: str) -> Iterator[Finding]:
+    # As Asterisk has read it: what ${EXTEN} was is gone, and the dialplan knows where it may have
+    # been (click2dial-help).
+    if any(place in dial for place in ("{number}", "/@", ":@", "/&")) or dial.endswith("/"):
+        return
+    yield Finding(
+        Level.WARNING,
+        "emergency-dial-fixed",
+        f"C2D_EMERGENCY_DIAL is {dial} for whatever number is called",
+        "Asterisk makes nothing of ${EXTEN} in [globals], so the called number is not dialled",
+        "C2D_EMERGENCY_DIAL with {number}, such as PJSIP/0{number}@trunk",
+    )
+
+
 def _endpoint_of(dial: str) -> str | None:
+    """Return the endpoint of ``PJSIP/number@endpoint`` or ``PJSIP/endpoint/uri``, if it is one."""
     technology, _, rest = dial.partition("/")
+    endpoint, slash, _ = rest.partition("/")
     if technology.upper() != "PJSIP" or "@" not in rest:
         return None
-    return rest.rpartition("@")[2]
+    return endpoint if slash else rest.rpartition("@")[2]
 
 
 def _extension(endpoint: EndpointFacts) -> str:

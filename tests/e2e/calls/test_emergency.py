@@ -38,6 +38,32 @@ def test_it_is_announced_and_recorded(
     assert spool.is_empty()
 
 
+@pytest.mark.case("T39")
+@pytest.mark.parametrize(
+    ("dial", "called"),
+    [
+        ("PJSIP/@trunk", "112"),
+        ("PJSIP/trunk/sip:@127.0.0.1:{port}", "112"),
+        ("PJSIP/0{number}@trunk", "0112"),
+        ("PJSIP/trunk/sip:{number}@127.0.0.1:{port}", "112"),
+        ("Local/", "112"),
+        ("Local/&Local/", "112"),
+        ("PJSIP/999@trunk", "999"),
+    ],
+)
+def test_whatever_dials_it_has_the_number(desk: Desk, dial: str, called: str) -> None:
+    """Asterisk has made nothing of ${EXTEN} when it read the global."""
+    name, way = "C2D_EMERGENCY_DIAL", dial.replace("{port}", str(desk.trunk.port))
+    desk.pbx.cli("dialplan add extension 112,1,Dial,PJSIP/112@trunk into default replace")
+    desk.pbx.cli(f'dialplan set global {name} "{way}"')
+    try:
+        result, _ = desk.call("112", [])
+    finally:
+        desk.pbx.cli(f'dialplan set global {name} "PJSIP/@trunk"')
+    assert result.responses[-1].status == 200
+    assert desk.trunk.wait_invite(called).uri_user == called
+
+
 @pytest.mark.parametrize("answer", [None, b"", b"nonsense\n"], ids=["away", "dies", "nonsense"])
 def test_it_goes_out_whatever_servers_do(desk: Desk, spool: Spool, answer: bytes | None) -> None:
     if answer is None:
