@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import select
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -48,8 +49,54 @@ def for_journal(text: str, level: int) -> str:
     return "\n".join(mark + line for line in text.split("\n"))
 
 
+# For how long who reads the log is waited for, in milliseconds; then lines are dropped until he
+# reads again.
+_PATIENCE = 250
+
+# Characters that a pipe takes without waiting where it says that it takes something: a page.
+_AT_ONCE = 1000
+
+
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to standard error, and says to the journal how bad each line is."""
+    """Writes to standard error, and says to the journal how bad each line is.
+
+    A pipe that nobody empties (a log driver that hangs) must not hold calls up: what it does not
+    take is dropped, and counted for when it does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+            if self._dropped and self._takes():
+                dropped, self._dropped = self._dropped, 0
+                said = f"{dropped} lines of this log are missing: what reads it stood still"
+                told = logging.LogRecord(record.name, logging.WARNING, "", 0, said, (), None)
+                self._write(self.format(told))
+            self._write(text)
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, text: str) -> None:
+        text += self.terminator
+        for start in range(0, len(text), _AT_ONCE):
+            if not self._takes():
+                self._dropped += 1
+                return
+            self.stream.write(text[start : start + _AT_ONCE])
+            self.flush()
+
+    def _takes(self) -> bool:
+        """Tell whether something can be written now, or in a moment."""
+        try:
+            poll = select.poll()
+            poll.register(self.stream, select.POLLOUT)
+            return bool(poll.poll(0 if self._dropped else _PATIENCE))
+        except (OSError, ValueError):  # closed, or no file at all: whoever writes will see
+            return True
 
     def format(self, record: logging.LogRecord) -> str:
         return for_journal(super().format(record), record.levelno)

@@ -105,6 +105,28 @@ def test_no_line_is_lost_between_threads(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().err.count("INFO line\n") == 8000
 
 
+@pytest.mark.case("O23")
+@pytest.mark.parametrize("length", [10, 50_000])
+def test_who_does_not_read_the_log_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """A pipe holds 64 KiB; what is behind it may hang."""
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as reader, open(writing, "w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        configure_logging("INFO")
+        log = logging.getLogger("click2dial_agi")
+        for number in range(200 + 200_000 // length):
+            log.info("%d%s", number, "x" * length)
+        os.set_blocking(reading, False)
+        before = b"".join(iter(lambda: reader.read(65536), None))
+        assert b"INFO 0x" in before
+        log.info("heard again")
+        missing, heard = reader.read(65536).splitlines()[-2:]
+    assert heard.endswith(b"INFO heard again")
+    assert re.search(rb"WARNING [0-9]+ lines of this log are missing", missing)
+
+
 @pytest.mark.case("K1")
 def test_others_loggers_and_formatters_are_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("INFO")
