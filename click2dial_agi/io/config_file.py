@@ -273,6 +273,9 @@ def _reveal(value: Any, path: str, environment: Mapping[str, str]) -> Any:
 
 def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
     if value.startswith("file:"):
+        # Relative to what?  systemd starts us in /, and check-config runs wherever the operator is.
+        if not value.startswith("file:/"):
+            raise ConfigError(path, "file: and an absolute path")
         try:
             return _read_secret(value[5:]).decode("utf-8").rstrip("\r\n")
         except OSError as error:

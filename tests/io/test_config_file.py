@@ -180,6 +180,18 @@ def test_a_missing_variable_is_told_with_its_keys_path(path: Path) -> None:
     )
 
 
+@pytest.mark.case("O23")
+@pytest.mark.parametrize("place", ["key", "./key", "~/key", "", " /key", "${HOME}/key"])
+def test_a_secrets_file_has_an_absolute_path(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The one that is here is not the one where systemd starts us."""
+    (tmp_path / "key").write_text("redis://127.0.0.1:6379/0")
+    monkeypatch.chdir(tmp_path)
+    path.write_text(WITH_REDIS % f"file:{place}")
+    assert problem(path) == ("integrators[0].redis", "file: and an absolute path")
+
+
 def test_a_missing_secret_file_is_told_with_its_keys_path(path: Path, tmp_path: Path) -> None:
     path.write_text(WITH_REDIS % f"file:{tmp_path}/missing")
     assert problem(path) == (
