@@ -180,7 +180,7 @@ def test_a_missing_variable_is_told_with_its_keys_path(path: Path) -> None:
     )
 
 
-@pytest.mark.case("O23")
+@pytest.mark.case("O24")
 @pytest.mark.parametrize("place", ["key", "./key", "~/key", "", " /key", "${HOME}/key"])
 def test_a_secrets_file_has_an_absolute_path(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
