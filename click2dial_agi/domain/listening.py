@@ -5,11 +5,13 @@ from itertools import combinations
 
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.networks import Network
+from click2dial_agi.domain.networks import Network, read_address
 
 __all__ = ["agi_advice", "api_advice", "clash"]
 
-_ANY = ("0.0.0.0", "::")
+_ANY = {"0.0.0.0", "::"}
+# What the one name that every machine knows may stand for.
+_LOCALHOST = {"127.0.0.1", "::1"}
 
 
 def clash(listeners: Iterable[tuple[str, Address]]) -> str:
@@ -19,10 +21,20 @@ def clash(listeners: Iterable[tuple[str, Address]]) -> str:
     of them stands for all.
     """
     for (key, one), (other_key, other) in combinations(listeners, 2):
-        same = one.host == other.host or one.host in _ANY or other.host in _ANY
+        hosts, others = _meant(one.host), _meant(other.host)
+        same = hosts & others or hosts & _ANY or others & _ANY
         if same and one.port == other.port != 0:
             return f"{other_key}: a port of its own; {key} has {one}"
     return ""
+
+
+def _meant(host: str) -> set[str]:
+    """Return the addresses that a host is, however it is written; a name that is none of ours."""
+    name = host.lower()
+    address = read_address(name)
+    if address is not None:
+        return {str(address)}
+    return _LOCALHOST if name == "localhost" else {name}
 
 
 def agi_advice(listen: Address, allow_from: Sequence[Network]) -> list[str]:

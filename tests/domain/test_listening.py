@@ -25,9 +25,21 @@ SECRET = "the-dialplans-secret"
 
 
 @pytest.mark.case("O14")
+@pytest.mark.case("O25")
 @pytest.mark.parametrize(
     ("sections", "path"),
     [
+        ({"edge": {"listen": "localhost:4574"}}, "edge.listen"),
+        ({"edge": {"listen": "LOCALHOST:4574"}}, "edge.listen"),
+        (
+            {"edge": {"listen": "[0:0:0:0:0:0:0:1]:9573"}, "metrics": {"listen": "localhost:9573"}},
+            "metrics.listen",
+        ),
+        ({"edge": {"listen": "[0:0:0:0:0:0:0:0]:4574"}}, "edge.listen"),
+        (
+            {"edge": {"listen": "PBX.example.com:99"}, "metrics": {"listen": "pbx.example.com:99"}},
+            "metrics.listen",
+        ),
         ({"edge": {"listen": "127.0.0.1:4574"}}, "edge.listen"),
         ({"edge": {"listen": "0.0.0.0:4574"}}, "edge.listen"),
         ({"agi": {"listen": "0.0.0.0:9573", "secret": SECRET}, "metrics": {}}, "metrics.listen"),
@@ -40,6 +52,11 @@ def test_one_port_twice_is_refused(sections: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError, match="a port of its own") as raised:
         config(**sections)
     assert raised.value.path == path
+
+
+def test_one_port_on_two_addresses_is_none_twice() -> None:
+    made = config(edge={"listen": "[::1]:4574"}, metrics={"listen": "127.0.0.2:4574"})
+    assert len(made.listeners()) == 3
 
 
 @given(st.lists(st.tuples(HOSTS, st.integers(0, 3)), max_size=3))
