@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from click2dial_agi.app.http.asyncapi import document
+from click2dial_agi.app.http.collection import collection
+from click2dial_agi.app.http.schemas import query
 from click2dial_agi.domain.live.states import AgentState, CallState
 from click2dial_agi.domain.live.told import state_notification
 from click2dial_agi.domain.live.views import AgentView, CallView
@@ -180,6 +182,22 @@ def test_the_http_file_has_each_request_and_all_are_understood(redis: RedisServe
                 assert answer.status_code not in (400, 405, 415, 422), (name, answer.text)
 
     run(test())
+
+
+def test_a_query_parameter_that_must_be_there_is_in_the_request() -> None:
+    def parameter(name: str, required: bool) -> dict[str, Any]:
+        return query(name, "…", {"type": "string"}, f"some {name}", required=required)
+
+    operation: dict[str, Any] = {"summary": "Find", "operationId": "find", "parameters": []}
+    for name, required in (("number", True), ("state", False)):
+        operation["parameters"].append(parameter(name, required))
+    text = collection({"paths": {"/found": {"get": operation}}})
+    assert (
+        "\n# may be asked with &state=some+state\nGET {{server}}/found?number=some+number\n" in text
+    )
+    operation["parameters"].pop(0)
+    text = collection({"paths": {"/found": {"get": operation}}})
+    assert "# may be asked with ?state=some+state\nGET {{server}}/found\n" in text
 
 
 def test_the_http_file_names_no_host_of_others(redis: RedisServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.http.fake_ari import FakeARI
 from tests.http.rig import CALLS, serve
 from tests.http.test_control import ACTIONS
 from tests.io.running import run
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 async def openapi(redis: RedisServer) -> dict[str, Any]:
@@ -40,6 +43,14 @@ def test_the_page_loads_nothing_from_elsewhere(redis: RedisServer) -> None:
             assert re.search(r'version:"5\.|"5\.\d+\.\d+"', script.text)
 
     run(test())
+
+
+def test_the_documents_tell_of_every_path(redis: RedisServer) -> None:
+    texts = [one.read_text("utf-8") for one in DOCS.glob("*.md") if one.name != "cases.md"]
+    told = re.sub(r"<\w+>|\{\w+\}", "{}", "".join(texts))
+    for path in run(openapi(redis))["paths"]:
+        _, below, action = path.partition("{call_ref}/")
+        assert (f"`{action}`" if below else re.sub(r"\{\w+\}", "{}", path)) in told, path
 
 
 def test_every_operation_says_what_it_answers(redis: RedisServer) -> None:

@@ -6,18 +6,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.created_calls import CreatedCalls
-from click2dial_agi.app.http.auth import Asker, identify
+from click2dial_agi.app.http.auth import asked
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.live_schemas import ONE_AGENT, AgentsAnswer
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import SECURED, errors
 from click2dial_agi.app.live.hub import merged, seen_by_all
 from click2dial_agi.app.live.service import LiveOf
-from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.models import AgentAnswer
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["AGENTS_PATH", "add_agents", "asks", "live_or_501"]
+__all__ = ["AGENTS_PATH", "add_agents", "live_or_501"]
 
 AGENTS_PATH = "/click2dial/agents"
 
@@ -35,18 +33,6 @@ def live_or_501(live: LiveOf | None) -> LiveOf:
     return live
 
 
-async def asks(
-    request: Request, current: CreatedCalls, *parameters: str
-) -> tuple[Integrator, Asker]:
-    """Return whose server is asked, and who asks.
-
-    Raises :exc:`Problem` as ``identify`` and ``read_query`` do.
-    """
-    asker = await identify(request, current.integrator, current.store.token)
-    read_query(request, *parameters)
-    return current.integrator, asker
-
-
 def add_agents(
     app: FastAPI, calls: Callable[[], CreatedCalls], live: Callable[[], LiveOf | None]
 ) -> None:
@@ -61,7 +47,7 @@ def add_agents(
         summary="List agents",
     )
     async def listed(request: Request) -> Response:
-        _, asker = await asks(request, calls())
+        asker, _ = await asked(request, calls())
         picture = await live_or_501(live()).store.read()
         agents, _ = merged(picture.pbxs)
         seen = [one.shown() for one in agents if asker.may_see(one.extension)]
@@ -76,9 +62,10 @@ def add_agents(
         summary="Show an agent",
     )
     async def one(request: Request) -> Response:
-        (integrator, asker), extension = await asks(request, calls()), request.path_params["ext"]
+        current, extension = calls(), request.path_params["ext"]
+        asker, _ = await asked(request, current)
         store = live_or_501(live()).store
-        if not integrator.owns(extension) or not asker.may_see(extension):
+        if not current.integrator.owns(extension) or not asker.may_see(extension):
             raise _UNKNOWN
         found = seen_by_all(extension, await store.agent(extension))
         if found is None:

@@ -13,7 +13,7 @@ from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http import docs, health
 from click2dial_agi.app.http.access import access_of
 from click2dial_agi.app.http.agents import add_agents
-from click2dial_agi.app.http.auth import Asker, identify
+from click2dial_agi.app.http.auth import Asker, asked
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.button import add_button
 from click2dial_agi.app.http.call_filters import CALL_FILTERS, live_call, live_calls, read_filter
@@ -23,7 +23,6 @@ from click2dial_agi.app.http.events import add_events
 from click2dial_agi.app.http.history import add_history
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
 from click2dial_agi.app.http.live_schemas import LISTED_CALLS
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.recordings import add_recordings
 from click2dial_agi.app.http.routes import PlainRoute
 from click2dial_agi.app.http.schemas import (
@@ -77,12 +76,6 @@ def create_application(
     add_error_handlers(app)
     app.router.route_class = PlainRoute
 
-    async def identified(request: Request, *parameters: str) -> tuple[CreatedCalls, Asker]:
-        current = calls()
-        asker = await identify(request, current.integrator, current.store.token)
-        read_query(request, *parameters)
-        return current, asker
-
     @app.post(
         CALLS_PATH,
         status_code=201,
@@ -94,7 +87,9 @@ def create_application(
     )
     async def create(request: Request) -> Response:
         try:
-            answer = await _create(*await identified(request), request)
+            current = calls()
+            asker, _ = await asked(request, current)
+            answer = await _create(current, asker, request)
         except Problem as problem:
             # Handled here it costs half of what it does on its way through FastAPI.
             return answer_to(problem)
@@ -110,8 +105,9 @@ def create_application(
         summary="List live calls",
     )
     async def listed(request: Request) -> Response:
-        current, asker = await identified(request, *CALL_FILTERS)
-        takes = read_filter(request, current.integrator)
+        current = calls()
+        asker, query = await asked(request, current, *CALL_FILTERS)
+        takes = read_filter(query, current.integrator)
         found, views = await current.live(), await live_calls(live())
         shown = [with_view(one, views.get(one["call_ref"])) for one in found]
         seen = [one for one in shown if asker.may_see(one["agent"]) and takes(one)]
@@ -126,8 +122,8 @@ def create_application(
         summary="Show a call",
     )
     async def show(request: Request) -> Response:
-        current, asker = await identified(request)
-        call_ref = request.path_params["call_ref"]
+        current, call_ref = calls(), request.path_params["call_ref"]
+        asker, _ = await asked(request, current)
         found = await current.state(call_ref) if is_call_ref(call_ref) else None
         if found is None or not asker.may_see(found["agent"]):
             raise _UNKNOWN_CALL
@@ -142,8 +138,8 @@ def create_application(
         summary="Hang a call up",
     )
     async def hang_up(request: Request) -> Response:
-        current, asker = await identified(request)
-        call_ref = request.path_params["call_ref"]
+        current, call_ref = calls(), request.path_params["call_ref"]
+        asker, _ = await asked(request, current)
         if not is_call_ref(call_ref):
             raise _UNKNOWN_CALL
         if asker.agent is not None:

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
+from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.access import access_of, check_host, mark_known
 from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.agent_tokens import AgentToken, is_agent_token
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
@@ -20,6 +22,7 @@ from click2dial_agi.domain.origins import is_extension
 __all__ = [
     "HASHED",
     "Asker",
+    "asked",
     "authorize",
     "check_supervisor",
     "hash_key",
@@ -73,6 +76,18 @@ class Asker:
         """Raise :exc:`Problem` (403) unless it may call for an agent."""
         if not self.may_see(agent):
             raise _OTHER_AGENT
+
+
+async def asked(
+    request: Request, current: CreatedCalls, *parameters: str
+) -> tuple[Asker, dict[str, str]]:
+    """Return who asks, and those of the query ``parameters`` that there are.
+
+    What each route begins with that lets pages in.  Raises :exc:`Problem` as :func:`identify` and
+    ``read_query`` do.
+    """
+    asker = await identify(request, current.integrator, current.store.token)
+    return asker, read_query(request, *parameters)
 
 
 async def identify(

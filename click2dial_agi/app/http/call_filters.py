@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from fastapi import Request
-
 from click2dial_agi.app.http.errors import Problem
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.integrators import Integrator
@@ -24,12 +21,13 @@ CALL_FILTERS = ("agent", "state", "direction")
 _LONGEST = 80
 
 
-def read_filter(request: Request, integrator: Integrator) -> Callable[[Mapping[str, Any]], bool]:
+def read_filter(
+    query: Mapping[str, str], integrator: Integrator
+) -> Callable[[Mapping[str, Any]], bool]:
     """Return what tells of a call, as it is shown, whether the query wants it.
 
     Raises :exc:`Problem` (422) for a filter that nothing could pass.
     """
-    query = read_query(request, *CALL_FILTERS)
     agent = agent_key(query, integrator)
     state = _word(query, "state", CallState)
     direction = _word(query, "direction", CallDirection)

@@ -49,10 +49,12 @@ def _request(path: str, method: str, operation: Mapping[str, Any]) -> str:
         if one["in"] == "path":
             path = path.replace(f"{{{one['name']}}}", str(one["example"]))
     lines = [f"### {operation['summary']}", f"# @name {operation['operationId']}"]
-    query = {one["name"]: one["example"] for one in parameters if one["in"] == "query"}
-    if query:
-        lines.append(f"# may be asked with ?{urlencode(query)}")
-    lines.append(f"{method.upper()} {{{{server}}}}{path}")
+    asked = [one for one in parameters if one["in"] == "query"]
+    must = urlencode({one["name"]: one["example"] for one in asked if one.get("required")})
+    may = urlencode({one["name"]: one["example"] for one in asked if not one.get("required")})
+    if may:
+        lines.append(f"# may be asked with {'&' if must else '?'}{may}")
+    lines.append(f"{method.upper()} {{{{server}}}}{path}{must and f'?{must}'}")
     if "security" in operation:
         lines.append("Authorization: Bearer {{key}}")
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")

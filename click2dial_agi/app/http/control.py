@@ -8,12 +8,11 @@ from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.control.steering import MaySee, Steering
 from click2dial_agi.app.created_calls import CreatedCalls
-from click2dial_agi.app.http.auth import check_supervisor, identify
+from click2dial_agi.app.http.auth import asked, check_supervisor
 from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.control_schema import BODIES, ControlAnswer, operation
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.idempotency import read_key
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import Control, read_digits, read_listening, read_transfer
@@ -38,8 +37,7 @@ def add_control(
     def route(action: str, name: str, summary: str, act: _Act) -> None:
         async def endpoint(request: Request) -> Response:
             current, steers = calls(), steering()
-            asker = await identify(request, current.integrator, current.store.token)
-            read_query(request)
+            asker, _ = await asked(request, current)
             steers.check()
             call_ref = request.path_params["call_ref"]
             control = await act(steers, call_ref, asker.may_see, request)

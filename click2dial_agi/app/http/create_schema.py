@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from click2dial_agi.domain.agent_tokens import DEFAULT_TTL, LONGEST, SHORTEST
 from click2dial_agi.domain.numbering import (
     TELEFORGE,
     ExtensionForm,
@@ -13,7 +12,7 @@ from click2dial_agi.domain.numbering.written import MAX_LENGTH
 from click2dial_agi.domain.numbers import CAMPAIGN_PATTERN, CONTACT_REF_PATTERN, RANDOM
 from click2dial_agi.domain.record_models import AGENT_EXAMPLE
 
-__all__ = ["create_body", "text", "token_body"]
+__all__ = ["create_body", "text"]
 
 _INTEGER: dict[str, Any] = {"type": "integer", "format": "int64"}
 # A larger one is good as well, but not every JSON library passes it on whole.
@@ -71,30 +70,6 @@ def create_body(plan: NumberPlan = TELEFORGE) -> dict[str, Any]:
         "outbound_id": caller_id,
         "contact_ref": "client-4711",
     }
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
-
-
-def token_body() -> dict[str, Any]:
-    """Describe the body that asks for a token."""
-    ttl = {**_INTEGER, "minimum": SHORTEST, "maximum": LONGEST}
-    schema = {
-        "title": "CreateToken",
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["agent", "origin"],
-        "properties": {
-            "agent": {"description": "One of your extensions.", **text("[0-9]{2,7}")},
-            "origin": {"description": "One of your cors_origins.", "type": "string"},
-            "ttl": {
-                "description": f"Seconds until it runs out; {DEFAULT_TTL} if absent.",
-                "anyOf": [ttl, {"type": "null"}],
-            },
-        },
-    }
-    example = {"agent": AGENT_EXAMPLE, "origin": "https://crm.example.com", "ttl": DEFAULT_TTL}
     return {
         "required": True,
         "content": {"application/json": {"schema": schema, "example": example}},

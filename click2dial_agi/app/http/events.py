@@ -11,11 +11,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
 from click2dial_agi.app.created_calls import CreatedCalls
-from click2dial_agi.app.http.agents import asks, live_or_501
+from click2dial_agi.app.http.agents import live_or_501
+from click2dial_agi.app.http.auth import asked
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.live_schemas import EVENTS, streamed
 from click2dial_agi.app.http.message_schemas import EVENT_DATA, any_of
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.hub import HubFull, Listener, LiveEvent
 from click2dial_agi.app.live.service import LiveOf
@@ -57,12 +57,12 @@ def add_events(
         summary="Follow what happens",
     )
     async def events(request: Request) -> Response:
-        integrator, asker = await asks(request, calls(), "agent")
-        query = read_query(request, "agent")
+        current = calls()
+        asker, query = await asked(request, current, "agent")
         if asker.agent is not None:
             asker.check_agent(query.setdefault("agent", asker.agent))
         hub = live_or_501(live()).hub
-        if "agent" in query and not integrator.owns(query["agent"]):
+        if "agent" in query and not current.integrator.owns(query["agent"]):
             raise _NOT_OURS
         last_id = request.headers.get("last-event-id", "")
         if last_id and not _ID.fullmatch(last_id):

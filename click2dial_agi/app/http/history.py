@@ -8,11 +8,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.created_calls import CreatedCalls
-from click2dial_agi.app.http.agents import asks, live_or_501
+from click2dial_agi.app.http.agents import live_or_501
+from click2dial_agi.app.http.auth import asked
 from click2dial_agi.app.http.call_filters import agent_key
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.live_schemas import CURSOR_PATTERN, HISTORY, HistoryAnswer
-from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.past import Wanted, search
 from click2dial_agi.app.live.service import LiveOf
@@ -50,8 +50,9 @@ def add_history(
         summary="List records of the last days",
     )
     async def history(request: Request) -> Response:
-        integrator, asker = await asks(request, calls(), *_PARAMETERS)
-        query = read_query(request, *_PARAMETERS)
+        current = calls()
+        asker, query = await asked(request, current, *_PARAMETERS)
+        integrator = current.integrator
         if asker.agent is not None:
             asker.check_agent(query.setdefault("agent", asker.agent))
         kept = live_or_501(live()).history

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from click2dial_agi.app.http.create_schema import text
-from click2dial_agi.app.http.schemas import SECURED
+from click2dial_agi.app.http.schemas import SECURED, query
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.live.models import AgentAnswer
 from click2dial_agi.domain.live.states import CallState
@@ -29,29 +29,19 @@ _WHEN = {"anyOf": [text("[0-9]{1,10}"), {**_TEXT, "format": "date-time"}]}
 CURSOR_PATTERN = "[0-9]{1,15}-[0-9]{1,15}"
 
 
-def _query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "description": description,
-        "schema": schema,
-        "example": example,
-    }
-
-
 def _one_of(words: type[CallState] | type[CallDirection]) -> dict[str, Any]:
     return {**_TEXT, "enum": [one.value for one in words]}
 
 
-_AGENT = _query("agent", "An agent, as in a record.", _TEXT, AGENT_EXAMPLE)
+_AGENT = query("agent", "An agent, as in a record.", _TEXT, AGENT_EXAMPLE)
 _TIME = "Unix time in seconds, or ISO 8601 (UTC without an offset)."
 
 LISTED_CALLS: dict[str, Any] = {
     **SECURED,
     "parameters": [
         _AGENT,
-        _query("state", "Where they stand.", _one_of(CallState), "up"),
-        _query("direction", "Who calls whom.", _one_of(CallDirection), "outbound"),
+        query("state", "Where they stand.", _one_of(CallState), "up"),
+        query("direction", "Who calls whom.", _one_of(CallDirection), "outbound"),
     ],
 }
 
@@ -65,25 +55,25 @@ ONE_AGENT: dict[str, Any] = {
 HISTORY: dict[str, Any] = {
     **SECURED,
     "parameters": [
-        _query("from", f"Calls dialled from then on. {_TIME}", _WHEN, "1795444000"),
-        _query("to", f"Calls dialled until then. {_TIME}", _WHEN, "2026-11-30T18:00:00Z"),
+        query("from", f"Calls dialled from then on. {_TIME}", _WHEN, "1795444000"),
+        query("to", f"Calls dialled until then. {_TIME}", _WHEN, "2026-11-30T18:00:00Z"),
         _AGENT,
-        _query("number", "The client's number, in any form.", _SOME, CALLEE_EXAMPLE),
-        _query("contact_ref", "Your reference.", text(CONTACT_REF_PATTERN), "client-4711"),
-        _query(
+        query("number", "The client's number, in any form.", _SOME, CALLEE_EXAMPLE),
+        query("contact_ref", "Your reference.", text(CONTACT_REF_PATTERN), "client-4711"),
+        query(
             "limit",
             "At most so many records.",
             {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
             100,
         ),
-        _query("cursor", "That of the answer before.", text(CURSOR_PATTERN), "1795444103221-0"),
+        query("cursor", "That of the answer before.", text(CURSOR_PATTERN), "1795444103221-0"),
     ],
 }
 
 EVENTS: dict[str, Any] = {
     **SECURED,
     "parameters": [
-        _query("agent", "Of this agent alone.", _TEXT, AGENT_EXAMPLE),
+        query("agent", "Of this agent alone.", _TEXT, AGENT_EXAMPLE),
         {
             "name": "Last-Event-ID",
             "in": "header",

@@ -8,7 +8,6 @@ from click2dial_agi.app.call_states import CallState
 from click2dial_agi.app.http.create_schema import (
     create_body,
     text,
-    token_body,
 )
 from click2dial_agi.app.http.idempotency import KEY_PATTERN
 from click2dial_agi.domain.calls import CallDirection
@@ -16,7 +15,6 @@ from click2dial_agi.domain.record_models import AGENT_EXAMPLE, CALLEE_EXAMPLE, C
 
 __all__ = [
     "CREATE",
-    "CREATE_TOKEN",
     "IDEMPOTENCY_KEY",
     "ONE_CALL",
     "ONE_RECORDING",
@@ -26,9 +24,9 @@ __all__ = [
     "Calls",
     "Errors",
     "Health",
-    "TokenAnswer",
     "created",
     "errors",
+    "query",
     "recorded",
 ]
 
@@ -51,9 +49,6 @@ CREATE: dict[str, Any] = {
 }
 
 
-CREATE_TOKEN: dict[str, Any] = {**SECURED, "requestBody": token_body()}
-
-
 def _one(name: str) -> dict[str, Any]:
     """Describe a path that ends in a call_ref, by the name that it has there."""
     parameter = {
@@ -64,6 +59,14 @@ def _one(name: str) -> dict[str, Any]:
         "example": "bde674e2-eeaf-4355-b32c-664a82256e11",
     }
     return {**SECURED, "parameters": [parameter]}
+
+
+def query(
+    name: str, description: str, schema: dict[str, Any], example: Any, *, required: bool = False
+) -> dict[str, Any]:
+    """Describe a query parameter."""
+    parameter = {"name": name, "in": "query", "description": description}
+    return {**parameter, "required": required, "schema": schema, "example": example}
 
 
 ONE_CALL = _one("call_ref")
@@ -117,15 +120,6 @@ class Calls(BaseModel):
     """The calls that have not ended."""
 
     calls: list[CallStatus]
-
-
-class TokenAnswer(BaseModel):
-    """A bearer token for one agent's browser: for that agent's calls, from pages of the origin."""
-
-    token: str
-    agent: str = Field(examples=[AGENT_EXAMPLE])
-    origin: str = Field(examples=["https://crm.example.com"])
-    expires_at: Integer = Field(description="Unix time.", examples=[1795447638])
 
 
 class Health(BaseModel):

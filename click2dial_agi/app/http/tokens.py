@@ -4,21 +4,61 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.bodies import read_json
+from click2dial_agi.app.http.create_schema import text
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.query import read_query
-from click2dial_agi.app.http.schemas import CREATE_TOKEN, TokenAnswer, errors
-from click2dial_agi.domain.agent_tokens import read_wanted
+from click2dial_agi.app.http.schemas import SECURED, errors
+from click2dial_agi.domain.agent_tokens import DEFAULT_TTL, LONGEST, SHORTEST, read_wanted
+from click2dial_agi.domain.record_models import AGENT_EXAMPLE, Integer
 
-__all__ = ["TOKENS_PATH", "add_tokens"]
+__all__ = ["TOKENS_PATH", "TokenAnswer", "add_tokens"]
 
 TOKENS_PATH = "/click2dial/tokens"
+
+
+class TokenAnswer(BaseModel):
+    """A bearer token for one agent's browser: for that agent's calls, from pages of the origin."""
+
+    token: str
+    agent: str = Field(examples=[AGENT_EXAMPLE])
+    origin: str = Field(examples=["https://crm.example.com"])
+    expires_at: Integer = Field(description="Unix time.", examples=[1795447638])
+
+
+def _body() -> dict[str, Any]:
+    """Describe the body that asks for a token."""
+    ttl = {"type": "integer", "format": "int64", "minimum": SHORTEST, "maximum": LONGEST}
+    schema = {
+        "title": "CreateToken",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["agent", "origin"],
+        "properties": {
+            "agent": {"description": "One of your extensions.", **text("[0-9]{2,7}")},
+            "origin": {"description": "One of your cors_origins.", "type": "string"},
+            "ttl": {
+                "description": f"Seconds until it runs out; {DEFAULT_TTL} if absent.",
+                "anyOf": [ttl, {"type": "null"}],
+            },
+        },
+    }
+    example = {"agent": AGENT_EXAMPLE, "origin": "https://crm.example.com", "ttl": DEFAULT_TTL}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+_CREATE: dict[str, Any] = {**SECURED, "requestBody": _body()}
 
 
 def add_tokens(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
@@ -29,7 +69,7 @@ def add_tokens(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
         status_code=201,
         response_model=TokenAnswer,
         responses=errors(400, 401, 403, 408, 413, 415, 421, 422, 503),
-        openapi_extra=CREATE_TOKEN,
+        openapi_extra=_CREATE,
         operation_id="createToken",
         summary="Give one agent's browser a token",
     )
