@@ -17,6 +17,7 @@ __all__ = [
     "Transfer",
     "read_digits",
     "read_listening",
+    "read_nothing",
     "read_transfer",
 ]
 
@@ -26,6 +27,7 @@ _DIGITS = re.compile(DIGITS_PATTERN)
 _DIGITS_ERROR = FieldError("digits", "1 to 32 of 0-9, A-D, * and #")
 
 
+_NOTHING_ERROR = FieldError("body", "none, or an empty JSON object: there is nothing to say")
 _TYPE_ERROR = FieldError("type", "blind or consult")
 _MODE_ERROR = FieldError("mode", "listen, whisper or barge")
 
@@ -66,6 +68,11 @@ class Control(NamedTuple):
     held: bool = False
     recording_paused: bool = False
     consult: Consult | None = None
+
+
+def read_nothing(body: object) -> tuple[None, tuple[FieldError, ...]]:
+    """Return what is wrong with the body of what takes no keys: any."""
+    return None, () if body in ({}, None) else (_NOTHING_ERROR,)
 
 
 def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -157,6 +158,30 @@ def test_wrong_digits_reach_nobody(redis: RedisServer, body: Any) -> None:
             assert answer.status_code == 422, answer.text
             assert errors(answer)
             assert ami.asked("PlayDTMF") == []
+
+    run(test())
+
+
+@pytest.mark.case("L16")
+@pytest.mark.parametrize("action", [one for one, body in ACTIONS.items() if body is None])
+def test_what_takes_no_keys_takes_none(redis: RedisServer, action: str) -> None:
+    """{"muted": false} is not what mute does."""
+
+    bodies: tuple[Any, ...] = ({"muted": False}, {"call_ref": REF}, [], "on", 0)
+
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            path = f"{CALLS}/{REF}/{action}"
+            for body in bodies:
+                answer = await api.client.post(path, content=json.dumps(body))
+                assert answer.status_code == 422, answer.text
+                assert errors(answer) == [
+                    "body: none, or an empty JSON object: there is nothing to say"
+                ]
+            assert (await api.client.post(path, content=b"on=1")).status_code in (400, 415)
+            assert {one["Action"] for one in ami.actions} <= QUIET
+            for content in (b"", b"{}", b"null", b" \r\n"):
+                assert (await api.client.post(path, content=content)).status_code in (202, 409)
 
     run(test())
 

@@ -30,9 +30,10 @@ _BOM = b"\xef\xbb\xbf"
 _TOO_LARGE = Problem(413, (FieldError("body", f"at most {_MAX_BODY} bytes"),))
 
 
-async def read_json(request: Request, timeout: float) -> Any:
+async def read_json(request: Request, timeout: float, *, absent: Any = None) -> Any:
     """Return the decoded body, which must be there within ``timeout`` seconds.
 
+    ``absent`` is returned where there is none, if none need be there.
     Raises :exc:`Problem` with 400, 408, 413, or 415 for what is JSON neither by its type nor by its
     content.  JSON under another type is taken, as ``curl -d`` sends it.
     """
@@ -47,6 +48,8 @@ async def read_json(request: Request, timeout: float) -> Any:
         raise Problem(408, (error,)) from None
     except ClientDisconnect:  # nobody hears the answer
         raise _NOT_JSON from None
+    if absent is not None and not body.strip():
+        return absent
     try:
         if _brackets(body) > _MAX_BRACKETS and _brackets(_STRING.sub(b"", body)) > _MAX_BRACKETS:
             raise ValueError("not flat")

@@ -15,7 +15,13 @@ from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.idempotency import read_key
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.domain.steering import Control, read_digits, read_listening, read_transfer
+from click2dial_agi.domain.steering import (
+    Control,
+    read_digits,
+    read_listening,
+    read_nothing,
+    read_transfer,
+)
 
 __all__ = ["add_control"]
 
@@ -39,6 +45,8 @@ def add_control(
             current, steers = calls(), steering()
             asker, _ = await asked(request, current)
             steers.check()
+            if action not in BODIES:
+                await read(request, read_nothing)
             call_ref = request.path_params["call_ref"]
             control = await act(steers, call_ref, asker.may_see, request)
             return JSONResponse({"call_ref": call_ref, **control._asdict()}, 202)
@@ -49,14 +57,15 @@ def add_control(
             methods=["POST"],
             status_code=202,
             response_model=ControlAnswer,
-            responses=errors(*_ERRORS, *(_BODY_ERRORS if action in BODIES else ())),
+            responses=errors(*_ERRORS, *_BODY_ERRORS),
             openapi_extra=operation(action),
             operation_id=name,
             summary=summary,
         )
 
     async def read(request: Request, reader: _Read) -> Any:
-        wanted, wrong = reader(await read_json(request, calls().times.body))
+        absent: Any = {} if reader is read_nothing else None
+        wanted, wrong = reader(await read_json(request, calls().times.body, absent=absent))
         if wrong:
             raise Problem(422, wrong)
         return wanted
