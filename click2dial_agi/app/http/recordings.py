@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import authorize
-from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.app.http.errors import Problem, error_response
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
 from click2dial_agi.domain.numbers import FieldError
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 RECORDINGS_PATH = "/click2dial/recordings"
 
 _UNKNOWN = Problem(404, (FieldError("ref", "the recording_url of one of this integrator's calls"),))
+_NO_PART = FieldError("range", "a part that the recording has")
 _WRITING = Problem(409, (FieldError("ref", "a recording that is finished; this call goes on"),))
 
 
@@ -56,4 +58,39 @@ def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
             raise _UNKNOWN
         if state is RecordingState.WRITING:
             raise _WRITING
-        return FileResponse(path, media_type="audio/wav", filename=path.name)
+        return _Recording(path, media_type="audio/wav", filename=path.name)
+
+
+class _NoPart(Exception):
+    """There is no such part; ``status`` is Starlette's."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status = status
+        self.headers = dict(headers)
+
+
+class _Recording(FileResponse):
+    """A recording, or the part that Range asks for.
+
+    A Range that is none, or of another unit, asks for nothing (RFC 9110 section 14.2), which
+    Starlette calls 400; and what it says of a part that is not there has no body.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+
+        async def send_part(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                raise _NoPart(message["status"], message["headers"])
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_part)
+        except _NoPart as none:
+            if none.status == 416:
+                size = none.headers[b"content-range"].decode("latin-1")
+                refused = error_response(416, [_NO_PART], {"Content-Range": size})
+                await refused(scope, receive, send)
+            else:
+                headers = [one for one in scope["headers"] if one[0] != b"range"]
+                await super().__call__({**scope, "headers": headers}, receive, send)

@@ -137,6 +137,7 @@ _TEXTS = {
     403: "The destination is not allowed, or a page from elsewhere asks without a key.",
     404: "This integrator has no such call.",
     415: "The body is neither JSON nor said to be, or is compressed.",
+    416: "Range asked for what the recording has not.",
     421: "The Host is none of this server's, and the request has no key.",
     408: "The body did not come in time.",
     409: "The agent's phone is not registered or not known; or it is not the time for it.",
@@ -181,7 +182,7 @@ def recorded() -> dict[int | str, dict[str, Any]]:
     return {
         200: {"description": "The recording.", "content": audio},
         206: {"description": "The part that Range asked for.", "content": audio},
-        416: {"description": "Range asked for what the recording has not."},
+        **errors(416),
     }
 
 
