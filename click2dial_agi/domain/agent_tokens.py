@@ -70,14 +70,14 @@ def read_wanted(
     body: object, integrator: Integrator
 ) -> tuple[AgentToken, int, tuple[FieldError, ...]]:
     """Return the token that a body asks for, its lifetime in seconds, and what is wrong with it."""
-    if not isinstance(body, Mapping) or not body.keys() <= _KEYS:
+    if not isinstance(body, Mapping):
         return AgentToken("", ""), 0, (_BODY,)
     agent, origin, ttl = body.get("agent"), body.get("origin"), body.get("ttl")
     if isinstance(agent, int) and not isinstance(agent, bool):  # as in the body of a call
         agent = str(agent)
     origin = origin.lower() if isinstance(origin, str) else ""
     ttl = DEFAULT_TTL if ttl is None else ttl
-    wrong = []
+    wrong = [] if body.keys() <= _KEYS else [_BODY]
     if not isinstance(agent, str) or not integrator.owns(agent):
         wrong.append(_AGENT)
     if origin not in integrator.cors_origins:

@@ -78,16 +78,16 @@ def read_nothing(body: object) -> tuple[None, tuple[FieldError, ...]]:
 def read_digits(body: object) -> tuple[str, tuple[FieldError, ...]]:
     """Return the digits to press, and what is wrong with the body."""
     values, wrong = _read(body, ("digits",))
-    if not wrong and not _DIGITS.fullmatch(values["digits"]):
-        wrong = (_DIGITS_ERROR,)
+    if isinstance(body, Mapping) and not _DIGITS.fullmatch(values["digits"]):
+        wrong = (*wrong, _DIGITS_ERROR)
     return values["digits"], wrong
 
 
 def read_transfer(body: object) -> tuple[Transfer, tuple[FieldError, ...]]:
     """Return where the client is to go and how, and what is wrong with the body."""
     values, wrong = _read(body, ("callee", "type"))
-    if not wrong and values["type"] not in ("", "blind", "consult"):
-        wrong = (_TYPE_ERROR,)
+    if values["type"] not in ("", "blind", "consult"):
+        wrong = (*wrong, _TYPE_ERROR)
     return Transfer(values["callee"], values["type"] == "consult"), wrong
 
 
@@ -95,8 +95,8 @@ def read_listening(body: object) -> tuple[Listening, tuple[FieldError, ...]]:
     """Return who is to hear a call, and what is wrong with the body."""
     values, wrong = _read(body, ("extension", "mode"))
     mode = values["mode"] or ListenMode.LISTEN
-    if not wrong and mode not in tuple(ListenMode):
-        wrong = (_MODE_ERROR,)
+    if mode not in tuple(ListenMode):
+        wrong = (*wrong, _MODE_ERROR)
     return Listening(values["extension"], ListenMode.LISTEN if wrong else ListenMode(mode)), wrong
 
 

@@ -44,7 +44,7 @@ _DEADLINE = 8.0
 
 _NO_MANAGER = CallRefused(
     Why.NOT_SET_UP,
-    (FieldError("asterisk.ami", "configured, with ami_username and ami_password"),),
+    (FieldError("asterisk.ami", "set, with ami_username and ami_password; it is not configured"),),
 )
 _UNKNOWN = CallRefused(Why.UNKNOWN, (FieldError("call_ref", "a call of this integrator"),))
 _NOBODY_TALKS = CallRefused(
