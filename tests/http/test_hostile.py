@@ -44,6 +44,7 @@ BODIES: dict[int, list[bytes]] = {
     422: [
         *(b"null", b"[]", b"7", b"true", b'"text"', b"{}", b"[{}]", b"1e999"),
         b'{"agent": ' + b"1" * 5000 + b"}",
+        b'{"agent": ' + b"[" * 90 + b"]" * 90 + b"}",
         b'{"agent": "' + b"[" * 8000 + b'"}',
         b'{"agent": "' + b'\\"[' * 4000 + b'"}',
     ],

@@ -16,8 +16,9 @@ __all__ = ["read_json"]
 # The largest sensible body is under 1 KB; a contact reference may be longer than it is kept.
 _MAX_BODY = 16 * 1024
 
-# A body is one flat object.  Python's decoder would recurse as deep as the text goes.
-_MAX_BRACKETS = 8
+# A body is one flat object, and what is nested in it a wrong value.  Python's decoder would recurse
+# as deep as the text goes.
+_MAX_BRACKETS = 100
 # Those in strings do not count: a CRM may send what its template should have filled, {{agent}}.
 # A string without an end goes to the end, so that nothing is looked at twice.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
