@@ -35,8 +35,9 @@ _LOOKS = 10
 def show(config: Config) -> bool:
     """Print what waits, for whom and since when; return whether anything does.
 
-    Raises :exc:`NotificationError` when the journal cannot be read.
+    Raises :exc:`NotificationError` when directory or journal cannot be read.
     """
+    _look_into(config.spool_dir)
     table = Table("where", "for", "records", "since", "age", box=None, pad_edge=False)
     for row in _rows(config):
         table.add_row(*row)
@@ -80,6 +81,7 @@ async def flush(config: Config, path: Path | None = None) -> int:
     and why, after everything was tried.
     """
     path = path or config.spool_path
+    _look_into(path.parent)
     config = config.model_copy(update={"spool_dir": path.parent})
     journal = Journal(config.journal_path, config.journal_max_records)
     reached = {
@@ -99,6 +101,20 @@ async def flush(config: Config, path: Path | None = None) -> int:
     if failures:
         raise NotificationError("; ".join(failures))
     return done
+
+
+def _look_into(directory: Path) -> None:
+    """Raise :exc:`NotificationError` for a directory that is not there, or not ours to read.
+
+    In a mistyped one nothing waits, whatever does elsewhere.
+    """
+    try:
+        os.listdir(directory)
+    except PermissionError as error:
+        mend = "as root, or as the service's user"
+        raise NotificationError(f"{directory}: {error.strerror} ({mend})") from error
+    except OSError as error:
+        raise NotificationError(f"{directory}: {error.strerror}") from error
 
 
 class _Reached:

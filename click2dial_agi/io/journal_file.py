@@ -217,8 +217,12 @@ def read_waiting(path: Path) -> list[Waiting]:
 
     Raises :exc:`JournalError` when it cannot be read.
     """
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return []
+    except OSError as error:  # a directory that is not ours to look into
+        raise JournalError(f"journal: {path}: {error.strerror}") from error
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.text_factory = _text

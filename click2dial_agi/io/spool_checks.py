@@ -12,13 +12,14 @@ _MAKE = "install -d -o asterisk -g asterisk -m 0750"
 
 def failure(directory: Path) -> str:
     """Return why nothing can be kept in a directory, empty if something can."""
-    if not directory.exists():
-        return f"{directory} does not exist, so nothing is kept there; {_MAKE} {directory}"
     try:
+        directory.stat()
         with tempfile.TemporaryFile(dir=directory) as file:
             file.write(b"x" * 4096)
             file.flush()
             os.fsync(file.fileno())
+    except FileNotFoundError:
+        return f"{directory} does not exist, so nothing is kept there; {_MAKE} {directory}"
     except OSError as error:
         return f"{directory} cannot be written: {error.strerror or error}"
     return ""

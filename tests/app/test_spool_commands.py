@@ -103,6 +103,52 @@ def test_nothing_waits(spool_dir: Path) -> None:
     assert command("spool", "--config", configure(spool_dir, AWAY)) == (0, "nothing waits\n")
 
 
+@pytest.mark.case("O24")
+@pytest.mark.parametrize("asked", [["spool"], ["spool", "--flush"], ["drain"]])
+@pytest.mark.parametrize("wrong", ["missing", "file"])
+def test_where_there_is_no_directory_nothing_is_said_to_wait(
+    spool_dir: Path, asked: list[str], wrong: str
+) -> None:
+    place = spool_dir / wrong
+    if wrong == "file":
+        place.write_text("")
+    code, said = command(*asked, "--config", configure(place, AWAY))
+    assert code == 1
+    assert f"click2dial-agi: {place}: " in said
+    assert "nothing waits" not in said
+
+
+@pytest.mark.case("O24")
+def test_who_may_not_look_is_told_so() -> None:
+    """In a process of its own, which is nobody's: root may look anywhere."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, which nobody else can become")
+    program = (
+        "import os; import click2dial_agi.app.spool_commands; "
+        "import click2dial_agi.app.doctor.command, encodings.ascii, encodings.idna; "
+        "from click2dial_agi.app import cli, logs; "
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534); cli.main()"
+    )
+    with tempfile.TemporaryDirectory() as place:  # pytest keeps its own for itself
+        directory = Path(place)
+        directory.chmod(0o755)
+        (directory / "spool").mkdir(mode=0o750)
+        path = configure(directory / "spool", AWAY)
+        (directory / "closed/spool").mkdir(parents=True)
+        hidden = Path(configure(directory / "closed/spool", AWAY))
+        hidden = hidden.rename(directory / "hidden.yaml")
+        (directory / "closed").chmod(0o700)
+        argv = [sys.executable, "-c", program, "doctor", "--asterisk", "", "--config", str(hidden)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert "closed/spool cannot be reached: Permission denied" in done.stdout, done.stderr
+        for asked in (["spool"], ["spool", "--flush"], ["drain"]):
+            argv = [sys.executable, "-c", program, *asked, "--config", path]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert done.returncode == 1, done.stderr
+            (said,) = done.stderr.splitlines()
+            assert said.endswith("spool: Permission denied (as root, or as the service's user)")
+
+
 def test_what_waits_for_whom_and_since_when(spool_dir: Path) -> None:
     journaled(spool_dir, "acme", "acme", "gone")
     (spool_dir / "calls.spool").write_text(line(1) + line(2))

@@ -62,8 +62,15 @@ def check_directories(config: Config) -> Iterator[Finding]:
 
 def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
     cure = f"install -d -o {SERVICE_USER} -g {SERVICE_USER} -m 0750 {path}"
-    if not path.is_dir():
-        problem = "is no directory" if path.exists() else "does not exist"
+    try:
+        problem = "" if stat.S_ISDIR(path.stat().st_mode) else "is no directory"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "does not exist"
+    except OSError as error:  # below a directory that is not ours to enter
+        what = f"{key}: {path} cannot be reached: {error.strerror}"
+        yield Finding(Level.DANGER, "directory-away", what, why, f"namei -l {path}; run as root")
+        return
+    if problem:
         yield Finding(Level.DANGER, "directory-missing", f"{key}: {path} {problem}", why, cure)
         return
     for user in _users():

@@ -24,7 +24,7 @@ def check_waiting(config: Config) -> Iterator[Finding]:
     except NotificationError as error:
         cure = "its owner and mode; the server moves a damaged one aside by itself"
         yield Finding(Level.WARNING, "journal-unread", str(error), "", cure)
-        waiting = []
+        return
     known = queue_names(config.integrators)
     old = [one for one in waiting if time.time() - one.since > _USUAL]
     yield from (_waits(one, known=one.queue in known) for one in old)
