@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Page, Playwright, Route, expect
 
+from click2dial_agi.domain.numbering import country_plan
 from sandbox.chromium import chromium, new_page
 from sandbox.process import require, until
 from sandbox.redis import RedisServer
@@ -76,6 +77,26 @@ def test_asterisk_restarts(page: Page, desk: Office) -> None:
     page.evaluate("dispatchEvent(new Event('online'))")  # spares the test the longest wait
     expect(agent.line_state).to_have_text("Ready", timeout=patience(10) * 1000)
     agent.call(ECHO)
+
+
+def test_the_form_shows_numbers_as_the_integrators_plan_has_them(page: Page, desk: Office) -> None:
+    """Not South Africa's, wherever it is."""
+
+    def of_britain(route: Route) -> None:
+        config = route.fetch().json()
+        assert config["examples"] == {"callee": "0820000100", "outbound_id": "27110001234"}
+        plan = country_plan("GB")
+        examples = {"callee": plan.example, "outbound_id": plan.caller_id_example}
+        route.fulfill(json={**config, "numbers": plan.rules(), "examples": examples})
+
+    agent = Agent(page, desk).sign_in()
+    callee, outbound_id = page.locator("#callee"), page.locator("#outbound-id")
+    expect(callee).to_have_attribute("placeholder", "082 000 0100")
+    expect(outbound_id).to_have_attribute("placeholder", "27 11 000 1234")
+    agent.button("Sign out").click()
+    page.route("**/softphone/config", of_britain)
+    agent.fill_sign_in(key="")
+    expect(callee).to_have_attribute("placeholder", "0121 234 5678")
 
 
 def test_no_server_at_sign_in(page: Page, desk: Office) -> None:

@@ -102,8 +102,9 @@ def add_softphone(app: FastAPI, current: Callable[[], Softphone]) -> None:
         # A SIP URI takes IPv6 in brackets, too.
         name = urlsplit(websocket).hostname or ""
         domain = f"[{name}]" if ":" in name else name
-        numbers = softphone.integrator.plan.rules()
-        told = {"ws": websocket, "domain": domain, "numbers": numbers}
+        plan = softphone.integrator.plan
+        examples = {"callee": plan.example, "outbound_id": plan.caller_id_example}
+        told = {"ws": websocket, "domain": domain, "numbers": plan.rules(), "examples": examples}
         return JSONResponse(told | {"pop_url": softphone.integrator.pop_url}, headers=_SECURITY)
 
     @app.get(SOFTPHONE_PATH + "/events", include_in_schema=False)

@@ -1,7 +1,7 @@
 /** The form that places a call, and what came of the last one. */
 
 import { $, make } from "./dom.js";
-import { dialable, grouped } from "./numbers.js";
+import { dialable, grouped, readable } from "./numbers.js";
 import { allowRedial } from "./records_view.js";
 
 const REMEMBERED = "click2dial.outbound-id";
@@ -24,6 +24,12 @@ export function startDial(dial) {
   for (const id of [INPUTS.callee, INPUTS.outbound_id]) {
     $(id).addEventListener("input", () => group($(id)));
   }
+}
+
+/** Show what numbers look like here; an older server does not say. */
+export function showExamples({ callee = "", outbound_id = "" } = {}) {
+  $(INPUTS.callee).placeholder = readable(callee);
+  $(INPUTS.outbound_id).placeholder = readable(outbound_id);
 }
 
 /** Fill the form in; the caller ID is the one that stands there. */

@@ -4,7 +4,15 @@ import { CallState } from "./call.js";
 import { usePopURL } from "./contact_pop.js";
 import { within } from "./deadline.js";
 import { startDevices } from "./devices_view.js";
-import { allowDial, fillDial, redial, showDial, showOutcome, startDial } from "./dial_view.js";
+import {
+  allowDial,
+  fillDial,
+  redial,
+  showDial,
+  showExamples,
+  showOutcome,
+  startDial,
+} from "./dial_view.js";
 import { $, showPill, showText } from "./dom.js";
 import { keepHungUp, takeLeftCall } from "./left_call.js";
 import { Line, LineState } from "./line.js";
@@ -78,6 +86,7 @@ async function signIn({ extension, password, key }) {
   try {
     config = await within(ANSWER, askForConfig);
     useRules(config.numbers);
+    showExamples(config.examples);
     usePopURL(config.pop_url ?? "");
   } catch {
     showSignIn(words.signIn.noServer);
