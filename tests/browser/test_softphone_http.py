@@ -93,6 +93,7 @@ def test_the_websocket_is_where_the_page_is(http: httpx.Client, desk: Office, ho
     told = answer.json()
     rules = [["^\\+270(\\d{9})$", "27$1"], ["^\\+27", "27"], ["^\\+", "00"]]
     assert told.pop("numbers")["dialled"] == rules
+    assert told.pop("examples") == {"callee": "0820000100", "outbound_id": "27110001234"}
     websocket = f"ws://{host}:{desk.edge_port}/ws"
     assert told == {"ws": websocket, "domain": host, "pop_url": None}
 
