@@ -103,7 +103,7 @@ def test_nothing_waits(spool_dir: Path) -> None:
     assert command("spool", "--config", configure(spool_dir, AWAY)) == (0, "nothing waits\n")
 
 
-@pytest.mark.case("O25")
+@pytest.mark.case("O26")
 @pytest.mark.parametrize("asked", [["spool"], ["spool", "--flush"], ["drain"]])
 @pytest.mark.parametrize("wrong", ["missing", "file"])
 def test_where_there_is_no_directory_nothing_is_said_to_wait(
@@ -118,7 +118,7 @@ def test_where_there_is_no_directory_nothing_is_said_to_wait(
     assert "nothing waits" not in said
 
 
-@pytest.mark.case("O25")
+@pytest.mark.case("O26")
 def test_who_may_not_look_is_told_so() -> None:
     """In a process of its own, which is nobody's: root may look anywhere."""
     if os.geteuid() != 0:

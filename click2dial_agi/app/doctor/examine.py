@@ -18,6 +18,7 @@ from click2dial_agi.app.doctor.dialplan import (
     is_local,
 )
 from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
+from click2dial_agi.app.doctor.entrance import check_entrance
 from click2dial_agi.app.doctor.files import (
     check_directories,
     check_secrets,
@@ -75,6 +76,7 @@ async def examine_machine(
         yield from check_pages(config)
 
     found = await asyncio.to_thread(lambda: list(files()))
+    found += await check_entrance(config)
     return found + await check_redis(config) + await check_redis_beside(config)
 
 
