@@ -109,6 +109,7 @@ def edge(
 @app.command()
 def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check a configuration file, as the server would at its start."""
+    from click2dial_agi.app.doctor.authorities import check_authorities
     from click2dial_agi.app.doctor.files import check_tls
     from click2dial_agi.app.doctor.findings import Level
 
@@ -120,7 +121,8 @@ def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
         raise typer.Exit(2) from None
     for warning in loaded.warnings():
         print(f"warning: {warning}")
-    unusable = [one for one in check_tls(loaded) if one.level is not Level.NOTE]
+    found_here = (*check_tls(loaded), *check_authorities(loaded))
+    unusable = [one for one in found_here if one.level is not Level.NOTE]
     for found in unusable:
         complain(f"{found.level.name.lower()}: {found.line()}")
     if any(one.level is Level.DANGER for one in unusable):

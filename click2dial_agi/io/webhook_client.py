@@ -14,7 +14,7 @@ from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.webhooks import request_headers
 from click2dial_agi.exceptions import StartupError
 
-__all__ = ["WebhookClient"]
+__all__ = ["WebhookClient", "trust_of"]
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class WebhookClient:
 
     def __init__(self, webhook: Webhook, where: str) -> None:
         self._webhook = webhook
-        self._trust = _trust(webhook, where)
+        self._trust = trust_of(webhook, where)
         # No redirects: who can make the receiver answer must not choose where records go.
         self._client = httpx.AsyncClient(
             timeout=_TIMEOUT,
@@ -103,7 +103,11 @@ def _why(error: BaseException) -> str:
     return f"{type(error).__name__} {error}".strip()
 
 
-def _trust(webhook: Webhook, where: str) -> ssl.SSLContext | None:
+def trust_of(webhook: Webhook, where: str) -> ssl.SSLContext | None:
+    """Return whom a webhook trusts, None where there is nothing to trust.
+
+    Raises :exc:`StartupError`, which names the key below ``where``, if its ``ca`` is no good.
+    """
     if urlsplit(webhook.url).scheme == "http":
         return None  # there is nothing to check, and loading authorities takes 20 ms
     try:

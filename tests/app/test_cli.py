@@ -70,6 +70,40 @@ def test_a_good_file_is_good_and_warned_of(path: Path) -> None:
     assert all(line.startswith("warning: ") for line in warnings)
 
 
+@pytest.mark.case("O28")
+@pytest.mark.parametrize(
+    ("keys", "status", "told"),
+    [
+        ("{webhook}, ca: {there}}}]", 2, "integrators.acme/webhook-1.ca: {there}: "),
+        (
+            "{webhook}, ca: {missing}}}]",
+            2,
+            "integrators.acme/webhook-1.ca: {missing}: No such file",
+        ),
+        (
+            "redis: 'rediss://h/0?ssl_ca_certs={missing}'",
+            0,
+            "redis: ssl_ca_certs: {missing}: No such",
+        ),
+        ("redis: 'rediss://h/0?ssl_ca_certs={there}&ssl_cert_reqs=none'", 0, ""),
+        ("{webhook}}}]", 0, ""),
+    ],
+)
+def test_what_is_trusted_is_looked_at(
+    path: Path, tmp_path: Path, keys: str, status: int, told: str
+) -> None:
+    """A webhook's authorities as at the start, which ends with those that are none."""
+    (tmp_path / "there.pem").write_text("no certificate")
+    webhook = "webhooks: [{url: 'https://h/x', secret: 0123456789-abcdef"
+    places = {"there": str(tmp_path / "there.pem"), "missing": str(tmp_path / "missing.pem")}
+    filled = keys.format(webhook=webhook, **places)
+    path.write_text(f"integrators: [{{name: acme, extensions: [1000-1999], {filled}}}]")
+    result = CliRunner().invoke(app, ["check-config", "--config", str(path)])
+    assert result.exit_code == status
+    assert told.format(**places) in result.stderr
+    assert bool(result.stderr) is bool(told)
+
+
 def test_the_file_may_be_named_by_a_variable(path: Path) -> None:
     path.write_text(GOOD % "redis://127.0.0.1:1/0")
     result = CliRunner().invoke(app, ["check-config"], env={"C2D_CONFIG": str(path)})

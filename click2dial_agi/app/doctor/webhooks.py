@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+from click2dial_agi.app.doctor.authorities import unusable_ca
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
@@ -27,8 +28,7 @@ async def _look(integrator: Integrator, name: str) -> list[Finding]:
     try:
         client = WebhookClient(webhook, where)
     except StartupError as error:
-        cure = "a file of certificates (PEM) that the service can read"
-        return [Finding(Level.DANGER, "webhook-ca", str(error), "the server does not start", cure)]
+        return [unusable_ca(error)]
     try:
         wrong = await client.reach()
     finally:
