@@ -40,6 +40,8 @@ class CRMServer:
     cookie: str = ""
     #: The Content-Security-Policy of its page.
     policy: str = ""
+    #: Whether its page is isolated from other origins: nothing of theirs that does not let it.
+    isolated: bool = False
     #: Whether a token comes with all that the server said of it.
     tells_all: bool = False
 
@@ -73,6 +75,9 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
             self.send_header("Content-Length", str(len(body)))
             if crm.policy:
                 self.send_header("Content-Security-Policy", crm.policy)
+            if crm.isolated:
+                self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+                self.send_header("Cross-Origin-Opener-Policy", "same-origin")
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # the page is closed
                 self.wfile.write(body)

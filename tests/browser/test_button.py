@@ -145,6 +145,20 @@ def test_rows_that_come_and_go(page: Page, desk: Office, crm: CRMServer) -> None
 
 
 @pytest.mark.case("L12")
+@pytest.mark.case("C23")
+def test_a_page_that_is_isolated_from_other_origins(
+    page: Page, agent: Agent, desk: Office, crm: CRMServer
+) -> None:
+    crm.isolated = True
+    page.goto(crm.url)
+    assert page.evaluate("crossOriginIsolated")
+    button(page, "0191").click()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    button(page, "0191").click()
+    says(page, "0191", "Call ended")
+
+
 def test_links_that_change(page: Page, desk: Office, crm: CRMServer) -> None:
     """Frameworks put a link into the page first, then its address; and give it another."""
     page.goto(crm.url)
