@@ -144,7 +144,6 @@ def test_rows_that_come_and_go(page: Page, desk: Office, crm: CRMServer) -> None
     expect(page.get_by_role("button")).to_have_count(3)
 
 
-@pytest.mark.case("L12")
 @pytest.mark.case("C23")
 def test_a_page_that_is_isolated_from_other_origins(
     page: Page, agent: Agent, desk: Office, crm: CRMServer
@@ -159,6 +158,7 @@ def test_a_page_that_is_isolated_from_other_origins(
     says(page, "0191", "Call ended")
 
 
+@pytest.mark.case("L12")
 def test_links_that_change(page: Page, desk: Office, crm: CRMServer) -> None:
     """Frameworks put a link into the page first, then its address; and give it another."""
     page.goto(crm.url)
