@@ -266,6 +266,11 @@ class Integrator(Section):
         return tuple(f"{prefix}:{kind}" for prefix in prefixes for kind in NotificationKind)
 
     @property
+    def agents_channel(self) -> str:
+        """What stands before an extension in the Redis channel of an agent, or nothing."""
+        return f"{self.key_prefix}:agents:" if self.agents_pubsub else ""
+
+    @property
     def public_path(self) -> str:
         """The path at which a proxy shows this integrator's API, ``""`` for the root."""
         return urlsplit(self.public_url).path if self.public_url is not None else ""

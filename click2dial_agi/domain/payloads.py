@@ -6,6 +6,7 @@ The payload of each kind and its model stand side by side, and the tests hold th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
+from uuid import uuid4
 
 from pydantic import BaseModel, Field
 
@@ -14,6 +15,7 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.facts import decode
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.models import AgentChange, CallChange
+from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.domain.names import Event, Fact, NotificationKind
 from click2dial_agi.domain.notifications import Notification
 from click2dial_agi.domain.record_models import (
@@ -47,6 +49,7 @@ __all__ = [
     "listen_notification",
     "read_line",
     "read_told",
+    "state_notification",
 ]
 
 
@@ -188,6 +191,17 @@ def listen_notification(
         "ref": "click-dial",
     }
     return Notification.of(kind, integrator.list_of(kind), listen_ref, payload)
+
+
+def state_notification(view: AgentView | CallView, integrator: Integrator) -> Notification:
+    """Return what is told of an agent or a call in another state.
+
+    It is what the stream of events has, and which of its events this is.
+    """
+    kind = NotificationKind.STATE
+    event = "agent" if isinstance(view, AgentView) else "call"
+    payload = {"event": event, **view.shown(), "ref": "click-dial"}
+    return Notification.of(kind, integrator.list_of(kind), str(uuid4()), payload)
 
 
 class Notified(Protocol):

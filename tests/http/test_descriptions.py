@@ -17,11 +17,16 @@ from click2dial_agi.app.http.asyncapi import document
 from click2dial_agi.app.http.collection import collection
 from click2dial_agi.app.http.schemas import query
 from click2dial_agi.domain.live.states import AgentState, CallState
-from click2dial_agi.domain.live.told import state_notification
 from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.domain.notifications import Notification
-from click2dial_agi.domain.payloads import PAYLOADS, EmergencyCall, JoinedCall, listen_notification
+from click2dial_agi.domain.payloads import (
+    PAYLOADS,
+    EmergencyCall,
+    JoinedCall,
+    listen_notification,
+    state_notification,
+)
 from click2dial_agi.domain.steering import Listening, ListenMode
 from sandbox.redis import RedisServer
 from tests.domain.examples import config

@@ -14,7 +14,7 @@ from click2dial_agi.app.notify import Notifier
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.board import Change
-from click2dial_agi.domain.live.told import agents_channel, state_notification
+from click2dial_agi.domain.payloads import state_notification
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari_facts import ARIFacts
@@ -95,7 +95,7 @@ class Live:
         await asyncio.gather(*self._closing)
 
     def _keep(self, integrator: Integrator, pbxs: tuple[str, ...]) -> LiveOf:
-        channel = agents_channel(integrator)
+        channel = integrator.agents_channel
         place = (integrator.name, integrator.redis, integrator.cdr_list, pbxs, channel)
         known = self._integrators.get(integrator.name)
         if known is not None and known.place == place:
