@@ -1,10 +1,12 @@
 """The routes of one integrator's API."""
 
 from collections.abc import Callable
+from typing import cast
 from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from click2dial_agi import __version__
 from click2dial_agi.app.call_states import with_view
@@ -74,7 +76,7 @@ def create_application(
         redirect_slashes=False,  # it would build an address from the Host header
     )
     add_error_handlers(app)
-    app.router.route_class = PlainRoute
+    app.router.route_class = cast(type[APIRoute], PlainRoute)
 
     @app.post(
         CALLS_PATH,

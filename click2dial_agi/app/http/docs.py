@@ -7,7 +7,6 @@ application class is not used, since it adds pages that we do not have.
 
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
 
 from click2dial_agi.app.http.asyncapi import add_asyncapi, webhooks
 from click2dial_agi.app.http.collection import add_collection, collection
 from click2dial_agi.app.http.create_schema import create_body
 from click2dial_agi.app.http.files import StaticFile
 from click2dial_agi.app.http.message_schemas import schemas
+from click2dial_agi.app.http.routes import PlainRoute
 from click2dial_agi.app.http.schemas import Errors
 from click2dial_agi.domain.numbering import NumberPlan
 
@@ -76,7 +77,10 @@ def add_description(app: FastAPI, create_path: str, plan: Callable[[], NumberPla
     # Written once for each path that a proxy has put before ours, of which there is one.
     @lru_cache(maxsize=4)
     def described(root_path: str, plan: NumberPlan) -> dict[str, Any]:
-        document = deepcopy(app.openapi())
+        routes = [route.described for route in app.routes if isinstance(route, PlainRoute)]
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=routes
+        )
         document["paths"][create_path]["post"]["requestBody"] = create_body(plan)
         components = document["components"]
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
