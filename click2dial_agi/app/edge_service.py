@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from click2dial_agi.app.ending import end
+from click2dial_agi.app.reloads import reload_when_asked
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.config import Edge as EdgeConfig
 from click2dial_agi.domain.config_changes import needing_restart
@@ -53,10 +54,12 @@ class EdgeService:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
+        asked = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, asked.set)
         raise_file_limit(self._config)
         await self._edge.start(Listeners(self._systemd))
-        living = asyncio.create_task(self._systemd.live())
+        reloads = reload_when_asked(asked, self._systemd, self.reload)
+        beside = [asyncio.create_task(one) for one in (self._systemd.live(), reloads)]
         self._systemd.ready()  # first, so that who reads the log knows it as said
         self._edge.announce()
         try:
@@ -66,15 +69,18 @@ class EdgeService:
         finally:
             await self._edge.stop(EDGE_GRACE)
             await self._refusals.close()
-            await end(living)
+            await end(*beside)
         log.info("stopped")
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Take a new configuration and certificate without dropping a connection."""
         try:
-            config = self._reload()
+            config = await asyncio.to_thread(self._reload)
         except ConfigError as error:
             log.error("configuration not reloaded: %s", error)
+            return
+        except Exception:
+            log.exception("configuration not reloaded: our fault")
             return
         if config.edge is None:
             log.error("configuration not reloaded: edge: this key is required to run the edge")

@@ -21,6 +21,7 @@ from click2dial_agi.app.http.metrics import create_metrics
 from click2dial_agi.app.live.service import Live
 from click2dial_agi.app.named_agents import NamedAgents
 from click2dial_agi.app.notifiers import Notifiers
+from click2dial_agi.app.reloads import reload_when_asked
 from click2dial_agi.app.retention import sweep_forever
 from click2dial_agi.app.shown_sharing import share_forever
 from click2dial_agi.app.snapshot import Snapshot
@@ -104,6 +105,7 @@ class Service:
         )
         self._metrics = HTTPDoors(self._listeners)
         self._serves_calls = self._announced = False
+        self._reload_asked = asyncio.Event()
         self._stopping: asyncio.Event
 
     @property
@@ -121,7 +123,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._systemd.reloading, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         async with AsyncExitStack() as ladder:
             await self._climb(ladder, await self._agents.first(_FIRST_LOOK))
             self._listeners.close_rest()
@@ -169,6 +171,7 @@ class Service:
         ladder.push_async_callback(self._api.stop)
         await self._starting.start(self._api.start)
         _beside(ladder, self._agents.run())
+        _beside(ladder, reload_when_asked(self._reload_asked, self._systemd, self.reload))
         ladder.push_async_callback(self._starting.stop)
 
     async def _start_agi(self, ladder: AsyncExitStack) -> None:
@@ -178,14 +181,15 @@ class Service:
         if self._announced:
             self._announce_agi()
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Take a new configuration without dropping a session: all of it, or nothing.
 
-        It is one step of the event loop, so whatever begins after it finds all parts of the new
+        It is read beside the event loop, as that of some hundred integrators takes seconds.  To put
+        it in force is one step of the loop, so whatever begins after it finds all parts of the new
         one, and what is under way keeps what it began with.
         """
         try:
-            config = self._reload()
+            config = await asyncio.to_thread(self._reload)
             commit = self._prepared(self._agents.merge(config))
         except (ConfigError, StartupError, OSError) as error:
             log.error("configuration not reloaded: %s", error)

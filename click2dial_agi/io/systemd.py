@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 
 __all__ = ["Systemd"]
 
@@ -51,11 +51,12 @@ class Systemd:
         """Say that the service ends."""
         self._tell("STOPPING=1")
 
-    def reloading(self, reload: Callable[[], None]) -> None:
-        """Run a reload, saying when it begins and ends."""
+    @contextlib.contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Say that a reload begins, and when it has ended."""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            reload()
+            yield
         finally:
             self.ready()
 

@@ -94,12 +94,12 @@ def test_the_record_waits_for_an_integrator_that_was_taken_out(
 
     async def scenario() -> None:
         async with running(there, lambda: next(upcoming)) as service:
-            service.reload()
+            await service.reload()
             assert await hold(port, "ended", f"{known}&{ENDING}") == ""
             late = known.replace("dialed_at=1700000000", "dialed_at=99999999999")
             expected = "" if OWNED in known else RECEIPT
             assert await hold(port, "ended", f"{late}&{ENDING}") == expected
-            service.reload()
+            await service.reload()
             assert await hold(port, "ended", f"{known}&{ENDING}") == RECEIPT
 
     run(scenario())

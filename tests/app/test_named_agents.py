@@ -206,7 +206,7 @@ def test_a_reload_keeps_the_agents_that_are_known() -> None:
             try:
                 await eventually(lambda: bool(service.current.config.extensions_by_endpoint))
                 before = service.current
-                service.reload()
+                await service.reload()
                 assert service.current is not before
                 assert service.current.config.extensions_by_endpoint == {"alice": "1050"}
                 (integrator,) = service.current.config.integrators

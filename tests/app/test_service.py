@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from click2dial_agi.io.agi_server import AGIServer
 from sandbox import ports
 from sandbox.redis import RedisServer
 from sandbox.server import UNSEALED, Server
+from sandbox.waiting import patience
 from tests.app import serving
 from tests.app.serving import ASKED, ENDED, RECEIPT, mset
 from tests.domain.examples import ACME
@@ -98,7 +100,7 @@ def test_a_reload_takes_new_extensions_and_drops_no_session() -> None:
             assert [await verdict(port, agent) for agent in ("1000", "2000")] == ["dial", "refuse"]
             await open_one.ask("outbound", facts.encode(ASKED))
             assert await open_one.command()
-            service.reload()
+            await service.reload()
             assert [await verdict(port, agent) for agent in ("1000", "2000")] == ["refuse", "dial"]
             await open_one.reply()
             assert await open_one.rest() == b""
@@ -124,7 +126,7 @@ def test_a_reload_takes_another_list_and_another_redis(redis: RedisServer, clien
         async with running(steps[0], lambda: next(upcoming)) as service:
             for number, call_ref in enumerate(REFS):
                 if number:
-                    service.reload()
+                    await service.reload()
                 assert await end(port, call_ref) == RECEIPT
 
     run(scenario())
@@ -146,7 +148,7 @@ def test_a_reload_takes_other_networks() -> None:
     async def scenario() -> None:
         async with running(begin, lambda: after) as service:
             assert await verdict(port) == "dial"
-            service.reload()
+            await service.reload()
             async with FakeAsterisk(port) as asterisk:
                 assert await asterisk.is_turned_away()
 
@@ -163,11 +165,34 @@ def test_a_broken_configuration_leaves_everything_as_it_was(
 
     async def scenario() -> None:
         async with running(config(port), broken) as service:
-            service.reload()
+            await service.reload()
             assert await verdict(port) == "dial"
 
     run(scenario())
     assert "configuration not reloaded: agi.listen: something else" in caplog.text
+
+
+@pytest.mark.case("O29")
+def test_calls_are_decided_while_a_configuration_is_read() -> None:
+    """That of hundreds of integrators takes seconds."""
+    port = ports.free_port()
+    begun, enough = threading.Event(), threading.Event()
+
+    def read() -> Config:
+        begun.set()
+        assert enough.wait(patience(10))
+        return config(port, extensions=["2000-2999"])
+
+    async def scenario() -> None:
+        async with running(config(port), read) as service:
+            reload = asyncio.create_task(service.reload())
+            await eventually(begun.is_set)
+            assert await verdict(port) == "dial"
+            enough.set()
+            await reload
+            assert await verdict(port) == "refuse"
+
+    run(scenario())
 
 
 def test_another_address_is_not_taken_without_a_restart(caplog: pytest.LogCaptureFixture) -> None:
@@ -175,7 +200,7 @@ def test_another_address_is_not_taken_without_a_restart(caplog: pytest.LogCaptur
 
     async def scenario() -> None:
         async with running(config(port), lambda: config(other)) as service:
-            service.reload()
+            await service.reload()
             assert await verdict(port) == "dial"
             assert not listens(other)
 
@@ -203,14 +228,14 @@ def beta(**keys: Any) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def reloading(begin: Config) -> AsyncIterator[Callable[[Config], None]]:
+async def reloading(begin: Config) -> AsyncIterator[Callable[[Config], Awaitable[None]]]:
     """Run a service; yield a function that reloads it with another configuration."""
     upcoming = [begin]
     async with running(begin, lambda: upcoming[0]) as service:
 
-        def reload(config: Config) -> None:
+        async def reload(config: Config) -> None:
             upcoming[0] = config
-            service.reload()
+            await service.reload()
 
         yield reload
 
@@ -226,14 +251,14 @@ def test_a_reload_opens_moves_and_closes_listeners() -> None:
 
     async def scenario() -> None:
         async with reloading(whole(port, ACME)) as reload:
-            reload(whole(port, {**ACME, "http": f"127.0.0.1:{first}"}))
+            await reload(whole(port, {**ACME, "http": f"127.0.0.1:{first}"}))
             assert await health(first) == 200
             listen = {"listen": f"127.0.0.1:{metrics}"}
-            reload(whole(port, {**ACME, "http": f"127.0.0.1:{second}"}, metrics=listen))
+            await reload(whole(port, {**ACME, "http": f"127.0.0.1:{second}"}, metrics=listen))
             assert await health(second) == 200
             assert not is_closed(metrics)
             await eventually(lambda: is_closed(first))
-            reload(whole(port, ACME))
+            await reload(whole(port, ACME))
             await eventually(lambda: is_closed(second) and is_closed(metrics))
 
     run(scenario())
@@ -257,7 +282,7 @@ def test_two_integrators_change_places() -> None:
 
         async with reloading(placed(first, second)) as reload:
             assert [await is_betas(one) for one in (first, second)] == [False, True]
-            reload(placed(second, first))
+            await reload(placed(second, first))
             await asyncio.sleep(0.1)  # the listeners before finish in their own time
             assert [await is_betas(one) for one in (first, second)] == [True, False]
 
@@ -296,13 +321,13 @@ def test_a_reload_is_all_or_nothing(
                         raise ZeroDivisionError
 
                     monkeypatch.setattr("click2dial_agi.app.service.HTTPDoors.prepare", broken)
-                reload(whole(port, moved, beta(**wrong)))
+                await reload(whole(port, moved, beta(**wrong)))
                 verdicts = [await verdict(port, agent) for agent in ("1000", "2000", "3000")]
                 assert verdicts == ["dial", "refuse", "refuse"]
                 assert await health(first) == 200
                 assert is_closed(second)
                 monkeypatch.undo()
-                reload(whole(port, moved, beta()))
+                await reload(whole(port, moved, beta()))
                 verdicts = [await verdict(port, agent) for agent in ("1000", "2000", "3000")]
                 assert verdicts == ["refuse", "dial", "dial"]
                 assert await health(second) == 200
@@ -326,7 +351,7 @@ def test_a_session_keeps_the_configuration_that_it_began_with(
             try:
                 ending = asyncio.create_task(hold(port, "ended", query))
                 await asyncio.sleep(0.3)  # it waits for Redis
-                reload(whole(port, beta()))
+                await reload(whole(port, beta()))
             finally:
                 redis.resume()
             assert await ending == RECEIPT

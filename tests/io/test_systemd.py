@@ -37,7 +37,8 @@ def ours(manager: socket.socket, **more: str) -> Systemd:
 def test_it_is_told_of_start_reload_and_end(manager: socket.socket) -> None:
     systemd = ours(manager)
     systemd.ready()
-    systemd.reloading(lambda: None)
+    with systemd.reloading():
+        pass
     systemd.stopping()
     told = [manager.recv(4096).decode() for _ in range(4)]
     assert told[1].startswith("RELOADING=1\nMONOTONIC_USEC=")
@@ -45,11 +46,8 @@ def test_it_is_told_of_start_reload_and_end(manager: socket.socket) -> None:
 
 
 def test_a_reload_that_fails_has_ended_too(manager: socket.socket) -> None:
-    def fail() -> None:
+    with pytest.raises(LookupError), ours(manager).reloading():
         raise LookupError
-
-    with pytest.raises(LookupError):
-        ours(manager).reloading(fail)
     assert manager.recv(4096).startswith(b"RELOADING=1")
     assert manager.recv(4096) == b"READY=1"
 
