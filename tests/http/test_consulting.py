@@ -21,7 +21,7 @@ from tests.io.fake_ami import message
 from tests.io.running import run
 
 COLLEAGUE = "PJSIP/1001-00000007"
-MUSIC, PHONE = "consult-a1", "asked-a1"
+MUSIC, PHONE = "consult-a1-", "asked-a1-"
 CONSULT = {"callee": "1001", "type": "consult"}
 TAKES, KEPT = (CLIENT, "C2D_TAKES_c1"), (COLLEAGUE, "C2D_KEPT")
 
@@ -163,7 +163,7 @@ def test_on_hold_is_what_a_waiting_client_is(redis: RedisServer) -> None:
         async with served(redis) as (api, ari, ami):
             await ask(api, "hold")
             assert (await consult(api, ari)).json()["consult"] == "ringing"
-            assert "hold-a1" not in ari.channels
+            assert "hold-a1-" not in ari.channels
             answers(ari, ami)
             stands = STANDS | {"held": True, "consult": "talking"}
             assert (await ask(api, "hold")).json() == stands

@@ -73,9 +73,9 @@ def test_a_client_is_on_hold_until_both_may_talk(redis: RedisServer) -> None:
                 answer = await ask(api, "hold")
                 assert (answer.status_code, answer.json()["held"]) == (202, True)
                 assert volumes(ami) == (SILENT, SILENT)
-                assert "hold-a1" in ari.channels
+                assert "hold-a1-" in ari.channels
             (originated, _) = ari.asked("originate")
-            assert originated.path.endswith("/channels/hold-a1")
+            assert originated.path.endswith("/channels/hold-a1-")
             assert originated.body["endpoint"] == "Local/through@click2dial-hold/n"
             assert originated.body["variables"] == {
                 "__C2D_SPIED": "a1",
@@ -85,7 +85,7 @@ def test_a_client_is_on_hold_until_both_may_talk(redis: RedisServer) -> None:
                 answer = await ask(api, "unhold")
                 assert answer.json() == STANDS | {"muted": True}
                 assert volumes(ami) == (SILENT, AS_IT_IS)
-                assert "hold-a1" not in ari.channels
+                assert "hold-a1-" not in ari.channels
             await ask(api, "hold")
             answer = await ask(api, "unmute")
             assert answer.json() == STANDS | {"held": True}
@@ -114,7 +114,7 @@ def test_without_music_nobody_is_on_hold(
             answer = await ask(api, "hold")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert ami.asked("Setvar") == []
-            assert "hold-a1" not in ari.channels
+            assert "hold-a1-" not in ari.channels
 
     run(test())
 
@@ -124,9 +124,9 @@ def test_who_is_sent_on_is_no_longer_on_hold(redis: RedisServer) -> None:
         async with served(redis) as (api, ari, ami):
             await ask(api, "hold")
             assert (await ask(api, "transfer", {"callee": "1"})).status_code == 422
-            assert "hold-a1" in ari.channels
+            assert "hold-a1-" in ari.channels
             assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 202
-            assert "hold-a1" not in ari.channels
+            assert "hold-a1-" not in ari.channels
             assert ami.asked("BlindTransfer")
 
     run(test())

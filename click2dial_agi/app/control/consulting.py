@@ -23,7 +23,7 @@ from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.live.channels import consult_of
+from click2dial_agi.domain.live.channels import asked_of, consult_of
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import Consult
 from click2dial_agi.exceptions import PBXUnreachable
@@ -194,7 +194,7 @@ async def has_given(call: SteeredCall) -> bool:
 
 
 def _ringing(call: SteeredCall) -> str:
-    return f"asked-{call.agent_leg.uniqueid}"
+    return asked_of(call.agent_leg.uniqueid)
 
 
 def _music(call: SteeredCall, callee: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from click2dial_agi.app.control.phones import check_free
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.integrators import Integrator
+from click2dial_agi.domain.live.channels import listen_of
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import Listening, ListenMode
 from click2dial_agi.io.ari import Created
@@ -62,7 +63,7 @@ async def ring(call: SteeredCall, listening: Listening, integrator: Integrator) 
 
 
 def _channel_id(call: SteeredCall, extension: str) -> str:
-    return f"listen-{call.call_ref}-{extension}"
+    return listen_of(call.call_ref, extension)
 
 
 def _channel(call: SteeredCall, listening: Listening, integrator: Integrator) -> dict[str, Any]:

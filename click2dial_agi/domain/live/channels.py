@@ -7,25 +7,38 @@ from dataclasses import dataclass
 from click2dial_agi.domain.carried import Carried
 from click2dial_agi.domain.peers import endpoint_of
 
-__all__ = ["Channel", "Channels", "consult_of", "hold_of"]
+__all__ = ["Channel", "Channels", "asked_of", "consult_of", "hold_of", "listen_of"]
 
 # How far a phone is looked for behind bridges and Local channels.
 _FAR = 12
 
-# What a channel's id begins with that keeps a client on hold; the rest is that of his agent's.
+# What the id of a channel begins with that keeps a client on hold; then comes that of his agent's.
 _HOLD = "hold-"
 # The same while that agent asks a colleague.
 _CONSULT = "consult-"
+# Asterisk takes an id with which that of another channel begins for taken (does_id_conflict in
+# channel.c): it ends with what no id goes on with, or 1795815290.1 would stand in 1795815290.16.
+_END = "-"
 
 
 def hold_of(uniqueid: str) -> str:
     """Return the id of the channel that keeps the client of an agent's channel on hold."""
-    return f"{_HOLD}{uniqueid}"
+    return f"{_HOLD}{uniqueid}{_END}"
 
 
 def consult_of(uniqueid: str) -> str:
     """Return the same of the channel that gives him music while his agent asks a colleague."""
-    return f"{_CONSULT}{uniqueid}"
+    return f"{_CONSULT}{uniqueid}{_END}"
+
+
+def asked_of(uniqueid: str) -> str:
+    """Return the id of the channel that rings the phone of that colleague."""
+    return f"asked-{uniqueid}{_END}"
+
+
+def listen_of(call_ref: str, extension: str) -> str:
+    """Return the id of the channel that rings a supervisor's phone."""
+    return f"listen-{call_ref}-{extension}{_END}"
 
 
 @dataclass(slots=True)
@@ -156,7 +169,7 @@ class Channels:
         """Return the agent's channel whose client a channel keeps on hold, if it is such a one."""
         for kind in (_HOLD, _CONSULT):
             if channel.uniqueid.startswith(kind):
-                return self._by_id.get(channel.uniqueid.removeprefix(kind))
+                return self._by_id.get(channel.uniqueid.removeprefix(kind).removesuffix(_END))
         return None
 
     def dialled(self, channel: Channel) -> list[Channel]:

@@ -125,7 +125,7 @@ class PBX:
 
         It is a `hold`, or he waits while the agent asks a colleague: a `consult`.
         """
-        uniqueid = f"{kind}-{channel.uniqueid}"
+        uniqueid = f"{kind}-{channel.uniqueid}-"
         if held:
             local = "Local/through@click2dial-hold-00000000;1"
             self.dial(None, self.channel(local, uniqueid, uniqueid))
@@ -249,7 +249,7 @@ def created(pbx: PBX, ref: str, agent: str, owner: str, answered: bool) -> Steps
     pbx.part(phone, called)
     pbx.hang_up(called, phone)
     yield
-    pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}"])
+    pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}-"])
 
 
 def inbound(pbx: PBX, ref: str, agent: str, queued: bool, answered: bool) -> Steps:

@@ -225,7 +225,7 @@ def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
     assert (watched.agent("1001").state, watched.agent("1001").call_ref) == ("ringing", REF)
     assert watched.agent("1000").state is AgentState.IDLE
     if by_api:
-        pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}"])
+        pbx.hang_up(pbx.channels[f"hold-{phone.uniqueid}-"])
     next(steps)
     assert (watched.call().state, watched.call().agent) == ("up", "1001")
     run(steps)

@@ -253,7 +253,7 @@ def test_a_colleague_who_is_never_rung(office: Office) -> None:
         told = {"C2D_SPIED": agent, "C2D_WAITS": client, "C2D_HELD_ON": client}
         async with httpx.AsyncClient(auth=(office.pbx.ari_username, office.pbx.ari_password)) as a:
             answer = await a.post(
-                f"{office.pbx.ari_url}/channels/consult-{agent}",
+                f"{office.pbx.ari_url}/channels/consult-{agent}-",
                 json={
                     "endpoint": "Local/through@click2dial-hold/n",
                     "context": "click2dial-consult",

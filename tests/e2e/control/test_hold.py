@@ -11,7 +11,8 @@ import pytest
 from sandbox.office import CALLS, Office
 from sandbox.sdp import Direction
 from sandbox.waiting import patience
-from tests.e2e.control.desk import RECORDED, ask, none_left, play, ref_of, steer
+from tests.e2e.control import consulting
+from tests.e2e.control.desk import KEYS, RECORDED, ask, none_left, play, ref_of, steer
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.expected import AGENT_HUNG_UP, CLIENT_HUNG_UP
 from tests.e2e.matrix.scene import Scene
@@ -256,3 +257,32 @@ def test_who_may_not(office: Office) -> None:
             assert (await ask(scene, ref, action)).status_code == 409
 
     play(office, refused, strictly=False)
+
+
+@pytest.mark.case("T39")
+def test_what_is_begun_for_another_channel_does_not_matter(office: Office) -> None:
+    """Asterisk takes the id of what is to begin for taken if that of another begins with it.
+
+    Others' ids are these: a channel's uniqueid is the second and a number, so 1795815290.16 begins
+    as 1795815290.1 does.
+    """
+
+    async def held(scene: Scene) -> None:
+        await scene.begin()
+        ref = await ref_of(scene)
+        name = await office.channel_of(scene.agent)
+        [uniqueid] = [one["id"] for one in await office.channels() if one["name"] == name]
+        where = {"context": "outside", "extension": KEYS, "endpoint": f"Local/{KEYS}@outside/n"}
+        others = [f"{kind}-{uniqueid}6-" for kind in ("hold", "consult", "asked")]
+        for other in others:
+            await office.ari("POST", f"/channels/{other}", **where)
+        await hold(scene, ref)
+        await steer(scene, ref, "unhold")
+        colleague = await consulting.begin(scene, ref)
+        await steer(scene, ref, "transfer/cancel")
+        await colleague.over()
+        for other in others:
+            await office.ari("DELETE", f"/channels/{other}")
+        await scene.end(scene.agent)
+
+    play(office, held)
