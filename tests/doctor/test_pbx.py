@@ -319,7 +319,7 @@ def test_an_emergency_number_that_nobody_routes_is_named(place: Place) -> None:
     assert found.level is Level.DANGER
 
 
-@pytest.mark.case("T39")
+@pytest.mark.case("T40")
 @pytest.mark.parametrize(
     ("dial", "is_found"),
     [

@@ -187,6 +187,7 @@ def test_a_call_ref_is_a_lower_case_uuid() -> None:
         assert not is_call_ref(wrong)
 
 
+@pytest.mark.case("T41")
 @pytest.mark.parametrize(
     ("written", "read"),
     [
@@ -198,6 +199,8 @@ def test_a_call_ref_is_a_lower_case_uuid() -> None:
         ("112", "112"),
         ("1" * 16, "1" * 16),
         ("+" + "4" * 14, "00" + "4" * 14),
+        ("+27-83-123-4567", "27831234567"),
+        ("(083)123.4567", "0831234567"),
         *((wrong, "") for wrong in ("", "+", "12", "1" * 17, "+" + "4" * 15, "anonymous")),
         *(
             (wrong, "")

@@ -51,7 +51,7 @@ class CountryPlan(NumberPlan):
     def read_caller_id(self, text: str) -> Number | Misread:
         return self.read(text)
 
-    def read_trunk(self, text: str) -> Number | None:
+    def read_trunk_digits(self, text: str) -> Number | None:
         match = _TRUNK_NUMBER.fullmatch(text)
         if match is None:
             return None

@@ -14,6 +14,8 @@ __all__ = ["Grouping", "NumberPlan"]
 #: a softphone's JavaScript reads it, too.
 Grouping = tuple[str, str]
 
+_SEPARATORS = str.maketrans("", "", "-.()")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NumberPlan(ABC):
@@ -56,12 +58,17 @@ class NumberPlan(ABC):
     def read_caller_id(self, text: str) -> Number | Misread:
         """Read what may be shown as caller ID."""
 
-    @abstractmethod
     def read_trunk(self, text: str) -> Number | None:
         """Read a caller or DID that a trunk names, None for anything but 3 to 16 digits.
 
-        Networks write numbers in many ways, so what is no number of the plan is kept as it came.
+        Networks write numbers in many ways, so what is no number of the plan is kept as it came,
+        but for what RFC 3966 lets stand between digits.
         """
+        return self.read_trunk_digits(text.translate(_SEPARATORS))
+
+    @abstractmethod
+    def read_trunk_digits(self, text: str) -> Number | None:
+        """Do so with digits, perhaps after a plus."""
 
     @abstractmethod
     def recall(self, recorded: str) -> Number | None:

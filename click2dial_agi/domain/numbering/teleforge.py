@@ -60,7 +60,7 @@ class Teleforge(NumberPlan):
     def read_caller_id(self, text: str) -> Number | Misread:
         return self._read(text, _CALLER_ID)
 
-    def read_trunk(self, text: str) -> Number | None:
+    def read_trunk_digits(self, text: str) -> Number | None:
         # As trunks write it: the digits after a plus begin with the country code.
         if text.startswith("+"):
             text = text[1:] if text.startswith("+27") else f"00{text[1:]}"

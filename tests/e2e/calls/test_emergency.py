@@ -38,7 +38,7 @@ def test_it_is_announced_and_recorded(
     assert spool.is_empty()
 
 
-@pytest.mark.case("T39")
+@pytest.mark.case("T40")
 @pytest.mark.parametrize(
     ("dial", "called"),
     [

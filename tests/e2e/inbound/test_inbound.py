@@ -297,6 +297,15 @@ def test_a_caller_without_number(switchboard: Asterisk, records: CRM, answers: C
     expect(records.pop(), result, number="")
 
 
+@pytest.mark.case("T41")
+def test_a_callers_number_with_dashes(switchboard: Asterisk, records: CRM, answers: CRM) -> None:
+    identity = ("P-Asserted-Identity", "<sip:+27-83-123-4567@127.0.0.1>")
+    with Phone(switchboard, "1001"):
+        result = call(switchboard, agent="carrier", callee=ONE_AGENT, headers=[identity])
+    assert pop_answer(answers)["number"] == "27831234567"
+    expect(records.pop(), result, number="27831234567")
+
+
 def test_a_parenthesis_in_the_callers_number_hides_nothing(
     switchboard: Asterisk, records: CRM, answers: CRM
 ) -> None:
