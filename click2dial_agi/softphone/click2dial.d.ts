@@ -36,6 +36,8 @@ interface Click2Dial {
   hangUp(): Promise<void>;
   /** Add buttons to the links of a shadow root, which the page's own do not reach. */
   watch(root: ShadowRoot): void;
+  /** Take all buttons away, as when the agent signs out; a call that is up goes on. */
+  stop(): void;
   readonly state: CallState;
 }
 

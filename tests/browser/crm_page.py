@@ -30,6 +30,8 @@ class CRMServer:
     """What the tests set, and how often a token was asked for."""
 
     url: str
+    #: Who is signed in, and gets tokens.
+    agent: str = "1200"
     clients: list[tuple[str, str, str]] = field(default_factory=list)
     language: str = "en"
     tokens: int = 0
@@ -88,7 +90,7 @@ def crm_server(desk: Office) -> Iterator[CRMServer]:
     def token() -> dict[str, str]:
         answer = httpx.post(
             f"{api}/click2dial/tokens",
-            json={"agent": "1200", "origin": crm.origin or crm.url},
+            json={"agent": crm.agent, "origin": crm.origin or crm.url},
             headers={"Authorization": f"Bearer {API_KEY}"},
         )
         given: dict[str, str] = answer.raise_for_status().json()

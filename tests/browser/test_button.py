@@ -106,6 +106,37 @@ def test_who_hands_his_client_over_is_free_for_the_next_call(
     colleague.is_in_call()
 
 
+SIGN_IN = """(agent) => {
+  const script = document.createElement("script");
+  const before = document.querySelector("script[data-agent]");
+  Object.assign(script.dataset, before.dataset, { agent });
+  script.src = before.src;
+  document.body.append(script);
+}"""
+
+
+@pytest.mark.case("L17")
+def test_the_page_is_anothers_once_another_agent_signs_in(
+    page: Page, agent: Agent, colleague: Agent, crm: CRMServer
+) -> None:
+    """In a CRM that does not load its page anew for that."""
+    page.goto(crm.url)
+    expect(button(page, "0191")).to_be_enabled()
+    crm.agent = colleague.extension
+    page.evaluate(SIGN_IN, colleague.extension)
+    expect(page.locator("script[data-agent]")).to_have_count(2)
+    page.wait_for_function("extension => click2dial.agent === extension", arg=colleague.extension)
+    expect(button(page, "0191")).to_be_enabled()
+    expect(button(page, "0191")).to_have_count(1)
+    button(page, "0191").click()
+    says(page, "0191", "Your phone rings")
+    colleague.button("Reject").click()
+    says(page, "0191", re.compile("Your phone was not reached|Rejected"))
+    expect(agent.button("Answer")).to_be_hidden()
+    page.evaluate("click2dial.stop()")
+    expect(page.get_by_role("button")).to_have_count(0)
+
+
 def test_who_is_in_a_call_already_cannot_press(
     page: Page, agent: Agent, desk: Office, crm: CRMServer
 ) -> None:

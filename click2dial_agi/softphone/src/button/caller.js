@@ -25,6 +25,7 @@ export class Caller {
   #again = false; // something happened while it was looked
   #isTold = false;
   #ear = null; // what ends listening
+  #end = new AbortController(); // of all that is begun here
 
   /** `told` hears each new state: the call as the API shows it, and `mine`. */
   constructor(server, agent, told) {
@@ -45,10 +46,18 @@ export class Caller {
 
   /** Begin to follow the agent. */
   start() {
-    document.addEventListener("visibilitychange", (event) => {
+    const attend = (event) => {
       if (event.isTrusted) this.#attend();
-    });
+    };
+    document.addEventListener("visibilitychange", attend, { signal: this.#end.signal });
     this.#attend();
+  }
+
+  /** Follow him no more; a call goes on. */
+  stop() {
+    this.#end.abort();
+    this.#ear?.abort();
+    clearTimeout(this.#timer);
   }
 
   /** Have a number called; what became of it is told. */
@@ -77,6 +86,7 @@ export class Caller {
 
   #lookIn(milliseconds) {
     clearTimeout(this.#timer);
+    if (this.#end.signal.aborted) return;
     this.#timer = setTimeout(() => this.#look(), milliseconds);
   }
 
@@ -152,6 +162,7 @@ export class Caller {
   }
 
   #tell(now) {
+    if (this.#end.signal.aborted) return;
     const before = this.#now;
     this.#now = now;
     if (before.state !== now.state || before.call_ref !== now.call_ref) this.#told(now);

@@ -21,6 +21,7 @@ export class Links {
   #by;
   #buttons = new Map(); // link -> its button and its status
   #boxes = new WeakSet();
+  #observers = [];
   #pressed = null; // the link whose call is shown, and the number that it had
   #number = "";
 
@@ -39,7 +40,15 @@ export class Links {
   /** Add the buttons to a document, or a part of it, and keep doing so. */
   watch(root) {
     this.#addTo(root);
-    new MutationObserver((changes) => this.#follow(changes)).observe(root, CHANGES);
+    const observer = new MutationObserver((changes) => this.#follow(changes));
+    observer.observe(root, CHANGES);
+    this.#observers.push(observer);
+  }
+
+  /** Take all buttons away, and add no more. */
+  stop() {
+    for (const observer of this.#observers) observer.disconnect();
+    for (const link of this.#buttons.keys()) this.#remove(link);
   }
 
   /** Show a state on all buttons. */

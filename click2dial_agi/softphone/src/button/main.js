@@ -34,6 +34,7 @@ function told(now) {
 
 async function start() {
   await learnRules(server);
+  if (globalThis.click2dial !== handle) return; // another agent has come meanwhile
   // Some pages put another body in place of theirs.
   links.watch(document.documentElement);
   caller.start();
@@ -47,13 +48,21 @@ const handle = {
   hangUp: () => caller.hangUp(),
   /** Add buttons to a part of the page that nobody sees from outside: a shadow root. */
   watch: (root) => links.watch(root),
+  /** Take all buttons away: the agent has gone. */
+  stop() {
+    links.stop();
+    caller.stop();
+    if (globalThis.click2dial === handle) delete globalThis.click2dial;
+  },
   get state() {
     return caller.now;
   },
 };
 
 // A page that exchanges its body runs its scripts again: one of us is enough, which knows its call.
+// With another agent it is the page of another one from now on.
 if (globalThis.click2dial?.agent !== agent) {
+  globalThis.click2dial?.stop();
   globalThis.click2dial = handle;
   if (document.body) start();
   else document.addEventListener("DOMContentLoaded", start);
