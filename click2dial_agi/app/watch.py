@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from itertools import combinations
+from itertools import permutations
 from pathlib import Path
 
 from click2dial_agi.app.metrics import GAUGES
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 _EVERY = 30.0
 _TICK = 1.0
 _TELL_AGAIN = 300.0
+
+# How many Redis are looked at together: each is asked ten things, and calls wait for none of them.
+_AT_ONCE = 25
 
 
 async def check_redis(notifier: Notifier) -> None:
@@ -68,7 +71,8 @@ class Watch:
         """Look once at each, and tell what is new, what lasts and what is over."""
         notifiers = current.notifiers
         names = list(notifiers)
-        reports = await asyncio.gather(*(_report(notifiers[name]) for name in names))
+        at_once = asyncio.Semaphore(_AT_ONCE)
+        reports = await asyncio.gather(*(_report(notifiers[name], at_once) for name in names))
         by_name = dict(zip(names, reports, strict=True))
         wrong = {(name, text) for name, one in by_name.items() for text in one.findings}
         wrong |= set(_shared(notifiers, by_name))
@@ -93,9 +97,10 @@ class Watch:
             log.warning("%s: no longer: %s", where, text)
 
 
-async def _report(notifier: Notifier) -> RedisReport:
+async def _report(notifier: Notifier, at_once: asyncio.Semaphore) -> RedisReport:
     try:
-        return await notifier.lists.examine(notifier.integrator)
+        async with at_once:
+            return await notifier.lists.examine(notifier.integrator)
     except NotificationError as error:
         waits = f"{notifier.integrator.cdr_list} waits in the journal"
         return RedisReport((f"it does not answer, and {waits}: {error}",))
@@ -105,15 +110,13 @@ def _shared(
     notifiers: Mapping[str, Notifier], reports: Mapping[str, RedisReport]
 ) -> Iterable[tuple[str, str]]:
     """Find integrators whose lists are the same, under names that nobody could tell were one's."""
-    for one, other in combinations(notifiers, 2):
-        first, second = notifiers[one].integrator, notifiers[other].integrator
-        same = reports[one].run_id and reports[one].run_id == reports[other].run_id
-        prefixes = {first.key_prefix, *first.copies} & {second.key_prefix, *second.copies}
-        if (
-            same
-            and prefixes
-            and parse_redis_url(first.redis).db == parse_redis_url(second.redis).db
-        ):
-            text = f"{', '.join(sorted(prefixes))} is also {{}}'s: one Redis under two names"
-            yield one, text.format(other)
-            yield other, text.format(one)
+    users: dict[tuple[str, int, str], list[str]] = {}
+    for name, notifier in notifiers.items():
+        integrator, run_id = notifier.integrator, reports[name].run_id
+        if run_id:
+            database = parse_redis_url(integrator.redis).db
+            for prefix in {integrator.key_prefix, *integrator.copies}:
+                users.setdefault((run_id, database, prefix), []).append(name)
+    for (_, _, prefix), names in users.items():
+        for one, other in permutations(names, 2):
+            yield one, f"{prefix} is also {other}'s: one Redis under two names"
