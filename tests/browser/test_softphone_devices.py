@@ -88,6 +88,24 @@ def test_they_are_used_and_remembered(agent: Agent, desk: Office) -> None:
         caller.result(TIMEOUT)
 
 
+def sounds(agent: Agent) -> set[str]:
+    """The states of what tones and rings come from."""
+    return set(agent.page.evaluate("contexts.map(({ state }) => state)"))
+
+
+def test_nothing_sounds_while_nobody_calls(agent: Agent, desk: Office) -> None:
+    """It would take the computer's power all day, and keep its speaker open."""
+    until(lambda: sounds(agent) == {"suspended"}, TIMEOUT, "rest")
+    with place_call(desk.pbx, agent="1000", callee="1200", headers=[], then=AwaitBye()) as caller:
+        expect(agent.button("Answer")).to_be_visible()
+        until(lambda: sounds(agent) == {"running"}, TIMEOUT, "what rings")
+        agent.button("Answer").click()
+        until(lambda: agent.level("local") > 0.3, TIMEOUT, "a level of the microphone")
+        agent.button("Hang up").click()
+        caller.result(TIMEOUT)
+    until(lambda: sounds(agent) == {"suspended"}, TIMEOUT, "rest")
+
+
 def test_another_microphone_during_a_call(agent: Agent) -> None:
     """Also after hold, and muted as before."""
     agent.call(ECHO)

@@ -40,14 +40,25 @@ export class CallView {
   }
 
   /** Browsers let a page make sound only after somebody clicked: call this from a click. */
-  unlockSound() {
-    this.#sound.resume();
-    this.#ringer.resume();
+  async unlockSound() {
+    await this.#wake();
+    if (this.#call === null) this.#rest();
+  }
+
+  #wake() {
+    return Promise.all([this.#sound.resume(), this.#ringer.resume()]);
+  }
+
+  /** What makes sound of nothing all day takes the computer's power, and keeps its speaker open. */
+  #rest() {
+    this.#sound.suspend();
+    this.#ringer.suspend();
   }
 
   /** Show a call until another one is shown, or none. */
   show(call) {
-    this.hide();
+    this.#clear();
+    this.#wake();
     this.#call = call;
     this.#seen = new AbortController();
     const { signal } = this.#seen;
@@ -69,6 +80,11 @@ export class CallView {
 
   /** Show no call. */
   hide() {
+    this.#clear();
+    this.#rest();
+  }
+
+  #clear() {
     this.#seen?.abort();
     this.#seen = this.#call = null;
     clearInterval(this.#clock);
