@@ -113,3 +113,11 @@ def test_lines_that_were_put_aside_are_told_of(tmp_path: Path) -> None:
     (one,) = check_waiting(configured)
     assert one.check == "spool-rejected"
     assert str(tmp_path / "calls.spool.rejected") in one.what
+
+
+@pytest.mark.case("O18")
+def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
+    configured = config(tmp_path, "http://127.0.0.1:1/x")
+    configured.journal_path.write_text("no journal")
+    (one,) = check_waiting(configured)
+    assert one.check == "journal-unread"
