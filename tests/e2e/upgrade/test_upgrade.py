@@ -183,13 +183,17 @@ async def _early_declined(scene: Scene, change: Change) -> None:
     scene.expect_consultation(consultation, GIVEN_UP | {("reject", 21)}, consultation.ended_at, 0.0)
 
 
-async def _callee_rings(scene: Scene, change: Change) -> None:
-    """Of an agent's call or a created one."""
+async def _ring_callee(scene: Scene) -> None:
     scene.office.trunk.plan[scene.number] = ring()
     await scene.place()
     if scene.cell.origin is Origin.CREATED:
         scene.agent = await scene.team.first.next_call()
     scene.client = await scene.office.trunk.next_call(number=scene.number)
+
+
+async def _callee_rings(scene: Scene, change: Change) -> None:
+    """Of an agent's call or a created one."""
+    await _ring_callee(scene)
     await change()
     scene.client.answer()
     scene.answered = time.time()
@@ -197,11 +201,7 @@ async def _callee_rings(scene: Scene, change: Change) -> None:
 
 
 async def _callee_is_busy(scene: Scene, change: Change) -> None:
-    scene.office.trunk.plan[scene.number] = ring()
-    await scene.place()
-    if scene.cell.origin is Origin.CREATED:
-        scene.agent = await scene.team.first.next_call()
-    scene.client = await scene.office.trunk.next_call(number=scene.number)
+    await _ring_callee(scene)
     await change()
     scene.client.reply(486)
     if scene.cell.origin is Origin.PHONE:
