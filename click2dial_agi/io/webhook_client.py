@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+import os
 import ssl
 import time
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -111,7 +115,22 @@ def trust_of(webhook: Webhook, where: str) -> ssl.SSLContext | None:
     if urlsplit(webhook.url).scheme == "http":
         return None  # there is nothing to check, and loading authorities takes 20 ms
     try:
-        # Not httpx's own list: what an operator installs in the system counts.
-        return ssl.create_default_context(cafile=webhook.ca)
+        return _trust(webhook.ca, _version(webhook.ca))
     except OSError as error:  # SSLError is one
         raise StartupError(f"{where}.ca: {webhook.ca}: {error.strerror or error}") from error
+
+
+def _version(ca: Path | None) -> tuple[int, ...]:
+    """Return what tells a file of authorities from another one in its place."""
+    # Not httpx's own list: what an operator installs in the system counts.
+    path = ca or cast("Path | str | None", ssl.get_default_verify_paths().cafile)
+    if path is None:
+        return (time.monotonic_ns(),)  # nobody knows: each is another one
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(64)
+def _trust(ca: Path | None, _: tuple[int, ...]) -> ssl.SSLContext:
+    """Load them once for all webhooks: with many, a start or a reload would take seconds."""
+    return ssl.create_default_context(cafile=ca)

@@ -21,11 +21,12 @@ from click2dial_agi import __version__
 from click2dial_agi.app import webhooks
 from click2dial_agi.app.notifiers import Notifiers
 from click2dial_agi.domain.config import Config, parse_config
+from click2dial_agi.domain.integrators import Webhook
 from click2dial_agi.domain.webhooks import gives_up, pause, sign
 from click2dial_agi.exceptions import NotificationError, StartupError
 from click2dial_agi.io import webhook_client
 from click2dial_agi.io.journal import Journal, read_waiting
-from click2dial_agi.io.webhook_client import WebhookClient
+from click2dial_agi.io.webhook_client import WebhookClient, trust_of
 from sandbox.redis import RedisServer
 from tests.app.test_list_queue import put_in_force
 from tests.certificates import certificate
@@ -487,3 +488,21 @@ def test_pauses_grow_to_five_minutes(tries: int, chance: float) -> None:
 )
 def test_when_it_is_given_up(status: int, tries: int, age: float, given_up: bool) -> None:
     assert gives_up(status, tries, age) is given_up
+
+
+@pytest.mark.case("O29")
+def test_authorities_are_loaded_once_and_again_when_they_are_others(tmp_path: Path) -> None:
+    """Those of the system take 20 ms, at a start and at a reload for each webhook."""
+    system = Webhook(url="https://crm.example/", secret=SECRET)
+    assert trust_of(system, "first") is trust_of(system, "second")
+    first = certificate(tmp_path / "first", "crm")
+    other = certificate(tmp_path / "other", "another")
+    own = Webhook(url="https://crm.example/", secret=SECRET, ca=Path(first["cert"]))
+    before = trust_of(own, "own")
+    assert before is not None
+    assert before is trust_of(own, "own")
+    Path(other["cert"]).replace(first["cert"])
+    after = trust_of(own, "own")
+    assert after is not None
+    (authority,) = after.get_ca_certs()
+    assert (("commonName", "another"),) in authority["subject"]
