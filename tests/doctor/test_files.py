@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ def test_whom_the_configuration_trusts(tmp_path: Path) -> None:
     (one,) = trusted(redis=f"rediss://127.0.0.1:6380/0?ssl_ca_certs={missing}").values()
     assert (one.check, one.level) == ("redis-certificate", Level.WARNING)
     assert f"integrators.acme.redis: ssl_ca_certs: {missing}: No such file" in one.what
+    os.mkfifo(missing)
+    (one,) = trusted(redis=f"rediss://127.0.0.1:6380/0?ssl_ca_certs={missing}").values()
+    assert one.what.endswith(f"{missing}: no file")
     assert trusted() == {}
 
 

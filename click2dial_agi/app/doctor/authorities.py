@@ -1,5 +1,7 @@
 """Whom the configuration trusts: its files of certificates, without connecting to anybody."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 
 from click2dial_agi.app.doctor.findings import Finding, Level
@@ -51,6 +53,8 @@ def _redis_urls(config: Config) -> Mapping[str, str]:
 
 def _problem(path: str) -> str:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            return "no file"
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
