@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from click2dial_agi.domain.config_changes import AtStart
 from click2dial_agi.domain.config_problems import describe_problem
-from click2dial_agi.domain.config_rules import shared_lists, shared_webhooks
+from click2dial_agi.domain.config_rules import advice, mixed_up
 from click2dial_agi.domain.config_types import (
     SAME_HOST,
     AbsolutePath,
@@ -25,8 +25,8 @@ from click2dial_agi.domain.config_types import (
     Networks,
     RedisURL,
     Seconds,
-    Secret,
     Section,
+    TrimmedSecret,
     WebSocketOrigin,
     WebSocketURL,
     as_tuple,
@@ -50,7 +50,7 @@ class AGI(Section):
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     session_timeout: Seconds = 10.0
     # The dialplan's C2D_SECRET: who does not know it can tell nothing.
-    secret: Annotated[Secret, Field(min_length=16, max_length=128)] | None = None
+    secret: Annotated[TrimmedSecret, Field(min_length=16, max_length=128)] | None = None
 
 
 class Edge(Section):
@@ -122,9 +122,8 @@ class Config(Section):
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"integrators: each {what} once")
-        for find in (shared_lists, shared_webhooks):
-            if wrong := find(self.integrators):
-                raise ValueError(wrong)
+        if wrong := mixed_up(self.integrators):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
@@ -313,6 +312,7 @@ class Config(Section):
                 "edge.redis is not set: a call that another server refuses reaches its phone "
                 "without the error headers"
             )
+        found += advice(self.integrators)
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"
             found += self._host_warnings(integrator, where)

@@ -1,15 +1,33 @@
-"""Rules over several keys of the configuration.  Each returns what is wrong, or an empty text."""
+"""Rules over several integrators, or several keys of one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import combinations
 
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.redis_url import parse_redis_url, same_redis
 
-__all__ = ["shared_lists", "shared_webhooks"]
+__all__ = ["advice", "mixed_up"]
 
 
-def shared_lists(integrators: Sequence[Integrator]) -> str:
+def mixed_up(integrators: Sequence[Integrator]) -> str:
+    """Find two that have in common what must be one's alone."""
+    return (
+        _shared_lists(integrators)
+        or _shared_webhooks(integrators)
+        or _shared_endpoints(integrators)
+    )
+
+
+def advice(integrators: Sequence[Integrator]) -> Iterator[str]:
+    """Say what is valid and hardly meant so."""
+    yield from _endpoint_advice(integrators)
+    yield from _key_advice(integrators)
+    for one in integrators:
+        yield from _prefix_advice(one)
+
+
+def _shared_lists(integrators: Sequence[Integrator]) -> str:
     """Find two integrators, or two prefixes of one, whose notifications would be mixed up."""
     lists = [
         (parse_redis_url(one.redis), prefix, one.name)
@@ -25,7 +43,7 @@ def shared_lists(integrators: Sequence[Integrator]) -> str:
     return ""
 
 
-def shared_webhooks(integrators: Sequence[Integrator]) -> str:
+def _shared_webhooks(integrators: Sequence[Integrator]) -> str:
     """Find two webhooks of one integrator that post to one place, or have one queue."""
     for number, one in enumerate(integrators):
         for what, values in (
@@ -35,3 +53,72 @@ def shared_webhooks(integrators: Sequence[Integrator]) -> str:
             if len(set(values)) != len(one.webhooks):
                 return f"integrators[{number}].webhooks: each {what} once"
     return ""
+
+
+def _shared_endpoints(integrators: Sequence[Integrator]) -> str:
+    """Find an endpoint that is the phone of two extensions: whose calls are its calls?"""
+    owners: dict[str, str] = {}
+    for one in integrators:
+        for extension, endpoint in one.endpoints.items():
+            owner = f"{extension} of {one.name}"
+            if endpoint in owners:
+                return (
+                    f"integrators: endpoint {endpoint} is the phone of {owners[endpoint]} and of "
+                    f"{owner}; each endpoint is one extension's"
+                )
+            owners[endpoint] = owner
+    return ""
+
+
+def _endpoint_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
+    """Say which of ``endpoints`` belong to extensions of others, or take another's phone."""
+    for one in integrators:
+        for extension, endpoint in one.endpoints.items():
+            where = f"integrators.{one.name}.endpoints"
+            if not one.owns(extension):
+                yield f"{where}: {extension} is no extension of {one.name}"
+            others = (other for other in integrators if other.owns(endpoint))
+            if endpoint != extension and any(endpoint not in other.endpoints for other in others):
+                yield (
+                    f"{where}: {endpoint} is the phone of {extension}, so whoever calls extension "
+                    f"{endpoint} rings it, too; say in endpoints what {endpoint}'s own is"
+                )
+
+
+def _key_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
+    """Say which keys open more than the operator may have meant."""
+    for one in integrators:
+        if _hashed(one.api_keys) & _hashed(one.supervisor_keys):
+            yield (
+                f"integrators.{one.name}: a key is both in api_keys and in supervisor_keys: "
+                "whoever has it may listen to calls"
+            )
+    for one, other in combinations(integrators, 2):
+        if _hashed(_all_keys(one)) & _hashed(_all_keys(other)):
+            yield (
+                f"integrators.{one.name} and {other.name} have a key in common: whoever has it may "
+                "see and place the calls of both"
+            )
+
+
+def _all_keys(one: Integrator) -> Sequence[str]:
+    return (*one.api_keys, *one.supervisor_keys)
+
+
+def _hashed(keys: Sequence[str]) -> set[str]:
+    """Return keys as `click2dial-agi hash-key` prints them: some may stand there as they are."""
+    return {
+        key if key.startswith("sha256:") else f"sha256:{sha256(key.encode()).hexdigest()}"
+        for key in keys
+    }
+
+
+def _prefix_advice(one: Integrator) -> Iterator[str]:
+    """Say which lists are not called as the operator may think."""
+    for key, prefixes in (("key_prefix", [one.key_prefix]), ("copies", one.copies)):
+        for prefix in prefixes:
+            if prefix.endswith(":"):
+                yield (
+                    f"integrators.{one.name}.{key}: {prefix} ends with a colon, and another "
+                    f"follows: the list of records is {prefix}:cdr"
+                )

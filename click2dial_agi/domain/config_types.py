@@ -47,6 +47,7 @@ __all__ = [
     "Seconds",
     "Secret",
     "Section",
+    "TrimmedSecret",
     "TrunkDial",
     "WebOrigin",
     "WebSocketOrigin",
@@ -182,14 +183,24 @@ def _network(text: object) -> Network:
 
 def _secret(value: object) -> str:
     if not isinstance(value, str) or not value or any(ord(char) < 32 for char in value):
-        raise ValueError("a text, ${ENV_VAR} or file:PATH")
+        raise ValueError(
+            "a text of one line, in quotes where it is digits alone; ${ENV_VAR} or file:PATH"
+        )
     if value.lower() in _PLACEHOLDERS:
         raise ValueError("a value of your own in place of the placeholder")
     return value
 
 
+def _trimmed_secret(value: object) -> str:
+    # What reads the other side of it, Asterisk's configuration or a header, takes them off.
+    secret = _secret(value)
+    if secret != secret.strip():
+        raise ValueError("a secret without blanks before or behind it")
+    return secret
+
+
 def _api_key(value: object) -> str:
-    key = _secret(value)
+    key = _trimmed_secret(value)
     # A hash that is none would be taken for a key in plain text, or match nothing.
     if key.lower().startswith("sha256:") and not _HASHED_KEY.fullmatch(key):
         raise ValueError("sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it")
@@ -230,8 +241,14 @@ def _browser_websocket_url(value: str) -> str:
     return value
 
 
+def _as_browsers_say(origin: str) -> str:
+    """Return an origin without its scheme's own port, which no browser names."""
+    port = ":443" if origin.startswith("https:") else ":80"
+    return origin.removesuffix(port)
+
+
 def _websocket_origin(value: str) -> str:
-    origin = value.lower()
+    origin = _as_browsers_say(value.lower())
     if origin in (ANY_ORIGIN, SAME_HOST) or _ORIGIN.fullmatch(origin):
         return origin
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
@@ -245,7 +262,7 @@ def _absolute(value: Path) -> Path:
 
 
 def _web_origin(value: str) -> str:
-    origin = value.lower()
+    origin = _as_browsers_say(value.lower())
     # Some letters that are not ASCII have small ones that are.
     if value.isascii() and _ORIGIN.fullmatch(origin):
         return origin
@@ -320,6 +337,8 @@ AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 Listen = Annotated[InstanceOf[Address], BeforeValidator(_listen)]
 ExtensionRange = Annotated[InstanceOf[Extensions], BeforeValidator(_extensions)]
 Secret = Annotated[str, BeforeValidator(_secret)]
+#: One that is also written elsewhere, where blanks at its ends count for nothing.
+TrimmedSecret = Annotated[str, BeforeValidator(_trimmed_secret)]
 APIKey = Annotated[str, BeforeValidator(_api_key)]
 HostName = Annotated[str, BeforeValidator(_host_name)]
 PopURL = Annotated[str, AfterValidator(_pop_url)]

@@ -10,8 +10,8 @@ from click2dial_agi.domain.config_problems import CHOICES, WrongKey
 from click2dial_agi.domain.config_types import (
     HTTPURL,
     Listen,
-    Secret,
     Section,
+    TrimmedSecret,
     as_tuple,
     dial_template,
 )
@@ -34,10 +34,10 @@ class PBX(Section):
     name: PBXName | None = None
     ari_url: HTTPURL = "http://127.0.0.1:8087/ari"
     ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
-    ari_password: Secret
+    ari_password: TrimmedSecret
     ami: Listen | None = None
     ami_username: _User | None = None
-    ami_password: Secret | None = None
+    ami_password: TrimmedSecret | None = None
 
     @model_validator(mode="after")
     def _manager_is_whole(self) -> Self:

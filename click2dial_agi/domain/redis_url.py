@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 __all__ = ["RedisKind", "RedisPlace", "parse_redis_url", "same_redis"]
 
@@ -84,7 +84,11 @@ def parse_redis_url(text: str) -> RedisPlace:
     except ValueError:
         raise ValueError(_EXPECTED) from None
     scheme = _SCHEME.fullmatch(url.scheme)
-    if scheme is None or url.fragment or not text.isascii() or not _is_plain(text):
+    if scheme is None or not text.isascii() or not _is_plain(text):
+        raise ValueError(_EXPECTED)
+    if "@" not in url.netloc and "@" in _behind_the_host(url):
+        raise ValueError(_USER)  # what is taken for the host ends within the password
+    if url.fragment:
         raise ValueError(_EXPECTED)
     kind, tls = RedisKind(scheme[2] or ""), scheme[1] == "rediss"
     user, _, hosts = url.netloc.rpartition("@")
@@ -119,6 +123,11 @@ def same_redis(one: RedisPlace, other: RedisPlace) -> bool:
 
 def _is_plain(text: str) -> bool:
     return text.isprintable() and " " not in text
+
+
+def _behind_the_host(url: SplitResult) -> str:
+    query = "" if "sentinel_password=" in url.query else url.query
+    return f"{url.path}{query}{url.fragment}"
 
 
 def _user(text: str) -> tuple[str | None, str | None]:

@@ -28,6 +28,8 @@ _MAX_VALUES = 1_000_000
 _MAX_SECRET = 64 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# What is meant for one, and would else be a password that anybody can guess: ${C2D-KEY}, $C2D_KEY.
+_NO_VARIABLE = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})|\A\$[A-Z_][A-Z0-9_]*\Z")
 _SECRET_KEYS = (
     *(
         "ari_password",
@@ -268,6 +270,9 @@ def _reveal(value: Any, path: str, environment: Mapping[str, str]) -> Any:
         return [_reveal(item, f"{path}[{n}]", environment) for n, item in enumerate(value)]
     if isinstance(value, str) and path.rpartition(".")[2].partition("[")[0] in _SECRET_KEYS:
         return _secret(value, path, environment)
+    if isinstance(value, str) and (value.startswith("file:/") or _VARIABLE.search(value)):
+        # It would be taken as it stands: a user of that name, a directory.
+        raise ConfigError(path, "the value itself: ${ENV_VAR} and file:PATH stand for secrets only")
     return value
 
 
@@ -277,12 +282,20 @@ def _secret(value: str, path: str, environment: Mapping[str, str]) -> str:
         if not value.startswith("file:/"):
             raise ConfigError(path, "file: and an absolute path")
         try:
-            return _read_secret(value[5:]).decode("utf-8").rstrip("\r\n")
+            # Windows' editors put a mark before the text, which nobody sees.
+            return _read_secret(value[5:]).decode("utf-8-sig").rstrip("\r\n")
         except OSError as error:
             raise SecretAway(path, f"a readable file at {value[5:]} ({error.strerror})") from error
         except ValueError as error:
             size = f"at most {_MAX_SECRET // 1024} KiB"
             raise ConfigError(path, f"a file of UTF-8 text, {size}, at {value[5:]}") from error
+
+    if _NO_VARIABLE.search(value):
+        raise ConfigError(
+            path,
+            "${ENV_VAR}, its name of letters, digits and _ alone; a secret that looks like one "
+            "stands in a file (file:PATH)",
+        )
 
     def look_up(match: re.Match[str]) -> str:
         try:

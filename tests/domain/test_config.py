@@ -34,7 +34,7 @@ TRUNK = "a dial string with {number}, such as PJSIP/{number}@trunk"
 AGENT = "a dial string with {endpoint} or {extension}, such as PJSIP/{endpoint}"
 HASHED = "sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it"
 HTTP_URL = "http://HOST:PORT/PATH or https://HOST:PORT/PATH"
-SECRET = "a text, ${ENV_VAR} or file:PATH"
+SECRET = "a text of one line, in quotes where it is digits alone; ${ENV_VAR} or file:PATH"
 I0 = "integrators[0]"
 
 OTHER = {"name": "other", "extensions": ["2000-2999"], "key_prefix": "other"}

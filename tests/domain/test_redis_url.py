@@ -92,6 +92,15 @@ def test_what_would_not_be_used_is_refused(url: str) -> None:
         parse_redis_url(url)
 
 
+@pytest.mark.case("O35")
+@pytest.mark.parametrize("password", ["p/w", "p?w", "p#w", "p@w", "1/2", "a?b=c", "x:1/0"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+cluster"])
+def test_a_password_that_ends_the_host_is_named(scheme: str, password: str) -> None:
+    """What is behind its / ? or # is taken for the database, options or nothing."""
+    with pytest.raises(ValueError, match="percent-encoded"):
+        parse_redis_url(f"{scheme}://user:{password}@db:6379/0")
+
+
 def test_options_that_are_used() -> None:
     place = parse_redis_url("rediss://h/0?ssl_ca_certs=/etc/ca.pem&ssl_cert_reqs=required")
     assert place.tls_options == {"ssl_ca_certs": "/etc/ca.pem", "ssl_cert_reqs": "required"}

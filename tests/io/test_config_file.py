@@ -217,6 +217,59 @@ def test_only_secrets_are_looked_up(path: Path) -> None:
     assert problem(path, {"NAME": "acme"})[0] == "integrators[0].name"
 
 
+@pytest.mark.case("O30")
+@pytest.mark.parametrize("key", ["ari_username", "ari_url", "ami"])
+@pytest.mark.parametrize("value", ["${USER}", "http://${USER}:8088/ari", "file:/etc/user"])
+def test_a_reference_where_none_is_looked_up_is_refused(path: Path, key: str, value: str) -> None:
+    """It would be a user of that name."""
+    path.write_text(f"asterisk: {{ari_password: x, {key}: '{value}'}}\n{GOOD}")
+    expected = "the value itself: ${ENV_VAR} and file:PATH stand for secrets only"
+    assert problem(path, {"USER": "u"}) == (f"asterisk.{key}", expected)
+
+
+@pytest.mark.case("O30")
+@pytest.mark.parametrize("value", ["${KEY:-none}", "${C2D-KEY}", "x${KEY", "${}", "$KEY"])
+def test_what_looks_like_a_variable_is_no_password(path: Path, value: str) -> None:
+    """Everybody could guess it."""
+    path.write_text(WITH_KEYS % ("fine", value))
+    where, expected = problem(path, {"KEY": "s3cret"})
+    assert where == "integrators[0].api_keys[1]"
+    assert expected.startswith("${ENV_VAR}, its name of letters, digits and _ alone")
+
+
+@pytest.mark.case("O30")
+@pytest.mark.parametrize("secret", ["${KEY", "$KEY", "pa$$word", "$lower"])
+def test_a_file_may_hold_any_secret(path: Path, tmp_path: Path, secret: str) -> None:
+    (tmp_path / "key").write_text(secret)
+    path.write_text(WITH_KEYS % (f"file:{tmp_path}/key", "pa$$word"))
+    assert load_config(path, {}).integrators[0].api_keys == (secret, "pa$$word")
+
+
+@pytest.mark.case("O31")
+def test_the_mark_of_an_editor_is_no_part_of_a_secret(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    path.write_text(WITH_KEYS % (f"file:{tmp_path}/key", "other"))
+    assert load_config(path, {}).integrators[0].api_keys == ("s3cret", "other")
+
+
+@pytest.mark.case("O31")
+@pytest.mark.parametrize("secret", ["s3cret ", " s3cret", "s3cret\t\n", "s3cret\u00a0"])
+def test_blanks_that_the_other_side_never_sees_are_refused(
+    path: Path, tmp_path: Path, secret: str
+) -> None:
+    (tmp_path / "key").write_text(secret)
+    path.write_text(f"asterisk: {{ari_password: 'file:{tmp_path}/key'}}\n{GOOD}")
+    assert problem(path)[0] == "asterisk.ari_password"
+    path.write_text(WITH_KEYS % (f"file:{tmp_path}/key", "other"))
+    assert problem(path)[0] == "integrators[0].api_keys[0]"
+
+
+@pytest.mark.case("O31")
+def test_a_secret_of_digits_is_asked_for_in_quotes(path: Path) -> None:
+    path.write_text(GOOD.replace("}]", ", api_keys: [1234567890123456]}]"))
+    assert "in quotes where it is digits alone" in problem(path)[1]
+
+
 def test_a_secret_is_not_shown_in_the_error(path: Path) -> None:
     path.write_text(WITH_REDIS % "http://:${PASSWORD}@db")
     assert "s3cret" not in " ".join(problem(path, {"PASSWORD": "s3cret"}))
