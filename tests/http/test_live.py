@@ -230,6 +230,28 @@ def test_history(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L18")
+@pytest.mark.parametrize(
+    "written",
+    ["%2B27820000200", "+27820000200", "082%20000%200200", "(082) 000-0200", "tel:+27-82-000-0200"],
+)
+def test_a_number_is_found_as_people_write_it(redis: RedisServer, written: str) -> None:
+    """And with a plus that is not encoded, which arrives as a blank."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            ours = record(1, number="0820000200")
+            external = record(2, extension="0820000200", call_dir="external")
+            await push(redis, ours, external, record(3))
+            get = rig.api.client.get
+            found = (await get(f"{HISTORY}?number={written}")).json()
+            assert found["records"] == [ours]
+            assert (await get(f"{HISTORY}?agent={written}")).json()["records"] == [external]
+            assert (await get(f"{CALLS}?agent={written}")).status_code == 200
+
+    run(test())
+
+
 @pytest.mark.case("L9")
 @pytest.mark.parametrize("offset", ["+02:00", " 02:00", "%2B02:00", "+0200", " 02", "-01:30"])
 def test_an_offset_whose_plus_is_not_encoded(redis: RedisServer, offset: str) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.app.http.query import number_in
 from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.calls import CallDirection
 from click2dial_agi.domain.integrators import Integrator
@@ -67,12 +68,14 @@ def agent_key(query: Mapping[str, str], integrator: Integrator) -> str:
     if "agent" not in query:
         return ""
     agent, plan = query["agent"], integrator.plan
+    if integrator.owns(agent):
+        return agent
     may_be = 0 < len(agent) <= _LONGEST and not plan.is_extension(agent)
-    number = plan.recall(agent) if may_be else None
-    if not integrator.owns(agent) and number is None:
+    number = number_in(agent, plan) if may_be else None
+    if number is None:
         wrong = FieldError("agent", "an extension of this integrator, or a number")
         raise Problem(422, (wrong,))
-    return integrator.agent_key(agent)
+    return number.e164
 
 
 def _word(query: Mapping[str, str], name: str, words: type[StrEnum]) -> str:

@@ -13,6 +13,7 @@ from click2dial_agi.app.http.auth import asked
 from click2dial_agi.app.http.call_filters import agent_key
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.live_schemas import CURSOR_PATTERN, HISTORY, HistoryAnswer
+from click2dial_agi.app.http.query import number_in
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.past import Wanted, search
 from click2dial_agi.app.live.service import LiveOf
@@ -90,7 +91,8 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
     check("cursor", is_cursor, "the cursor of an answer")
     if wrong:
         raise Problem(422, tuple(wrong))
-    key = integrator.agent_key(number) if number else ""
+    found = None if integrator.owns(number) else number_in(number, integrator.plan)
+    key = found.e164 if found else number
     return Wanted(times["from"], times["to"], agent, key, contact_ref), cursor, int(limit)
 
 

@@ -1,13 +1,19 @@
 """Query parameters: those that a path has, each once, and no others."""
 
+import re
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 from click2dial_agi.app.http.errors import Problem
+from click2dial_agi.domain.numbering import Number, NumberPlan
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["read_query"]
+__all__ = ["number_in", "read_query"]
+
+# "+" in a query is a blank, and before an international number nothing else can have left one.
+_LOST_PLUS = re.compile(r"\A (?=[1-9][0-9 ().-]{6})")
 
 
 def read_query(request: Request, *names: str) -> dict[str, str]:
@@ -25,3 +31,13 @@ def read_query(request: Request, *names: str) -> dict[str, str]:
         allowed = ", ".join(names) + ", each once" if names else "no parameters"
         raise Problem(422, (FieldError("query", allowed),))
     return found
+
+
+def number_in(text: str, plan: NumberPlan) -> Number | None:
+    """Return the number that a parameter names: as a record has it, else as people write it."""
+    text = _LOST_PLUS.sub("+", text)
+    number = plan.recall(text)
+    if number is None:
+        read = replace(plan, formatted=True).read(text)
+        number = read if isinstance(read, Number) else None
+    return number
