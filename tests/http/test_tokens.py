@@ -121,6 +121,29 @@ def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("C31")
+def test_an_idempotency_key_is_a_pages_own(redis: RedisServer) -> None:
+    """Whoever else uses it hears nothing of that call, and takes no key of the CRM's away."""
+
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, **PAGES) as api,
+            page(api, await token(api)) as one,
+            page(api, await token(api, "1001")) as other,
+        ):
+            headers = {"Idempotency-Key": "order-4711"}
+            placed = await one.post(CALLS, json=BODY, headers=headers)
+            assert placed.status_code == 201
+            assert (await one.post(CALLS, json=BODY, headers=headers)).json() == placed.json()
+            refused = await other.post(CALLS, json=BODY, headers=headers)
+            assert errors(refused) == ["agent: the one that the token was given for"]
+            await one.delete(placed.headers["location"])
+            assert (await api.post(contact_ref="another", key="order-4711")).status_code == 201
+
+    run(test())
+
+
 def test_who_has_handed_the_client_over_has_the_call_no_more(redis: RedisServer) -> None:
     async def test() -> None:
         async with (

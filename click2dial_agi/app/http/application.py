@@ -194,4 +194,4 @@ async def _create(current: CreatedCalls, asker: Asker, request: Request) -> Answ
     if key is None:
         return await place(call_ref)
     wait = current.times.lost_after
-    return await once(key, body, call_ref, current.store, place, find, wait)
+    return await once(asker.own_key(key), body, call_ref, current.store, place, find, wait)

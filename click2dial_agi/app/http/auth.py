@@ -77,6 +77,13 @@ class Asker:
         if not self.may_see(agent):
             raise _OTHER_AGENT
 
+    def own_key(self, key: str) -> str:
+        """Return an Idempotency-Key as this asker's own: a page's may be another's, too.
+
+        Who knows it must not be told of the other's call, nor take the key away.
+        """
+        return key if self.agent is None else f"{self.agent} {key}"  # no key has a blank
+
 
 async def asked(
     request: Request, current: CreatedCalls, *parameters: str
