@@ -34,7 +34,7 @@ class HTTPProtocol(HttpToolsProtocol):
     @property
     def header_list(self) -> list[tuple[bytes, bytes]]:
         """Headers as far as they have come, names in lower case."""
-        return self.headers
+        return cast(list[tuple[bytes, bytes]], getattr(self, "headers", []))
 
     @property
     def is_answering(self) -> bool:

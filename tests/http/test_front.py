@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import httpx
 import pytest
 
+from click2dial_agi.app.http import protocol
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
 from tests.http.rig import API, CALLS, KEY, errors, exchange, serve, wire
@@ -163,6 +165,53 @@ def test_a_long_url_is_414(redis: RedisServer, size: int) -> None:
                 answer = await exchange(api.port, wire(b"", method="GET", path=path))
                 assert answer.startswith(b"HTTP/1.1 414 ")
                 assert b"request: a path and query of at most 8192 bytes" in answer
+
+    run(test())
+
+
+@pytest.mark.case("C32")
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_page_can_read_what_is_refused_at_the_door(redis: RedisServer, parts: int) -> None:
+    """Before the application is asked; however the request comes."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, cors_origins=[CRM]) as api:
+            for status, path, header in (
+                (414, "/" + "y" * 9000, "A: b"),
+                (431, CALLS, f"A: {'b' * 17_000}"),
+            ):
+                for origin, may in ((CRM, True), ("https://evil.example", False)):
+                    sent = wire(b"", f"Origin: {origin}", header, method="GET", path=path)
+                    size = -(-len(sent) // parts)
+                    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+                    answer = (await exchange(api.port, *pieces, pause=0.01)).partition(b"\r\n\r\n")[
+                        0
+                    ]
+                    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+                    assert b"\r\nvary: Origin" in answer
+                    allowed = f"access-control-allow-origin: {CRM}\r\n".encode()
+                    assert (allowed in answer) is may
+
+    run(test())
+
+
+@pytest.mark.case("C32")
+def test_a_page_can_read_that_the_server_is_busy(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "PER_ADDRESS", 1)
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, cors_origins=[CRM]) as api:
+            # Its body is yet to come: that one is being served.
+            waiting, writing = await asyncio.open_connection("127.0.0.1", api.port)
+            writing.write(wire(b"{", "Expect: 100-continue").removesuffix(b"{"))
+            await waiting.readuntil(b"\r\n\r\n")  # 100 Continue: it is
+            request = wire(b"", f"Origin: {CRM}", method="GET", path="/healthz")
+            answer = await exchange(api.port, request)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert f"access-control-allow-origin: {CRM}\r\n".encode() in answer
+            writing.close()
 
     run(test())
 

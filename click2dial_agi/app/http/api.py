@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 
-from starlette.types import ASGIApp
-
 from click2dial_agi.app.census import Census
 from click2dial_agi.app.control.keeper import keep_forever
 from click2dial_agi.app.control.steering import Steering
@@ -232,7 +230,7 @@ class CreateCallAPI:
             if one.http is not None
         }
 
-    def _make(self, name: str) -> ASGIApp:
+    def _make(self, name: str) -> Front:
         app = create_application(
             partial(self._calls_of, name),
             partial(self._steering_of, name),

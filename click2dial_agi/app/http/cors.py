@@ -9,7 +9,7 @@ from collections.abc import Set
 from fastapi import Response
 from starlette.types import Message, Scope, Send
 
-__all__ = ["preflight", "readable"]
+__all__ = ["preflight", "readable", "readable_headers"]
 
 _METHODS = "GET, HEAD, POST, DELETE"
 _REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, Range, Last-Event-ID"
@@ -39,14 +39,20 @@ def preflight(scope: Scope, origin: str | None, allowed: Set[str]) -> Response |
     return Response(status_code=204, headers=headers)
 
 
-def readable(send: Send, origin: str | None, allowed: Set[str]) -> Send:
-    """Return a ``send`` that lets an allowed page read the answer; caches keep them apart."""
+def readable_headers(origin: str | None, allowed: Set[str]) -> list[tuple[bytes, bytes]]:
+    """Return what lets an allowed page read an answer; caches keep them apart."""
     added = [(b"vary", b"Origin")]
     if origin is not None and origin in allowed:
         added += [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-expose-headers", _EXPOSED),
         ]
+    return added
+
+
+def readable(send: Send, origin: str | None, allowed: Set[str]) -> Send:
+    """Return a ``send`` that lets an allowed page read the answer."""
+    added = readable_headers(origin, allowed)
 
     async def send_readable(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -5,8 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from starlette.types import ASGIApp
-
+from click2dial_agi.app.http.front import Front
 from click2dial_agi.app.http.server import HTTPServer
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
@@ -28,7 +27,7 @@ class Door:
     where: str
     key: str
     address: Address
-    make: Callable[[], ASGIApp] = field(compare=False)
+    make: Callable[[], Front] = field(compare=False)
     tls: TLS | None = None
     is_proxy: Callable[[str], bool] = field(default=lambda _: False, compare=False)
 

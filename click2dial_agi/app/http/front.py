@@ -1,7 +1,7 @@
 """What happens to each request before it is routed, and to each answer after."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +45,14 @@ class Front:
     def __init__(self, app: ASGIApp, access: Callable[[], Access]) -> None:
         self._app = app
         self._access = access
+
+    def headers_of_refusal(
+        self, headers: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Return what a page needs to read the answer to a request that does not get here."""
+        allowed = self._access().cors_origins
+        origins = (value.decode("latin-1") for name, value in headers if name == b"origin")
+        return cors.readable_headers(next(origins, None), allowed) if allowed else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -49,6 +49,8 @@ _LARGE_HEADERS = FieldError("request", f"at most {_MAX_HEADERS} bytes of headers
 _LONG_TARGET = FieldError("request", f"a path and query of at most {_MAX_TARGET} bytes")
 _OTHER_AUTHORITY = FieldError("host", "the one that the request line names")
 
+_Headers = list[tuple[bytes, bytes]]
+
 _END_OF_HEAD = b"\r\n\r\n"
 _NEVER = float("inf")
 
@@ -104,8 +106,12 @@ class _Transport(asyncio.Transport):
 
 
 class BoundedProtocol(Seated, HTTPProtocol):
-    """One connection.  uvicorn bounds the time between two requests, this the requests."""
+    """One connection.  uvicorn bounds the time between two requests, this the requests.
 
+    ``headers_of_refusal`` tells by a request's headers what goes into an answer of ours to it.
+    """
+
+    headers_of_refusal: Callable[[_Headers], _Headers] = staticmethod(lambda _: [])
     _out: _Transport
     _received = 0
     _in_headers = True
@@ -160,10 +166,11 @@ class BoundedProtocol(Seated, HTTPProtocol):
         if not self._in_headers:
             self._body_left -= len(data)
         super().data_received(data)
-        if self._in_headers and len(self.target) > _MAX_TARGET:
-            self._refuse(414, _LONG_TARGET)
-        elif self._in_headers and self._received > _MAX_HEADERS:
-            self._refuse(431, _LARGE_HEADERS)
+        if self._in_headers and self._received > _MAX_HEADERS:
+            if len(self.target) > _MAX_TARGET:
+                self._refuse(414, _LONG_TARGET)
+            else:
+                self._refuse(431, _LARGE_HEADERS)
         elif self._received > _MAX_REQUEST:
             self._out.close()
         elif not self.is_answering:
@@ -260,9 +267,11 @@ class BoundedProtocol(Seated, HTTPProtocol):
         body = error_body([error])
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n{more_headers}\r\n"
-        )
-        self._out.answer_and_close(head.encode() + body)
+            f"content-length: {len(body)}\r\nconnection: close\r\n{more_headers}"
+        ).encode()
+        for name, value in self.headers_of_refusal(self.header_list):
+            head += name + b": " + value + b"\r\n"
+        self._out.answer_and_close(head + b"\r\n" + body)
         self._received = 0
         self._message_deadline = min(self._message_deadline, self.loop.time() + _LINGER)
         self._set_deadline()

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import cast
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from click2dial_agi.app.http import protocol
+from click2dial_agi.app.http.front import Front
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.io.door import BACKLOG, Door, Seated
@@ -43,7 +43,7 @@ class HTTPServer:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: Front,
         listen: Address,
         where: str,
         tls: TLS | None = None,
@@ -51,6 +51,7 @@ class HTTPServer:
         key: str = "http",
         is_proxy: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._app = app
         self._listen = listen
         self._where = where
         self._key = key
@@ -102,12 +103,17 @@ class HTTPServer:
         self._door = Door(
             f"{self._where}.{self._key}",
             [self._socket],
-            lambda: cast(Seated, self._server.new_protocol()),
+            self._new_protocol,
             in_all=protocol.MAX_CONNECTIONS,
             per_address=protocol.PER_ADDRESS,
             tls=self._context,
             is_exempt=self._is_proxy,
         )
+
+    def _new_protocol(self) -> Seated:
+        made = cast(protocol.BoundedProtocol, self._server.new_protocol())
+        made.headers_of_refusal = self._app.headers_of_refusal
+        return made
 
     async def start(self, listeners: Listeners | None = None) -> None:
         """Take the address and serve.  Raises :exc:`StartupError` as :meth:`bind`."""
