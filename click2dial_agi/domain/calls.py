@@ -25,15 +25,25 @@ from click2dial_agi.domain.numbers import (
     is_contact_ref,
 )
 
-__all__ = ["POOL_SPENT", "Call", "CallDirection", "CallRequest", "CallType", "Decision", "decide"]
+__all__ = [
+    "CALLEE_OWNED",
+    "POOL_SPENT",
+    "Call",
+    "CallDirection",
+    "CallRequest",
+    "CallType",
+    "Decision",
+    "decide",
+]
 
+#: An extension is called that is not one of the agent's colleagues.
+CALLEE_OWNED = FieldError("callee", "an extension of the agent's own integrator")
 #: Every number of the pool has been shown as often today as it may be.
 POOL_SPENT = FieldError(
     "outbound_id", "random only while a number of the pool has calls left today"
 )
 
 _AGENT_OWNED = FieldError("agent", "an extension that the configuration gives to an integrator")
-_CALLEE_OWNED = FieldError("callee", "an extension of the agent's own integrator")
 _CALLEE_ANOTHER = FieldError("callee", "somebody else than the agent")
 _POOL = FieldError("outbound_id", "random only with a pool of numbers, and none is configured")
 _CAMPAIGN = FieldError("outbound_id", "tvc_ and the name of a verified campaign")
@@ -264,7 +274,7 @@ def _read_callee(text: str, plan: NumberPlan, integrator: Integrator | None) -> 
     number = plan.read(text)
     if isinstance(number, Misread):
         if is_extension and internal_calls:
-            return _Party("", error=_CALLEE_OWNED, is_extension=True)
+            return _Party("", error=CALLEE_OWNED, is_extension=True)
         told = FieldError("callee", plan.explain(number, extensions=internal_calls))
         return _Party("", error=told, is_extension=is_extension)
     error = _check_destination("callee", number, integrator) if integrator else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
+from click2dial_agi.domain.calls import CALLEE_OWNED
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbering import Misread, Number, kind_of, read_emergency
@@ -27,12 +28,17 @@ def explain(
         return
     if plan.is_extension(text) and integrator.owns(text):
         yield "is", f"an extension of {integrator.name}"
-        yield "dialled", integrator.agent_dial.replace("{extension}", text)
+        yield "dialled", integrator.dial_agent(text)
         internal = integrator.internal_calls
         yield "allowed", "yes: internal_calls" if internal else "no: internal_calls is false"
         return
     number = plan.read(text)
     if isinstance(number, Misread):
+        if integrator.internal_calls and plan.is_extension(text):
+            owner = config.owner_of(text)
+            yield "is", f"an extension of {owner.name}" if owner else "an extension of nobody"
+            yield "allowed", f"no: {CALLEE_OWNED.message}"
+            return
         yield "is", "no number"
         told = plan.explain(number, extensions=integrator.internal_calls)
         yield "allowed", f"no: callee: {told}"

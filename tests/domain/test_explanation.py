@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from click2dial_agi.domain.config import parse_config
 from click2dial_agi.domain.explanation import explain
 from tests.domain.examples import config
 
@@ -93,6 +94,34 @@ def test_what_comes_before_numbers(
 ) -> None:
     lines = told(text, **keys)
     assert (lines["is"], lines["allowed"]) == (says, allowed)
+
+
+@pytest.mark.case("O36")
+def test_an_extension_is_told_with_the_phone_that_rings() -> None:
+    assert told("1001")["dialled"] == "PJSIP/1001"
+    assert told("1001", endpoints={"1001": "alice"})["dialled"] == "PJSIP/alice"
+
+
+@pytest.mark.case("O36")
+def test_an_extension_of_others_is_told_as_the_api_tells_it() -> None:
+    expected = "no: callee: an extension of the agent's own integrator"
+    assert told("999") == {
+        "plan": "teleforge",
+        "is": "an extension of nobody",
+        "allowed": expected,
+    }
+    made = parse_config(
+        {
+            "integrators": [
+                {"name": "acme", "extensions": ["1000-1999"]},
+                {"name": "globex", "extensions": ["2000-2999"], "key_prefix": "globex"},
+            ]
+        }
+    )
+    acme, _ = made.integrators
+    lines = dict(explain("2000", acme, made, TODAY))
+    assert (lines["is"], lines["allowed"]) == ("an extension of globex", expected)
+    assert told("999", internal_calls=False)["is"] == "no number"
 
 
 @pytest.mark.parametrize(
