@@ -22,6 +22,7 @@
         * :exc:`PBXUnanswered`: it was asked and gave no answer, so it may have done it
     * :exc:`PBXThere`: the calls of a PBX that is there are not given up
     * :exc:`CallNotCreated`: the REST API, as the command line met it, has no call to follow
+    * :exc:`CallLost`: it had one, and tells of it no more
     * :exc:`StartupError`: the service cannot start, for a reason an operator can mend
         * :exc:`ListenError`: an address cannot be had now; it may be later
 
@@ -30,6 +31,7 @@ Bytes from a peer raise :exc:`ProtocolError` and nothing else.
 
 __all__ = [
     "ApplicationFailed",
+    "CallLost",
     "CallNotCreated",
     "Click2DialError",
     "CommandRejected",
@@ -176,6 +178,10 @@ class PBXThere(Click2DialError):
 
 class CallNotCreated(Click2DialError):
     """The REST API refused a call or could not be reached; the message says why."""
+
+
+class CallLost(Click2DialError):
+    """A call was created, and how it ends nobody tells; the message says why."""
 
 
 class StartupError(Click2DialError):

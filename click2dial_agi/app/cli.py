@@ -19,7 +19,13 @@ from click2dial_agi.app.cli_parts import (
     load,
     set_up_logging,
 )
-from click2dial_agi.exceptions import CallNotCreated, Click2DialError, ConfigError, StartupError
+from click2dial_agi.exceptions import (
+    CallLost,
+    CallNotCreated,
+    Click2DialError,
+    ConfigError,
+    StartupError,
+)
 from click2dial_agi.io.config_file import load_config, load_destinations
 
 __all__ = ["main"]
@@ -214,7 +220,7 @@ def call(
         str, typer.Option(help="One of the integrator's keys.", envvar="C2D_API_KEY")
     ] = "",
 ) -> None:
-    """Create a call and follow it to its end; exit code 1 if nobody answered."""
+    """Create a call and follow it to its end; exit code 1 if nobody answered, 3 if nobody tells."""
     from click2dial_agi.app.caller import place
     from click2dial_agi.domain.dispositions import EndReason
 
@@ -228,6 +234,8 @@ def call(
         record = place(url, key, {name: value for name, value in given.items() if value})
     except CallNotCreated as error:
         fail(str(error))
+    except CallLost as error:
+        fail(str(error), 3)
     except KeyboardInterrupt:
         print("not followed any longer; the call goes on", file=sys.stderr)
         raise typer.Exit(130) from None
