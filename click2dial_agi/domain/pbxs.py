@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from click2dial_agi.domain.config_problems import CHOICES, WrongKey
 from click2dial_agi.domain.config_types import (
@@ -32,7 +40,10 @@ class PBX(Section):
     """
 
     name: PBXName | None = None
-    ari_url: HTTPURL = "http://127.0.0.1:8087/ari"
+    # Paths follow, and one with two slashes leads nowhere.
+    ari_url: Annotated[HTTPURL, AfterValidator(lambda url: url.rstrip("/"))] = (
+        "http://127.0.0.1:8087/ari"
+    )
     ari_username: Annotated[str, StringConstraints(min_length=1)] = "click2dial"
     ari_password: TrimmedSecret
     ami: Listen | None = None

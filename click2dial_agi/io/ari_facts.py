@@ -27,7 +27,7 @@ class EndpointFacts:
 
 
 class ARIFacts:
-    """Asks an Asterisk; every method but :meth:`status` raises :exc:`PBXUnreachable`."""
+    """Asks an Asterisk; most methods raise :exc:`PBXUnreachable`, the first two :exc:`OSError`."""
 
     def __init__(self, config: PBX) -> None:
         self._client = HTTPClient(
@@ -44,6 +44,22 @@ class ARIFacts:
         Raises :exc:`OSError` when nothing answers.
         """
         return (await self._client.request("GET", "/asterisk/ping")).status
+
+    async def is_there(self) -> bool:
+        """Tell whether it is ARI that answers, whatever modules it runs without.
+
+        Raises :exc:`OSError` when nothing answers.
+        """
+        answer = await self._client.request("GET", "/api-docs/resources.json")
+        return answer.status == 200 and b"/api-docs/" in answer.body
+
+    async def may_write(self) -> bool:
+        """Tell whether this user may create and end calls, by ending one that there is not."""
+        try:
+            answer = await self._client.request("DELETE", "/channels/click2dial-doctor")
+        except OSError as error:
+            raise PBXUnreachable(f"ARI: {str(error) or 'no answer in time'}") from error
+        return answer.status != 403
 
     async def variable(self, name: str) -> str:
         """Return a global variable, empty if there is none."""

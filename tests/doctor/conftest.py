@@ -74,6 +74,10 @@ class Place:
         return {one.check: one for one in self.all_found(**changes)}
 
     def all_found(self, **changes: Any) -> list[Finding]:
+        """Examine with some sections of the configuration changed; what is no note."""
+        return [one for one in self.everything(**changes) if one.level is not Level.NOTE]
+
+    def everything(self, **changes: Any) -> list[Finding]:
         """Examine with some sections of the configuration changed."""
         path = self.server.config_path
         self.server.write({**self.server.config, **changes})
@@ -82,10 +86,9 @@ class Place:
             path.chmod(0o640)
             conf = f"{self.pbx.inside}/etc/asterisk.conf"
             console = AsteriskConsole(["chroot", str(self.pbx.tree), "asterisk", "-C", conf])
-            findings = asyncio.run(examine(config, path, console=console, etc=self.pbx.etc))
+            return asyncio.run(examine(config, path, console=console, etc=self.pbx.etc))
         finally:
             self.server.write(self.server.config)
-        return [one for one in findings if one.level is not Level.NOTE]
 
     def integrator(self, **changes: Any) -> dict[str, Any]:
         """Return the section with the one integrator changed."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from click2dial_agi.app.doctor import Finding, Level
+from click2dial_agi.app.doctor.asterisk_files import HEARD
 from click2dial_agi.app.doctor.modules import FOR_ALL, FOR_STEERING
 from sandbox import ports
 from sandbox.process import until
@@ -60,6 +64,125 @@ def test_a_manager_that_does_not_do_what_is_needed_is_named(place: Place) -> Non
     finally:
         conf.write_text(text)
         place.pbx.cli("manager reload")
+
+
+@contextlib.contextmanager
+def changed(place: Place, name: str, old: str, new: str, reload: str) -> Iterator[None]:
+    """Have another text in one of Asterisk's files for a while."""
+    conf = place.pbx.etc / name
+    text = conf.read_text()
+    assert old in text
+    conf.write_text(text.replace(old, new))
+    try:
+        place.pbx.cli(reload)
+        yield
+    finally:
+        conf.write_text(text)
+        place.pbx.cli(reload)
+
+
+@contextlib.contextmanager
+def without(place: Place, module: str) -> Iterator[None]:
+    place.pbx.cli(f"module unload {module}.so")
+    try:
+        yield
+    finally:
+        place.pbx.cli(f"module load {module}.so")
+
+
+def with_manager(place: Place) -> dict[str, Any]:
+    return {"asterisk": {**place.server.config["asterisk"], **place.pbx.manager}}
+
+
+@pytest.mark.case("O38")
+def test_a_user_of_ari_who_may_only_read_is_named(place: Place) -> None:
+    with changed(
+        place, "ari.conf", "read_only = no", "read_only = yes", "module reload res_ari.so"
+    ):
+        found = place.found(**place.integrator(http=f"127.0.0.1:{ports.free_port()}"))
+    assert found["ari-read-only"].level is Level.DANGER
+    assert "read_only = no in [click2dial] of ari.conf" in found["ari-read-only"].cure
+
+
+@pytest.mark.case("O38")
+@pytest.mark.parametrize(
+    ("read", "missing"), [("system", "agent and call"), ("call", "agent"), ("", "agent and call")]
+)
+def test_a_user_of_the_manager_who_is_told_nothing_is_named(
+    place: Place, read: str, missing: str
+) -> None:
+    """What he may have done is another right."""
+    before = "read = call,agent\n"
+    with changed(place, "manager.conf", before, f"read = {read}\n", "manager reload"):
+        found = place.found(**with_manager(place))
+    assert f"is told no events of {missing}" in found["manager-deaf"].what
+    assert "manager-rights" not in found
+    with changed(place, "manager.conf", before, "read = all\n", "manager reload"):
+        assert "manager-deaf" not in place.found(**with_manager(place))
+
+
+@pytest.mark.case("O38")
+def test_events_that_the_manager_keeps_back_are_named(place: Place) -> None:
+    kept = "eventfilter(action(include),name(QueueMemberAdded)) =\n"
+    with changed(place, "manager.conf", kept, "", "manager reload"):
+        found = place.found(**with_manager(place))["manager-filter"]
+        assert "[click2dial] is not told of QueueMemberAdded" in found.what
+    with changed(place, "manager.conf", "= Newexten", "= Hangup,Newexten", "manager reload"):
+        found = place.found(**with_manager(place))["manager-filter"]
+        assert "[click2dial] is not told of Hangup" in found.what
+    whatever = f"{kept}eventfilter(action(exclude),name(VarSet)) =\n"
+    with changed(place, "manager.conf", kept, whatever, "manager reload"):
+        assert "manager-filter" not in place.found(**with_manager(place))
+
+
+def test_the_sample_lets_in_what_is_needed() -> None:
+    sample = (DIALPLAN.parents[1] / "etc/asterisk/manager.conf").read_text()
+    assert re.findall(r"^eventfilter\(action\(include\),name\((\w+)\)\) =", sample, re.M) == [
+        *HEARD
+    ]
+
+
+@pytest.mark.case("O38")
+@pytest.mark.parametrize(
+    ("module", "level"),
+    [("app_queue", Level.NOTE), ("app_senddtmf", Level.NOTE), ("app_mixmonitor", Level.NOTE)],
+)
+def test_an_action_whose_module_is_missing_is_no_missing_right(
+    place: Place, module: str, level: Level
+) -> None:
+    with without(place, module):
+        found = place.everything(**with_manager(place))
+    assert "manager-rights" not in {one.check for one in found}
+    [missing] = [one for one in found if f"without {module}.so" in one.what]
+    assert (missing.check, missing.level) == ("module-missing", level)
+
+
+@pytest.mark.case("O38")
+def test_a_pbx_without_sound_for_browsers_is_named(place: Place) -> None:
+    edge = {"listen": f"127.0.0.1:{ports.free_port()}", "upstream": place.pbx.ws_url}
+    with without(place, "res_srtp"):
+        found = place.found(edge=edge)["module-missing"]
+    assert "res_srtp.so" in found.what
+    assert "each call of a browser fails" in found.why
+
+
+@pytest.mark.case("O39")
+def test_an_ari_without_its_settings_is_one_all_the_same(place: Place) -> None:
+    with without(place, "res_ari_asterisk"):
+        found = place.found()
+    assert "ari-elsewhere" not in found
+    assert "module load res_ari_asterisk.so" in found["module-missing"].cure
+
+
+@pytest.mark.case("O39")
+def test_an_address_of_ari_that_is_not_quite_it(place: Place) -> None:
+    def found(url: str) -> dict[str, Finding]:
+        return place.found(asterisk={**place.server.config["asterisk"], "ari_url": url})
+
+    assert "ari-elsewhere" not in found(f"{place.pbx.ari_url}/")
+    server = place.pbx.ari_url.removesuffix("/ari")
+    for url in (server, f"{server}/asterisk/ari"):
+        assert "http://HOST:PORT/ari; with a prefix" in found(url)["ari-elsewhere"].cure
 
 
 @pytest.mark.case("O15")

@@ -9,12 +9,23 @@ from pathlib import Path
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 
-__all__ = ["ASTERISK_ETC", "check_asterisk_files"]
+__all__ = ["ASTERISK_ETC", "HEARD", "check_asterisk_files"]
 
 ASTERISK_ETC = Path("/etc/asterisk")
 
 _INCLUDE = re.compile(r"^\s*#(t?)include\s+[\"<]?([^\">;\r\n]+?)[\">]?\s*(?:;.*)?$", re.MULTILINE)
 _OPTION = re.compile(r"^\s*([a-z_]+)\s*=>?\s*([^;\s]+)", re.MULTILINE)
+
+#: The manager's events of which agents and calls are made.
+HEARD = (
+    *("DeviceStateChange", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Hangup"),
+    *("Hold", "Unhold", "QueueCallerJoin", "QueueMemberPause"),
+    *("QueueMemberAdded", "QueueMemberRemoved"),
+)
+_SECTION = re.compile(r"^\s*\[([^\]]+)\]", re.MULTILINE)
+_FILTER = re.compile(r"^\s*eventfilter\b([^;\n]*)", re.MULTILINE)
+_LETS_IN = re.compile(r"\(action\(include\),name\((\w+)\)\)\s*=\s*")
+_DISABLED = re.compile(r"^\s*disabledevents\s*=>?\s*([^;\n]*)", re.MULTILINE)
 
 # http.c: DEFAULT_SESSION_LIMIT
 _SESSION_LIMIT = 100
@@ -22,9 +33,11 @@ _MAX_DEPTH = 20
 
 
 def check_asterisk_files(config: Config, etc: Path = ASTERISK_ETC) -> Iterator[Finding]:
-    """Look for includes that Asterisk cannot read, and for a limit on softphones."""
+    """Look for includes that Asterisk cannot read, a limit on softphones, and events left out."""
     yield from _includes(etc / "extensions.conf", etc, 0)
     yield from _session_limit(config, etc / "http.conf")
+    for user in dict.fromkeys(pbx.ami_username for pbx in config.pbxs if pbx.ami is not None):
+        yield from _filtered(user or "", etc / "manager.conf")
 
 
 def _includes(path: Path, etc: Path, depth: int) -> Iterator[Finding]:
@@ -95,3 +108,36 @@ def _session_limit(config: Config, path: Path) -> Iterator[Finding]:
             f"sessionlimit = {config.edge.max_connections} in it, then "
             "asterisk -rx 'module reload http'",
         )
+
+
+def _filtered(user: str, path: Path) -> Iterator[Finding]:
+    """Look which events of ours the manager keeps from our user."""
+    try:
+        sections = _sections(path.read_text("utf-8", "replace"))
+    except OSError:
+        return
+    if user not in sections or sections[user].startswith("("):  # a template may say more
+        return
+    disabled = _DISABLED.search(sections.get("general", ""))
+    missing = {name.strip() for name in disabled[1].split(",")} & set(HEARD) if disabled else set()
+    filters = _FILTER.findall(sections.get(user, ""))
+    let_in = [_LETS_IN.fullmatch(one.strip() + " ") for one in filters]
+    if filters and all(let_in):  # others may let in whatever they do
+        missing |= set(HEARD) - {match[1] for match in let_in if match}
+    if missing:
+        names = ", ".join(name for name in HEARD if name in missing)
+        yield Finding(
+            Level.WARNING,
+            "manager-filter",
+            f"{path}: [{user}] is not told of {names}",
+            "agents or calls stay as they were when that happens",
+            f"the eventfilter lines of etc/asterisk/manager.conf in [{user}], none of these names "
+            "in disabledevents; asterisk -rx 'manager reload', systemctl restart click2dial-agi",
+        )
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Return what stands in each section."""
+    starts = [*_SECTION.finditer(text)]
+    ends = [one.start() for one in starts[1:]] + [len(text)]
+    return {one[1]: text[one.end() : end] for one, end in zip(starts, ends, strict=True)}

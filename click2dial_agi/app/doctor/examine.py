@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from click2dial_agi.app.doctor.access import check_access, check_no_access
+from click2dial_agi.app.doctor.access import check_access, check_no_access, check_rights
 from click2dial_agi.app.doctor.asterisk_files import ASTERISK_ETC, check_asterisk_files
 from click2dial_agi.app.doctor.beside import check_redis_beside
 from click2dial_agi.app.doctor.contacts import check_contacts
@@ -29,7 +29,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.installed import check_pages, check_units
-from click2dial_agi.app.doctor.manager import check_manager
+from click2dial_agi.app.doctor.manager import check_hearing, check_manager
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
@@ -121,7 +121,8 @@ async def _ask(
     config: Config, pbx: PBX, ari: ARIFacts, console: AsteriskConsole | None
 ) -> list[Finding]:
     integrators = config.integrators
-    found = list(
+    found = await check_rights(config, pbx, ari)
+    found += list(
         check_modules(
             await ari.modules(),
             records=any(one.record for one in integrators),
@@ -145,6 +146,7 @@ async def _ask(
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
         found += await examine_loaded(console, found)
+        found += await asyncio.to_thread(lambda: list(check_hearing(pbx, console)))
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
         found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found

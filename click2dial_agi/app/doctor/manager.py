@@ -1,18 +1,26 @@
 """Asterisk's manager: is it there, does it take our password, and may we do there what we must."""
 
+import re
+from collections.abc import Iterator
+
 from click2dial_agi.app.control.manager import Unhearing
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ami import AMI, AMIConnection, LoginRefused
+from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["check_manager"]
+__all__ = ["check_hearing", "check_manager"]
 
 _WHY = "agents and calls are unknown to all who ask, and no call can be steered"
 
-# What the reader of events and the steering of calls have done.
-_ACTIONS = {"Status", "QueueStatus", "Getvar", "Setvar"}
-_ACTIONS |= {"PlayDTMF", "MixMonitorMute", "BlindTransfer"}
+# What the reader of events and the steering of calls have done.  PlayDTMF and MixMonitorMute go by
+# the same rights, and are missing where a module of the PBX's is.
+_ACTIONS = {"Status", "Getvar", "Setvar", "BlindTransfer"}
+
+# What its events are of.
+_CLASSES = {"call", "agent"}
+_READS = re.compile(r"^\s*read perm:\s*(\S+)", re.MULTILINE)
 
 
 class _Visitor(Unhearing):
@@ -57,3 +65,21 @@ async def check_manager(pbx: PBX) -> list[Finding]:
     cure = f"read = call,agent and write = call,agent in [{user}] of manager.conf, then"
     cure += " asterisk -rx 'manager reload'"
     return [Finding(Level.WARNING, "manager-rights", what, _WHY, cure)]
+
+
+def check_hearing(pbx: PBX, console: AsteriskConsole) -> Iterator[Finding]:
+    """Look whether our user of the manager is told of calls and agents; to him it does not say."""
+    if pbx.ami is None:
+        return
+    user = pbx.ami_username
+    told = _READS.search(console.ask(f"manager show user {user}") or "")
+    missing = sorted(_CLASSES - set(told[1].split(","))) if told else []
+    if missing:
+        yield Finding(
+            Level.WARNING,
+            "manager-deaf",
+            f"asterisk.ami_username: {user} is told no events of {' and '.join(missing)}",
+            "agents and calls stay as they were when the server logged in, whatever happens",
+            f"read = call,agent in [{user}] of manager.conf, then asterisk -rx 'manager reload' "
+            "and systemctl restart click2dial-agi: rights are those of the login",
+        )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from click2dial_agi.app.doctor.findings import Finding, Level
 
-__all__ = ["FOR_ALL", "FOR_STEERING", "check_modules"]
+__all__ = ["FOR_ALL", "FOR_STEERING", "MODULE_CURE", "check_modules"]
 
 #: Module and what of it dialplan/click2dial.conf uses.
 FOR_ALL = {
@@ -37,16 +37,20 @@ _FOR_BROWSERS = {
     "res_http_websocket": "/ws for softphones",
     "res_pjsip_transport_websocket": "/ws for softphones",
 }
+_FOR_SOUND = {"res_srtp": "the sound of browsers' calls"}
 _FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
 FOR_STEERING = {
     "app_chanspy": "hold by the API, and supervisors who listen",
+    "app_mixmonitor": "pauses of recordings by the API",
     "app_playtones": "hold by the API",
+    "app_senddtmf": "keys that the API presses",
     "app_softhangup": "asking a colleague by the API",
     "func_volume": "mute and hold by the API",
     "res_musiconhold": "hold by the API",
 }
 
-_CURE = "asterisk -rx 'module load {0}.so', and no noload of it in modules.conf"
+#: With the module's name.
+MODULE_CURE = "asterisk -rx 'module load {0}.so', and no noload of it in modules.conf"
 
 
 def check_modules(
@@ -61,8 +65,16 @@ def check_modules(
         yield from _missing(_FOR_CREATED, running, Level.DANGER, "no call can be created")
     if browsers:
         yield from _missing(_FOR_BROWSERS, running, Level.WARNING, "no browser can register")
+        yield from _missing(
+            _FOR_SOUND, running, Level.WARNING, "each call of a browser fails (488)"
+        )
     yield from _missing(_FOR_INBOUND, running, Level.NOTE, "if you use C2D_QUEUE")
-    yield from _missing(FOR_STEERING, running, Level.NOTE, "if you use docs/control.md")
+    steering = {
+        name: what
+        for name, what in FOR_STEERING.items()
+        if not (records and name in _FOR_RECORDINGS)
+    }
+    yield from _missing(steering, running, Level.NOTE, "if you use docs/control.md")
 
 
 def _missing(
@@ -71,4 +83,4 @@ def _missing(
     for module, what in needed.items():
         if module not in running:
             text = f"Asterisk runs without {module}.so ({what})"
-            yield Finding(level, "module-missing", text, why, _CURE.format(module))
+            yield Finding(level, "module-missing", text, why, MODULE_CURE.format(module))
