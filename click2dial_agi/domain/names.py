@@ -86,6 +86,7 @@ class Fact(StrEnum):
     AGENT_ANSWERED_AT = "agent_answered_at"
     JOINED_AT = "joined_at"
     ANSWERED_AT = "answered_at"
+    UNANSWERED_AT = "unanswered_at"  # no agent had answered, and C2D_NEXT led on
     ENDED_AT = "ended_at"
 
     # How it ended.

@@ -63,8 +63,13 @@ class CallRecord:
         """How long the caller waited in a queue; 0 without one."""
         if not self.known.queued_at:
             return 0
-        until = self.known.joined_at or self.ending.ended_at
-        return max(until - self.known.queued_at, 0)
+        return max(self._waited_until - self.known.queued_at, 0)
+
+    @property
+    def _waited_until(self) -> int:
+        """Until when a caller waited for an agent, in a queue or while phones rang."""
+        known = self.known
+        return known.joined_at or known.unanswered_at or self.ending.ended_at
 
     @property
     def held_time(self) -> int:
@@ -139,7 +144,7 @@ class CallRecord:
         # Until when somebody rang: the answer, or the end.
         until = answered_at or self.ending.ended_at
         if inbound:
-            rang, number_rang = until - known.dialed_at - self.hold_time, 0
+            rang, number_rang = self._waited_until - known.dialed_at - self.hold_time, 0
         elif known.created:
             agent_answered_at = known.agent_answered_at or self.ending.ended_at
             rang, number_rang = agent_answered_at - known.dialed_at, until - agent_answered_at

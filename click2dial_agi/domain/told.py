@@ -77,6 +77,8 @@ class KnownCall:
     agent_answered_at: int = 0
     joined_at: int = 0
     answered_at: int = 0
+    # Nobody rang any more for a client who called in, and he waited in no queue.
+    unanswered_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ def read_known(facts: Mapping[str, str], config: Config) -> KnownCall:
         agent_answered_at=moment(facts, Fact.AGENT_ANSWERED_AT),
         joined_at=moment(facts, Fact.JOINED_AT),
         answered_at=moment(facts, Fact.ANSWERED_AT),
+        unanswered_at=moment(facts, Fact.UNANSWERED_AT),
     )
 
 
