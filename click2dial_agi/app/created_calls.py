@@ -24,6 +24,7 @@ from click2dial_agi.app.origination import agent_channel
 from click2dial_agi.app.pbxs import Found, LivePBX, PBXs
 from click2dial_agi.app.peer_dial import from_pbx
 from click2dial_agi.app.phone_calls import PhoneCalls
+from click2dial_agi.app.sightings import Sightings
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.call_refused import CallRefused, Why
@@ -88,6 +89,7 @@ class CreatedCalls:
         self.integrator = integrator
         self.store = store
         self.pbxs = pbxs
+        self.sightings = Sightings()
         self._asked: dict[str, LivePBX] = {}  # for calls that are about to be created anew
         self._phones = PhoneCalls(config, integrator, pbxs)
         self._counts = counts

@@ -8,7 +8,6 @@ nothing is known: it lets go of its agent, and waits.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable
 
 from click2dial_agi.app.created_calls import CreatedCalls
@@ -81,6 +80,7 @@ async def reap(calls: CreatedCalls) -> None:
     agents whose clients go on without them.
     """
     known = await calls.store.live()
+    calls.sightings.note(known)
     if not known:
         return
     if not all(one.run.entity_id for one in calls.pbxs):
@@ -109,7 +109,7 @@ async def _reap_present(calls: CreatedCalls, live: LiveCall, where: Found, pbx: 
 async def _reap_absent(calls: CreatedCalls, live: LiveCall, where: Found) -> None:
     """See to a call that is nowhere as far as this server can tell."""
     forgotten = await _is_forgotten(calls, live)
-    if not forgotten and live.at > time.time() - calls.times.lost_after:
+    if not forgotten and not calls.sightings.is_old(live, calls.times.lost_after):
         return
     at_home = calls.pbxs.home(live) is not None or not live.run
     if forgotten or (where.gone and at_home):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,6 +172,31 @@ def test_a_young_call_is_left_alone(redis: RedisServer) -> None:
             await api.reap(lost_after=10)
             assert list(api.held()) == ["1000"]
             assert api.cdrs() == []
+
+    run(test())
+
+
+@pytest.mark.case("T43")
+@pytest.mark.parametrize("off", [3600, -3600])
+def test_a_clock_that_was_set_neither_keeps_nor_loses_a_call(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, off: int
+) -> None:
+    """It was created by a clock that is another one now, or another server's."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            await api.reap()
+            began = time.time() + off
+            monkeypatch.setattr(time, "time", lambda: began)
+            await api.post()
+            monkeypatch.undo()
+            ari.channels.clear()
+            await api.reap(lost_after=10)
+            assert list(api.held()) == ["1000"]
+            await asyncio.sleep(0.1)
+            await api.reap(lost_after=0.1)
+            assert api.held() == {}
+            assert [cdr["end_reason"] for cdr in api.cdrs()] == ["failed"]
 
     run(test())
 

@@ -79,6 +79,17 @@ def test_one_that_is_back_is_the_first_again(desk: Desk, server: Server) -> None
         assert asked == ["outbound"]
 
 
+@pytest.mark.case("T43")
+def test_a_clock_that_is_set_back_makes_no_server_wait_longer(
+    desk: Desk, redis: RedisServer, server: Server
+) -> None:
+    with Server(redis.url) as second, servers(desk.pbx, server.agi_url, second.agi_url):
+        desk.pbx.cli(f"dialplan set global C2D_AWAY_1 {int(time.time()) + 3600}")
+        desk.call(desk.trunk.number())
+        over(desk)
+        assert globals_of(desk.pbx)["C2D_AWAY_1"] == ""
+
+
 @pytest.mark.case("O3")
 def test_all_are_asked_where_all_have_failed(desk: Desk, server: Server) -> None:
     number = desk.trunk.number()
