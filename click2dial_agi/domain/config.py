@@ -36,7 +36,7 @@ from click2dial_agi.domain.kamailio import Kamailio, redis_problem
 from click2dial_agi.domain.listening import agi_advice, api_advice, clash
 from click2dial_agi.domain.numbering.collisions import number_collision
 from click2dial_agi.domain.numbering.lists import overlapping
-from click2dial_agi.domain.pbxs import PBX, Asterisk, PeerDial, pbxs_problem
+from click2dial_agi.domain.pbxs import PBX, Asterisk, PeerDial, pbx_advice, pbxs_problem
 from click2dial_agi.exceptions import ConfigError
 
 __all__ = ["AGI", "Config", "Edge", "Metrics", "parse_config"]
@@ -307,11 +307,12 @@ class Config(Section):
             found.append("edge.tls is not set: browsers' calls cross the network unencrypted")
         if self.metrics and not self.metrics.listen.is_loopback:
             found.append("metrics.listen is open to other machines, without a key")
-        if self.edge and self.edge.redis is None and len(self.pbxs) > 1:
-            found.append(
-                "edge.redis is not set: a call that another server refuses reaches its phone "
-                "without the error headers"
-            )
+        found += pbx_advice(
+            self.pbxs,
+            edge_alone=self.edge is not None and self.edge.redis is None,
+            needs_peer_dial=self.peer_dial is None
+            and any(one.rings_phones_of_its_pbx for one in self.integrators),
+        )
         found += advice(self.integrators)
         for integrator in self.integrators:
             where = f"integrators.{integrator.name}"

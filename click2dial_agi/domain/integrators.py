@@ -238,6 +238,14 @@ class Integrator(Section):
         endpoint = self.endpoints.get(extension, extension)
         return self.agent_dial.replace("{extension}", extension).replace("{endpoint}", endpoint)
 
+    @property
+    def rings_phones_of_its_pbx(self) -> bool:
+        """Whether an internal call goes to an endpoint of the PBX that places it, and no further.
+
+        One with an @ leads elsewhere, to a Kamailio that knows all phones.
+        """
+        return self.internal_calls and "@" not in self.agent_dial
+
     def dial_number(self, number: str) -> tuple[str, str]:
         """Return what Dial() is given to call a number, and the context behind a Local channel.
 

@@ -23,7 +23,7 @@ PEER = "a dial string with {pbx} and {extension} or {endpoint}, such as PJSIP/{e
 
 
 def made(**keys: Any) -> Config:
-    return parse_config({"integrators": [ACME], **keys})
+    return parse_config({"integrators": [ACME]} | keys)
 
 
 def test_one_pbx_needs_no_name_and_several_each_have_one() -> None:
@@ -115,3 +115,64 @@ def test_anything_is_a_configuration_or_an_error_of_this_key(asterisk: Any) -> N
         where = "asterisk"
         assert len({one.name for one in pbxs}) == len(pbxs)
     assert where.startswith("asterisk")
+
+
+@pytest.mark.case("S12")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://h:80/ari", "http://H/ari/"),
+        ("http://localhost:8087/ari", "http://127.0.0.1:8087/ari"),
+        ("https://pbx/ari", "https://pbx.:443/ari"),
+        ("http://[::1]:1/ari", "http://[0:0::1]:1/ari"),
+    ],
+)
+def test_one_pbx_is_no_two(one: str, other: str) -> None:
+    """Each of its calls would be listed twice."""
+    with pytest.raises(ConfigError, match="asterisk: each ari_url once"):
+        made(asterisk=[{**EAST, "ari_url": one}, {**WEST, "ari_url": other}])
+
+
+@pytest.mark.parametrize("other", ["http://127.0.0.2:8087/ari", "http://127.0.0.1:8087/b/ari"])
+def test_two_pbxs_on_one_machine(other: str) -> None:
+    east = {**EAST, "ari_url": "http://127.0.0.1:8087/ari"}
+    assert len(made(asterisk=[east, {**WEST, "ari_url": other}]).pbxs) == 2
+
+
+@pytest.mark.case("S12")
+def test_one_manager_is_no_two() -> None:
+    east = {**EAST, **MANAGER, "ami": "localhost:5038"}
+    with pytest.raises(ConfigError, match="asterisk: each ami once"):
+        made(asterisk=[east, {**WEST, **MANAGER, "ami": "127.0.0.1:5038"}])
+
+
+@pytest.mark.case("S13")
+@pytest.mark.parametrize("url", ["http://u:p@h/ari", "http://h/ari?api_key=u:p", "http://h/ari#x"])
+def test_a_login_in_the_address_is_refused(url: str) -> None:
+    """It would not be used, and stand in the log."""
+    with pytest.raises(ConfigError, match="user and password are ari_username, ari_password") as no:
+        made(asterisk={**SECRET, "ari_url": url})
+    assert no.value.path == "asterisk.ari_url"
+
+
+@pytest.mark.case("S13")
+def test_a_slash_behind_the_address_is_not_said_twice() -> None:
+    assert made(asterisk={**SECRET, "ari_url": "http://h/ari/"}).pbxs[0].ari_url == "http://h/ari"
+
+
+@pytest.mark.case("S14")
+def test_what_several_pbxs_lack_is_told() -> None:
+    def told(**keys: Any) -> list[str]:
+        words = ("without ami", "peer_dial")
+        return [one for one in made(**keys).warnings() if any(word in one for word in words)]
+
+    whole = {"asterisk": [{**EAST, **MANAGER}, WEST | MANAGER | {"ami": "w:5038"}]}
+    assert told(**whole, peer_dial="PJSIP/{extension}@{pbx}") == []
+    [warning] = told(**whole)
+    assert warning.startswith("peer_dial is not set")
+    kamailio = {**ACME, "agent_dial": "PJSIP/{extension}@kamailio"}
+    assert told(**whole, integrators=[kamailio]) == []
+    assert told(**whole, integrators=[{**ACME, "internal_calls": False}]) == []
+    [warning, _] = told(asterisk=[{**EAST, **MANAGER}, WEST])
+    assert warning.startswith("asterisk: west without ami")
+    assert told(asterisk=SECRET) == []
