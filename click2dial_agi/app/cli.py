@@ -254,6 +254,8 @@ def hash_key(
     from click2dial_agi.app.http.auth import hash_key as hashed
 
     key = key or secrets.token_urlsafe(32)
+    if key != key.strip():
+        fail("a key without blanks before or behind it: no request could bring them")
     print(f"key, for the CRM:              {key}")
     print(f"api_keys, in the configuration: {hashed(key.encode())}")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["owner_of_port"]
+__all__ = ["owner_of_port", "users_of_port"]
 
 _LISTEN = "0A"  # TCP_LISTEN in the kernel's include/net/tcp_states.h
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
@@ -17,7 +17,7 @@ def owner_of_port(port: int, proc: Path = Path("/proc")) -> str:
 
     Empty if nobody does, or if it is another user's process: only root sees whose socket it is.
     """
-    inodes = set(_listening(port, proc))
+    inodes = {inode for inode, _ in _listening(port, proc)}
     if not inodes:
         return ""
     for process in proc.glob("[0-9]*"):
@@ -30,11 +30,16 @@ def owner_of_port(port: int, proc: Path = Path("/proc")) -> str:
     return ""
 
 
-def _listening(port: int, proc: Path) -> Iterator[str]:
-    """Return the inodes of the sockets that listen on a port (proc(5), /proc/net/tcp)."""
+def users_of_port(port: int, proc: Path = Path("/proc")) -> set[int]:
+    """Return the uids of those who listen on a port, on whatever address."""
+    return {uid for _, uid in _listening(port, proc)}
+
+
+def _listening(port: int, proc: Path) -> Iterator[tuple[str, int]]:
+    """Return inodes and uids of the sockets that listen on a port (proc(5), /proc/net/tcp)."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for line in (proc / "self/net" / table).read_text("ascii").splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                    yield fields[9]
+                    yield fields[9], int(fields[7])

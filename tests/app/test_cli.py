@@ -210,3 +210,11 @@ def test_tail_shows_a_record_and_pops_nothing(
     assert status == 0
     assert output.read_text() == body() + "\n"
     assert client.lrange(LIST, 0, -1) == [body()]
+
+
+@pytest.mark.case("O31")
+@pytest.mark.parametrize("key", [" ", "key ", "\tkey"])
+def test_a_key_that_no_request_could_bring_is_not_hashed(key: str) -> None:
+    result = CliRunner().invoke(app, ["hash-key", key])
+    assert result.exit_code == 2
+    assert "sha256" not in result.output

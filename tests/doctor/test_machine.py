@@ -109,6 +109,18 @@ class TestDirectories:
         assert kinds(found) == ["file-of-root"]
         assert "chown" in found[0].cure
 
+    @pytest.mark.case("C33")
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files of root's")
+    def test_files_of_a_server_that_root_runs(self, directory: Path) -> None:
+        """By hand, say: it writes them itself. What the dialplan writes is Asterisk's."""
+        (directory / "journal.db").touch()
+        (directory / "calls.spool").touch()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            agi = {"listen": f"127.0.0.1:{server.getsockname()[1]}"}
+            (found,) = check_directories(config(directory, agi=agi))
+            assert f"{directory}/calls.spool belongs to root" in found.what
+        assert len(list(check_directories(config(directory, agi=agi)))) == 2
+
     def test_files_that_the_service_itself_cannot_write(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

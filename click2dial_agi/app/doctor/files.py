@@ -20,6 +20,7 @@ from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.config_file import holds_secrets, secret_files
+from click2dial_agi.io.port_owner import users_of_port
 from click2dial_agi.io.tls import certificate_end
 
 __all__ = [
@@ -48,6 +49,7 @@ def check_directories(config: Config) -> Iterator[Finding]:
         places.append((config.recordings_dir, "recordings_dir", why))
     for path, key, why in places:
         yield from _directory(path, key, why)
+    yield from _of_root(config)
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(config.spool_dir).free
         if free < _LITTLE:
@@ -92,13 +94,22 @@ def _directory(path: Path, key: str, why: str) -> Iterator[Finding]:
             "records and recordings are personal data",
             f"chmod o= {path}",
         )
-    for owned in sorted(path.glob("calls.spool*")) + sorted(path.glob("journal.db*")):
+
+
+def _of_root(config: Config) -> Iterator[Finding]:
+    """Look for files that a server which is not root's cannot write."""
+    # One that somebody runs by hand; the dialplan's own file is Asterisk's to write all the same.
+    by_root = 0 in users_of_port(config.agi.listen.port)
+    spool, ours = config.spool_path, ("calls.spool*", "journal.db*")
+    for owned in sorted(one for name in ours for one in config.spool_dir.glob(name)):
+        if by_root and owned != spool:
+            continue
         owner = _owner(owned)
         if owner == "root" if os.geteuid() == 0 else not os.access(owned, os.R_OK | os.W_OK):
             yield Finding(
                 Level.DANGER,
                 "file-of-root",
-                f"{key}: {owned} belongs to {owner}, and the service cannot write it",
+                f"spool_dir: {owned} belongs to {owner}, and the service cannot write it",
                 "what must be added to it waits, and so do later records",
                 f"chown {SERVICE_USER}: {owned}",
             )
