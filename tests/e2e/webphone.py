@@ -40,11 +40,15 @@ class WebPhone:
         to_tag: str = "",
         lines: Sequence[str] = (),
         body: str = "",
-        contact: str = "",
+        contact: str | None = "",
         uri: str = "",
     ) -> None:
-        """Send one request; `lines` are whole header lines without their ends."""
-        contact = contact or f"sip:{self.agent}@phone.invalid;transport=ws"
+        """Send one request; `lines` are whole header lines without their ends.
+
+        Without a Contact if that is None.
+        """
+        if contact == "":
+            contact = f"sip:{self.agent}@phone.invalid;transport=ws"
         to = f"<sip:{callee}@pbx.invalid>" + (f";tag={to_tag}" if to_tag else "")
         head = [
             f"{method} {uri or f'sip:{callee}@pbx.invalid'} SIP/2.0",
@@ -54,7 +58,7 @@ class WebPhone:
             f"To: {to}",
             f"Call-ID: {call_id}",
             f"CSeq: {cseq} {method}",
-            f"Contact: <{contact}>",
+            *([f"Contact: <{contact}>"] if contact is not None else []),
             *(["Content-Type: application/sdp"] if body else []),
             *lines,
             f"Content-Length: {len(body)}",

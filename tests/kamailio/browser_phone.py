@@ -26,6 +26,13 @@ class BrowserPhone:
         lines = [f"Expires: {expires}"]
         return await self._logged_in("REGISTER", self.name, secrets.token_hex(8), lines, "")
 
+    async def who_is_there(self) -> str:
+        """Ask who is registered, and return that Contact."""
+        call_id = secrets.token_hex(8)
+        answer = await self._logged_in("REGISTER", self.name, call_id, [], "", contact=None)
+        assert answer.status == 200
+        return answer.header("Contact") or ""
+
     async def invite(self, callee: str, call_id: str, lines: list[str]) -> Message:
         """Place a call and return the final response, acknowledged along its route."""
         final = await self._logged_in("INVITE", callee, call_id, lines, describe(6000))
@@ -62,7 +69,14 @@ class BrowserPhone:
         self.phone.websocket.send(text)
 
     async def _logged_in(
-        self, method: str, user: str, call_id: str, lines: list[str], body: str
+        self,
+        method: str,
+        user: str,
+        call_id: str,
+        lines: list[str],
+        body: str,
+        *,
+        contact: str | None = "",
     ) -> Message:
         def send(cseq: int, more: list[str]) -> None:
             self.phone.send(
@@ -72,7 +86,7 @@ class BrowserPhone:
                 cseq=cseq,
                 lines=[*lines, *more],
                 body=body,
-                contact=self.contact,
+                contact=self.contact if contact == "" else contact,
             )
 
         send(1, [])

@@ -120,6 +120,21 @@ def test_a_page_that_is_loaded_anew_takes_over(front: Front) -> None:
     asyncio.run(calls())
 
 
+@pytest.mark.case("L19")
+def test_a_page_that_lost_its_place_is_told_whose_it_is(front: Front) -> None:
+    """To a REGISTER without Contact, with which the softphone asks."""
+
+    async def calls() -> None:
+        with browser(front) as before, browser(front) as page:
+            assert (await before.register()).status == 200
+            assert before.contact in await before.who_is_there()
+            assert (await page.register()).status == 200
+            assert page.contact in await before.who_is_there()
+            assert before.contact not in await before.who_is_there()
+
+    asyncio.run(calls())
+
+
 def test_a_page_that_is_closed_is_gone_at_once(front: Front) -> None:
     async def calls() -> None:
         async with front.pbx(answer()) as pbx:

@@ -13,6 +13,7 @@ export const LineState = Object.freeze({
   REGISTERED: "registered",
   AWAY: "away", // the server cannot be reached; it is tried again
   REFUSED: "refused", // extension or password are wrong; it is not tried again
+  DISPLACED: "displaced", // another phone of the extension's has its place; it is not taken back
   CLOSED: "closed",
 });
 
@@ -73,6 +74,11 @@ export class Line extends EventTarget {
         this.#become(LineState.REGISTERED);
       },
       rejected: (status) => this.#rejected(status),
+      displaced: () => {
+        if (this.calls.length > 0) return false; // it is not to end for that
+        this.#become(LineState.DISPLACED);
+        return true;
+      },
     });
     addEventListener("online", this.#wakeUp);
   }

@@ -98,6 +98,8 @@ async function signIn({ extension, password, key }) {
     if (opening !== line) return;
     if (state === LineState.REFUSED) {
       signOut(wasRegistered ? words.signIn.changed : words.signIn.wrong);
+    } else if (state === LineState.DISPLACED) {
+      signOut(words.signIn.displaced);
     } else if (state === LineState.REGISTERED && !wasRegistered) {
       wasRegistered = true;
       enter(extension, key);

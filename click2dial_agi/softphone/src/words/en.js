@@ -23,6 +23,9 @@ export const EN = {
     noServer: "The server cannot be reached. Check your network, then sign in again.",
     wrong: "Wrong extension or password.",
     changed: "The server no longer accepts this extension and password. Sign in again.",
+    displaced:
+      "Another phone has signed in with this extension, so this one does not ring any more. " +
+      "Sign in to use this one.",
   },
   left: {
     hungUp: (number) =>
