@@ -36,6 +36,7 @@ class Dialog:
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
         self.began_at = time.time()
+        self.answered_at = 0.0
         self.ended_at = 0.0
         self.final_status = 0
         self.cancelled = False  # by us
@@ -275,6 +276,7 @@ class Dialog:
     def go_up(self) -> None:
         """The call is answered."""
         if not self.ended.is_set():
+            self.answered_at = self.answered_at or time.time()
             self.answered.set()
             self.media.start()
 

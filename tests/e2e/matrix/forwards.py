@@ -118,7 +118,7 @@ async def _the_agent_forwards(scene: Scene) -> None:
     elif origin is Origin.QUEUE:
         other = await team.second.next_call()
         await other.up()
-        scene.answered = time.time()
+        scene.answered = other.answered_at
         await scene.end(other)
     elif origin is Origin.DID:
         _refused(scene, (await scene.client.final()).status)
@@ -134,7 +134,7 @@ async def _followed(scene: Scene) -> None:
     other = await _forwarded(scene)
     await other.up()
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     outside = scene.cell.target.outside
     scene.announced = not outside  # `inbound` tells of agents who answer
     await scene.end(other, scene.team.first.name if outside else None)

@@ -70,7 +70,7 @@ class Scene:
                 self.client = await self.office.trunk.next_call(number=self.number)
         await self.agent.up()
         await self.client.up()
-        self.answered = time.time()
+        self.answered = max(self.agent.answered_at, self.client.answered_at)
         await self.hear(self.agent)
 
     async def place(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from sandbox.ua import refuse, ring
 from tests.e2e.matrix.cells import Target
@@ -27,7 +26,7 @@ async def pickup(scene: Scene) -> None:
             assert team.picker
             taken = await team.picker.call(f"*8{team.first.name}")
         await taken.up()
-    scene.answered = time.time()
+    scene.answered = taken.answered_at
     await scene.agent.over()
     await scene.end(taken)
 

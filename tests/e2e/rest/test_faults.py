@@ -136,4 +136,4 @@ def test_a_server_whose_clock_is_another(
     assert abs(answered["dialed_at"] - began) < 3
     assert abs(answered["answered_at"] - began) < 5
     assert 0 <= answered["talk_time"] <= answered["call_time"] < 5
-    assert refused["call_time"] == 0
+    assert refused["call_time"] in (0, 1)  # whole seconds

@@ -48,7 +48,7 @@ async def _diverted_and_sent_on(scene: Scene) -> None:
     scene.agent = await team.first.next_call()
     await scene.agent.up()
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     team.second.rule = refuse()
     await scene.agent.send_to(team.second.name)
     back = await team.first.next_call(after=1)

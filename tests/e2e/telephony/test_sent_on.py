@@ -104,7 +104,7 @@ async def _overflows(kind: int, who: str, scene: Scene) -> None:
     in_queue = scene.began if kind == QUEUE_THEN_QUEUE else time.time()
     scene.agent = await second.next_call(timeout=10)
     await scene.agent.up()
-    scene.answered = time.time()
+    scene.answered = scene.agent.answered_at
     await _end(scene, who)
     (expected,) = scene.expected
     held = scene.answered - in_queue

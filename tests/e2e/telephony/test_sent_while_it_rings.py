@@ -5,7 +5,6 @@ To the PBX such a phone is in a call from its answer on, so it takes the REFER.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import pytest
@@ -44,7 +43,7 @@ async def _sent_while_it_rings(scene: Scene, client: float, colleague: float | N
     await scene.agent.leave()
     other = await (first.next_call(after=1) if colleague is None else second.next_call())
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     await other.up()
     return other
 
@@ -98,12 +97,13 @@ async def _put_together(who: str, scene: Scene) -> None:
     consultation = await scene.consult(second.name)
     other = await second.next_call()
     await consultation.up()
-    asked = time.time()
     assert not scene.client.answered.is_set()
     await scene.put_together(consultation, second.name)
-    scene.expect_consultation(consultation, AGENT_HUNG_UP, consultation.ended_at, asked)
+    scene.expect_consultation(
+        consultation, AGENT_HUNG_UP, consultation.ended_at, consultation.answered_at
+    )
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     await (scene.end if who == "client" else scene.left)(other)
 
 

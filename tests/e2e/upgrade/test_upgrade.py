@@ -220,7 +220,7 @@ async def _agent_rings(scene: Scene, change: Change) -> None:
     if scene.cell.origin is Origin.CREATED:
         scene.client = await scene.office.trunk.next_call(number=scene.number)
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     await scene.left(scene.agent)
     legs = [call for call in scene.office.trunk.incoming if call.number == scene.number]
     assert len(legs) == (scene.cell.origin is Origin.CREATED), "the client is called twice"
@@ -261,7 +261,7 @@ async def _queue_goes_on(scene: Scene, change: Change) -> None:
     scene.client = await scene.office.dial_in(scene.team.did(scene.kind), scene.number, scene.ref)
     scene.agent = await scene.team.first.next_call()
     await scene.agent.up()
-    scene.answered = time.time()
+    scene.answered = scene.agent.answered_at
     await scene.hear(scene.agent)
     await change()
     await scene.left(scene.agent)
@@ -315,7 +315,7 @@ async def _asks(scene: Scene, change: Change) -> None:
     await change()
     scene.client = await scene.office.trunk.next_call(number=scene.number)
     await scene.client.up()
-    scene.answered = time.time()
+    scene.answered = scene.client.answered_at
     await scene.end(scene.agent)
 
 
