@@ -61,3 +61,22 @@ def test_a_registrar_that_has_forgotten_is_registered_at_again(page: Page, desk:
     expect(agent.line_state).to_have_text("Ready")
     desk.pbx.cli("pjsip send unregister 1200")
     until(lambda: desk.pbx.is_registered("1200"), 10, "the registration")
+
+
+@pytest.mark.case("L20")
+def test_a_place_that_is_not_given_up_is_no_wrong_password(
+    page: Page, other_page: Page, desk: Office
+) -> None:
+    conf = desk.pbx.etc / "pjsip.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("remove_existing = yes", "remove_existing = no"))
+    try:
+        desk.pbx.cli("module reload res_pjsip.so")
+        Agent(page, desk).sign_in()
+        other = Agent(other_page, desk)
+        other.open()
+        other.fill_sign_in()
+        expect(other_page.get_by_role("alert")).to_contain_text("does not take this phone")
+    finally:
+        conf.write_text(text)
+        desk.pbx.cli("module reload res_pjsip.so")

@@ -12,7 +12,7 @@ export const LineState = Object.freeze({
   CONNECTING: "connecting",
   REGISTERED: "registered",
   AWAY: "away", // the server cannot be reached; it is tried again
-  REFUSED: "refused", // extension or password are wrong; it is not tried again
+  REFUSED: "refused", // extension or password are wrong, or it may not register; not tried again
   DISPLACED: "displaced", // another phone of the extension's has its place; it is not taken back
   CLOSED: "closed",
 });
@@ -32,7 +32,7 @@ const SAME_DIGITS = 9;
 const USER_AGENT = "Click2Dial softphone";
 
 /**
- * Emits "state" ({state, retryAt}) and "incoming" ({call}).
+ * Emits "state" ({state, retryAt, status}) and "incoming" ({call}); `status` is of a refusal.
  */
 export class Line extends EventTarget {
   state = LineState.CONNECTING;
@@ -136,7 +136,7 @@ export class Line extends EventTarget {
     if (this.state === LineState.CLOSED) return;
     if (status === 401 || status === 403 || status === 404) {
       this.#backoff.stop();
-      this.#become(LineState.REFUSED);
+      this.#become(LineState.REFUSED, { status });
     } else {
       // 408 is what SIP.js makes of silence: the connection may be dead, so it is made anew.
       this.#agent.transport.disconnect().catch(() => {});
@@ -147,12 +147,12 @@ export class Line extends EventTarget {
   #away() {
     if (this.state === LineState.CLOSED || this.state === LineState.REFUSED) return;
     this.#registration.stop();
-    this.#become(LineState.AWAY, this.#backoff.schedule());
+    this.#become(LineState.AWAY, { retryAt: this.#backoff.schedule() });
   }
 
-  #become(state, retryAt = 0) {
+  #become(state, { retryAt = 0, status = 0 } = {}) {
     this.state = state;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, retryAt } }));
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, retryAt, status } }));
   }
 
   #incoming(invitation) {

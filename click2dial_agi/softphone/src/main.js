@@ -94,9 +94,11 @@ async function signIn({ extension, password, key }) {
   }
   const opening = (line = new Line({ ...config, extension, password }));
   let wasRegistered = false;
-  opening.addEventListener("state", ({ detail: { state } }) => {
+  opening.addEventListener("state", ({ detail: { state, status } }) => {
     if (opening !== line) return;
-    if (state === LineState.REFUSED) {
+    if (state === LineState.REFUSED && status === 403) {
+      signOut(words.signIn.forbidden); // the password was right
+    } else if (state === LineState.REFUSED) {
       signOut(wasRegistered ? words.signIn.changed : words.signIn.wrong);
     } else if (state === LineState.DISPLACED) {
       signOut(words.signIn.displaced);

@@ -23,6 +23,9 @@ export const AF = {
     noServer: "Die bediener is onbereikbaar. Gaan jou netwerk na en meld dan weer aan.",
     wrong: "Verkeerde uitbreiding of wagwoord.",
     changed: "Die bediener aanvaar nie meer hierdie uitbreiding en wagwoord nie. Meld weer aan.",
+    forbidden:
+      "Die telefoonstelsel aanvaar nie hierdie foon nie: 'n ander een is dalk met hierdie uitbreiding " +
+      "aangemeld, of hierdie netwerk word nie toegelaat nie.",
     displaced:
       "'n Ander foon het met hierdie uitbreiding aangemeld, en hierdie een lui nie meer nie. " +
       "Meld aan om hierdie een te gebruik.",

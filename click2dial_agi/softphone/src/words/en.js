@@ -23,6 +23,9 @@ export const EN = {
     noServer: "The server cannot be reached. Check your network, then sign in again.",
     wrong: "Wrong extension or password.",
     changed: "The server no longer accepts this extension and password. Sign in again.",
+    forbidden:
+      "The telephone system does not take this phone: another one may be signed in with this extension, " +
+      "or this network may not be allowed.",
     displaced:
       "Another phone has signed in with this extension, so this one does not ring any more. " +
       "Sign in to use this one.",
