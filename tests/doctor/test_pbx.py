@@ -518,3 +518,19 @@ def test_an_edge_port_of_asterisks_own_is_named(place: Place) -> None:
     found = place.found(edge=edge)["port-taken"]
     assert re.search(r"edge.listen: 127.0.0.1:\d+ is taken by asterisk", found.what)
     assert "http.conf" in found.cure
+
+
+@pytest.mark.case("C34")
+def test_an_endpoint_that_the_configuration_names_is_no_unknown_one(place: Place) -> None:
+    named = place.integrator(extensions=["1000-1299", "3050-3059"], endpoints={"3051": "bob"})
+    found = place.all_found(**named)
+    assert not [one for one in found if "bob" in one.what]
+
+
+@pytest.mark.case("C34")
+def test_two_endpoints_that_are_one_extension_are_named(place: Place) -> None:
+    twice = place.integrator(extensions=["1000-1299", "3050"], endpoints={"3050": "bob"})
+    found = place.found(**twice)["extension-twice"]
+    assert "extension 3050 is the endpoints alice and bob" in found.what
+    once = place.integrator(extensions=["1000-1299", "3050"])
+    assert "extension-twice" not in place.found(**once)

@@ -24,7 +24,7 @@ def check_endpoints(
     """
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
     for endpoint in endpoints:
-        extension = _extension(endpoint)
+        extension = _extension(endpoint, config)
         owner = config.owner_of(extension)
         context = endpoint.options.get("context", "")
         if owner is None:
@@ -48,6 +48,26 @@ def check_endpoints(
                 f"context = {CONTEXT} on it in pjsip.conf (FreePBX: docs/freepbx.md); {_RELOAD}",
             )
         yield from _reach(endpoint, extension, owner, by_name)
+    yield from _twice(config, endpoints)
+
+
+def _twice(config: Config, endpoints: Sequence[EndpointFacts]) -> Iterator[Finding]:
+    """Find extensions that several endpoints say they are: of these one is rung."""
+    phones: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        extension = _extension(endpoint, config)
+        if config.owner_of(extension) is not None:
+            phones.setdefault(extension, []).append(endpoint.name)
+    for extension, names in phones.items():
+        if len(names) > 1:
+            yield Finding(
+                Level.WARNING,
+                "extension-twice",
+                f"extension {extension} is the endpoints {' and '.join(names)}",
+                "one of them is rung, and shown live; calls of all are that extension's",
+                f"another C2D_EXTENSION on one of them; or one endpoint for all its phones, with "
+                f"max_contacts above 1; {_RELOAD}",
+            )
 
 
 def _reach(
@@ -132,5 +152,6 @@ def _endpoint_of(dial: str) -> str | None:
     return endpoint if slash else rest.rpartition("@")[2]
 
 
-def _extension(endpoint: EndpointFacts) -> str:
-    return endpoint.options.get("C2D_EXTENSION") or endpoint.name
+def _extension(endpoint: EndpointFacts, config: Config) -> str:
+    known = config.extensions_by_endpoint.get(endpoint.name)
+    return known or endpoint.options.get("C2D_EXTENSION") or endpoint.name
