@@ -15,9 +15,9 @@ from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import play_strictly
 
-#: The dialplan of the release before. The next release puts its own in this one's place, and then
-#: what click2dial.conf marks as that version's can go.
-RELEASE = Path(__file__).with_name("click2dial-0.4.0.conf")
+#: The dialplans of releases that are upgraded with calls up. With a version's file can go what
+#: click2dial.conf marks as that version's.
+RELEASES = sorted(Path(__file__).parent.glob("click2dial-*.conf"))
 Change = Callable[[], Awaitable[None]]
 Act = Callable[[], Awaitable[None]]
 Play = Callable[[Scene, Change], Awaitable[None]]
@@ -51,15 +51,23 @@ class Director:
             self._done[number].set()
 
 
-async def install(office: Office, dialplan: Path) -> None:
-    """Put another dialplan in the PBX's, as an upgrade does."""
-    place = office.pbx.etc / RELEASE.name
+class OldOffice(Office):
+    """An office with the dialplan of a release."""
+
+    def __init__(self, tree: Path, release: Path, *, extensions: str) -> None:
+        super().__init__(tree, extensions=extensions, dialplan=release)
+        self.release = release
+
+
+async def install(office: OldOffice, dialplan: Path) -> None:
+    """Put another dialplan in the release's place, as an upgrade does."""
+    place = office.pbx.etc / office.release.name
     await asyncio.to_thread(shutil.copyfile, dialplan, place)
     await office.cli("dialplan reload")
 
 
 def problems_of(
-    office: Office, plays: Sequence[tuple[Play, Origin]], *acts: Act, integrator: str = "acme"
+    office: OldOffice, plays: Sequence[tuple[Play, Origin]], *acts: Act, integrator: str = "acme"
 ) -> list[str]:
     """Play all at the same time, and do something in between; return what was wrong."""
 
@@ -80,7 +88,7 @@ def problems_of(
 
     async def all_of_it() -> list[str]:
         director = Director(*acts)
-        await install(office, RELEASE)
+        await install(office, office.release)
         tasks = [asyncio.create_task(one(*play, director.cue())) for play in plays]
         await director.direct(tasks)
         scenes = await asyncio.gather(*tasks)

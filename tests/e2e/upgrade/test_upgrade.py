@@ -1,4 +1,4 @@
-"""Calls that go on while the dialplan of the release before is replaced by this one.
+"""Calls that go on while the dialplan of a release before is replaced by this one.
 
 A channel that Dial(), Queue() or a server has goes on where it stood, one step further, in a
 dialplan that has other steps there.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.office import DIALPLAN, Office
+from sandbox.office import DIALPLAN
 from sandbox.ua import ring
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.expected import (
@@ -27,7 +27,15 @@ from tests.e2e.matrix.expected import (
     Ends,
 )
 from tests.e2e.matrix.scene import Scene
-from tests.e2e.upgrade.stage import RELEASE, Change, Play, install, problems_of, until_asked
+from tests.e2e.upgrade.stage import (
+    RELEASES,
+    Change,
+    OldOffice,
+    Play,
+    install,
+    problems_of,
+    until_asked,
+)
 
 pytestmark = pytest.mark.case("T38")
 
@@ -52,9 +60,9 @@ exten => s,1,Answer(,i)
 """
 
 
-@pytest.fixture(scope="module")
-def office(tree: Path) -> Iterator[Office]:
-    with Office(tree, extensions=EXTENSIONS, dialplan=RELEASE) as office:
+@pytest.fixture(scope="module", params=RELEASES, ids=lambda release: release.stem)
+def office(tree: Path, request: pytest.FixtureRequest) -> Iterator[OldOffice]:
+    with OldOffice(tree, request.param, extensions=EXTENSIONS) as office:
         yield office
 
 
@@ -291,12 +299,12 @@ ROUNDS = (
 
 
 @pytest.mark.parametrize("plays", ROUNDS)
-def test_calls_go_on(office: Office, plays: list[tuple[Play, Origin]]) -> None:
+def test_calls_go_on(office: OldOffice, plays: list[tuple[Play, Origin]]) -> None:
     problems = problems_of(office, plays, partial(install, office, DIALPLAN))
     assert problems == [], "\n".join(problems)
 
 
-def test_behind_local_channels(office: Office) -> None:
+def test_behind_local_channels(office: OldOffice) -> None:
     plays = _each(_client_hangs_up) + _each(_agent_hangs_up)
     plays += _each(_callee_is_busy, PHONE, CREATED) + _each(_agent_rings, CREATED, DID)
     act = partial(install, office, DIALPLAN)
@@ -369,7 +377,7 @@ async def _tells_of_the_answer(scene: Scene, change: Change) -> None:
     await scene.left(scene.agent)
 
 
-def test_a_server_is_asked_meanwhile(office: Office) -> None:
+def test_a_server_is_asked_meanwhile(office: OldOffice) -> None:
     async def freeze() -> None:
         office.server.send(signal.SIGSTOP)
 
