@@ -117,6 +117,8 @@ class Cell:
             found.append(case("T3"))
         if (self.origin, self.move, self.target) == (Origin.QUEUE, Move.NONE, Target.BUSY):
             found.append(case("T16"))
+        if self.move is Move.FORWARD and self.target is Target.ALLOWED_OUTSIDE:
+            found.append(case("T44"))
         return tuple(found)
 
 

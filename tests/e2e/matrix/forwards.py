@@ -52,6 +52,7 @@ async def _a_colleague_forwards(scene: Scene) -> None:
         return
     other = await _forwarded(scene)
     await scene.agent.up()
+    scene.answered = time.time()
     scene.client = scene.agent  # here the caller is the one who is served
     await scene.talk(other)
     await scene.agent.hang_up()
@@ -85,6 +86,7 @@ def _expect_internal(scene: Scene, ends: Ends) -> None:
             ends=ends,
             began=scene.began,
             ended=scene.agent.ended_at,
+            answered=scene.answered,
         )
     )
 
