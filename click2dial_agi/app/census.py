@@ -6,6 +6,7 @@ request while nothing is missing.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -27,9 +28,10 @@ log = logging.getLogger(__name__)
 _EVERY = 15.0
 _FIRST = 1.0
 
-# Seconds that a call waits at most which is over a limit, and between two looks for such calls.
-_PATIENCE = 1.0
+# Seconds between the beginnings of two looks for calls that are over a limit, and for how long
+# such a call waits for the end of the one that begins after it has come.
 _PAUSE = 1.0
+_PATIENCE = 1.0
 
 
 class Census:
@@ -41,6 +43,7 @@ class Census:
         self._counts = counts
         self._one_at_a_time = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None  # a look that has not begun
         self._looked_at = float("-inf")
         self._knows = False
 
@@ -80,10 +83,21 @@ class Census:
         return found, missing is None
 
     async def refresh(self) -> None:
-        """Look, for a call that is over a limit: with others, not too often, and not for long."""
-        self.look_soon()
-        if self._looking is not None and not self._looking.done():
-            await asyncio.wait([self._looking], timeout=_PATIENCE)
+        """Look, for a call that is over a limit: with others, not too often, and not for long.
+
+        What it sees is as it was when the call came, or later: an agent may have handed over
+        another one just now.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_next())
+        await asyncio.wait([self._next], timeout=_PAUSE + _PATIENCE)
+
+    async def _look_next(self) -> None:
+        await asyncio.sleep(self._looked_at + _PAUSE - time.monotonic())
+        async with self._one_at_a_time:
+            self._next = None  # who comes from here on waits for another
+            with contextlib.suppress(PBXUnreachable):
+                await self._look()
 
     def look_soon(self) -> None:
         """Begin a look if none is under way, and the last one was not just now."""

@@ -182,6 +182,8 @@ class CallHandlers:
         current = self.current
         asked = read_hand_over(told, current.config)
         integrator = current.config.integrator(asked.known.call.integrator)
+        if asked.leaves:  # so a leg that he sends him to is not one more
+            current.counts.free_agent(asked.known.call.call_ref)
         decided = decide_hand_over(
             asked, integrator, str(uuid4()), current.counts.spent(integrator)
         )

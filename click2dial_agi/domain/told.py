@@ -110,6 +110,15 @@ class HandOver:
     kind: HandOverKind
     placed: int = 0
 
+    @property
+    def leaves(self) -> bool:
+        """Whether the agent has no part in the client's call any more.
+
+        Who has called a colleague, and is sent on by him, goes on with his call.
+        """
+        internal = self.known.call.call_dir is CallDirection.INTERNAL
+        return self.kind is HandOverKind.BLIND and not internal
+
 
 def read_request(facts: Mapping[str, str], endpoints: Mapping[str, str]) -> CallRequest:
     """Return what a phone asked for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -130,8 +131,28 @@ def test_many_refused_calls_ask_once() -> None:
             place(counts, 1, "a1")
             await asyncio.gather(*(census.refresh() for _ in range(60)))
             assert len(counts) == 0
-            await census.refresh()  # so soon it is known
             assert len(ari.asked("channels")) == 2  # one, and one since a call was missing
+
+    run(scenario())
+
+
+@pytest.mark.case("T45")
+def test_what_has_changed_since_the_last_look_is_seen() -> None:
+    """It waits for the next one, and asks no more often."""
+
+    async def scenario() -> None:
+        async with pbx() as (ari, counts, census):
+            ari.carries("a1", "a", 1)
+            place(counts, 1, "a1")
+            await census.refresh()
+            began = time.monotonic()
+            ari.requests.clear()
+            ari.channels.clear()
+            ari.carries("c1", "c", 1)
+            await asyncio.gather(*(census.refresh() for _ in range(60)))
+            assert not counts.has("acme", "1000")
+            assert len(ari.asked("channels")) == 2
+            assert time.monotonic() - began > 0.9 * module._PAUSE
 
     run(scenario())
 

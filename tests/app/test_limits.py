@@ -138,6 +138,25 @@ def test_legs_of_transfers_and_forwards(kind: str) -> None:
     run(scenario())
 
 
+@pytest.mark.case("T45")
+@pytest.mark.parametrize(("callee", "sender"), [("0820000100", "1000"), ("1001", "1001")])
+def test_who_sends_a_client_on_has_a_leg_in_place_of_the_call(callee: str, sender: str) -> None:
+    """Who is sent on himself, by a colleague, has that call still."""
+
+    async def scenario() -> None:
+        shown = "27820001234"
+        async with serving(config(limits=ONE, default_outbound_id=shown)) as calls:
+            known = (await place(calls, 1, callee=callee))["C2D_FACTS"]
+            by = {"agent_channel": f"PJSIP/{sender}-00000009", "kind": "blind"}
+            to = facts.encode(by | {"target": "0820000200"})
+            (command,) = await calls.session("transfer", f"{known}&{to}")
+            assert mset(command)["C2D_VERDICT"] == "dial"
+            for agent in {"1000", sender}:
+                assert (await place(calls, 2, agent=agent))["C2D_CAUSE"] == "21"
+
+    run(scenario())
+
+
 class Knows:
     """A census that finds that calls are over."""
 
