@@ -230,6 +230,23 @@ def test_history(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("L21")
+def test_a_date_alone_is_all_of_that_day(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            now = datetime.now(UTC)
+            today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            first, last = int(today.timestamp()), int(today.timestamp()) + 86_399
+            times = (first - 1, first, last, last + 1)
+            records = [record(n, dialed_at=time) for n, time in enumerate(times)]
+            await push(redis, *records)
+            day = f"{today:%Y-%m-%d}"
+            assert await found(rig, **{"from": day, "to": day}) == [records[2], records[1]]
+            assert await found(rig, to=f"{day}T00:00:00Z") == [records[1], records[0]]
+
+    run(test())
+
+
 @pytest.mark.case("L18")
 @pytest.mark.parametrize(
     "written",

@@ -28,6 +28,8 @@ _PARAMETERS = ("from", "to", "agent", "number", "contact_ref", "limit", "cursor"
 _LIMIT, _MOST = 100, 500
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TO_ITS_END = 24 * 60 * 60 - 1
 _ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}")
 
 # "+" in a query is a blank, and between a time of day and an offset nothing else can have left one.
@@ -71,6 +73,10 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
             wrong.append(FieldError(name, allowed))
 
     times = {name: _time(query[name]) if name in query else None for name in ("from", "to")}
+    if times["to"] is not None and _DAY.fullmatch(query["to"]):
+        times["to"] += (
+            _TO_ITS_END  # until a day is until its end, as from one is from its beginning
+        )
     for name, time in times.items():
         check(name, name not in query or time is not None, _WHEN)
     try:

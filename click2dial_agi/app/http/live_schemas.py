@@ -25,7 +25,13 @@ __all__ = [
 
 _TEXT = {"type": "string"}
 _SOME = {**_TEXT, "minLength": 1, "maxLength": 80}
-_WHEN = {"anyOf": [text("[0-9]{1,10}"), {**_TEXT, "format": "date-time"}]}
+_WHEN = {
+    "anyOf": [
+        text("[0-9]{1,10}"),
+        {**_TEXT, "format": "date-time"},
+        {**_TEXT, "format": "date"},
+    ]
+}
 CURSOR_PATTERN = "[0-9]{1,15}-[0-9]{1,15}"
 
 
@@ -34,7 +40,7 @@ def _one_of(words: type[CallState] | type[CallDirection]) -> dict[str, Any]:
 
 
 _AGENT = query("agent", "An agent, as in a record.", _TEXT, AGENT_EXAMPLE)
-_TIME = "Unix time in seconds, or ISO 8601 (UTC without an offset)."
+_TIME = "Unix time in seconds, or ISO 8601 (UTC without an offset; a date is all of its day)."
 
 LISTED_CALLS: dict[str, Any] = {
     **SECURED,
