@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from sandbox.redis import RedisServer
 from tests.http.fake_ari import HANG, NOT_JSON, WRONG_SHAPE, FakeARI
 from tests.http.rig import CALLS, errors, serve
 from tests.io.running import run
+from tests.io.test_recordings import wav, write
 
 UNKNOWN = f"{CALLS}/bde674e2-eeaf-4355-b32c-664a82256e11"
 
@@ -143,5 +145,25 @@ def test_other_methods(redis: RedisServer) -> None:
                 response = await api.client.request(method, path)
                 assert response.status_code == 405
                 assert set(response.headers["allow"].split(", ")) == allowed
+
+    run(test())
+
+
+@pytest.mark.case("C35")
+def test_a_reference_that_a_database_has_put_in_capitals(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """As some do with what they know for a UUID."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, spool_dir=str(tmp_path)) as api:
+            ref = (await api.post()).json()["call_ref"]
+            where = f"{CALLS}/{ref.upper()}"
+            assert (await api.client.get(where)).json()["call_ref"] == ref
+            assert (await api.client.delete(where)).status_code == 204
+            (tmp_path / "recordings").mkdir()
+            write(tmp_path / "recordings", f"{ref}.wav", wav(100))
+            answer = await api.client.get(f"/click2dial/recordings/{ref.upper()}")
+            assert answer.status_code == 200
 
     run(test())

@@ -203,7 +203,7 @@ def test_nobody_steers_anothers_call(redis: RedisServer, action: str) -> None:
                 assert (await other.post(path, json=body)).status_code == 401
             unknown = await ask(api, action, body, ref="bde674e2-eeaf-4355-b32c-664a82256e12")
             assert unknown.status_code == 404
-            for wrong in (REF.upper(), "x", "..", "%0d%0aAction:%20Redirect"):
+            for wrong in ("x", "..", "%0d%0aAction:%20Redirect"):
                 assert (await ask(api, action, body, ref=wrong)).status_code == 404, wrong
             assert {one["Action"] for one in ami.actions} <= QUIET
 

@@ -25,6 +25,7 @@ from click2dial_agi.app.http.events import add_events
 from click2dial_agi.app.http.history import add_history
 from click2dial_agi.app.http.idempotency import Answer, once, read_key
 from click2dial_agi.app.http.live_schemas import LISTED_CALLS
+from click2dial_agi.app.http.query import ref_in_path
 from click2dial_agi.app.http.recordings import add_recordings
 from click2dial_agi.app.http.routes import PlainRoute
 from click2dial_agi.app.http.schemas import (
@@ -124,7 +125,7 @@ def create_application(
         summary="Show a call",
     )
     async def show(request: Request) -> Response:
-        current, call_ref = calls(), request.path_params["call_ref"]
+        current, call_ref = calls(), ref_in_path(request, "call_ref")
         asker, _ = await asked(request, current)
         found = await current.state(call_ref) if is_call_ref(call_ref) else None
         if found is None or not asker.may_see(found["agent"]):
@@ -140,7 +141,7 @@ def create_application(
         summary="Hang a call up",
     )
     async def hang_up(request: Request) -> Response:
-        current, call_ref = calls(), request.path_params["call_ref"]
+        current, call_ref = calls(), ref_in_path(request, "call_ref")
         asker, _ = await asked(request, current)
         if not is_call_ref(call_ref):
             raise _UNKNOWN_CALL

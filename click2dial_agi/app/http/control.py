@@ -13,6 +13,7 @@ from click2dial_agi.app.http.bodies import read_json
 from click2dial_agi.app.http.control_schema import BODIES, ControlAnswer, operation
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.idempotency import read_key
+from click2dial_agi.app.http.query import ref_in_path
 from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import (
@@ -47,7 +48,7 @@ def add_control(
             steers.check()
             if action not in BODIES:
                 await read(request, read_nothing)
-            call_ref = request.path_params["call_ref"]
+            call_ref = ref_in_path(request, "call_ref")
             control = await act(steers, call_ref, asker.may_see, request)
             return JSONResponse({"call_ref": call_ref, **control._asdict()}, 202)
 

@@ -10,7 +10,7 @@ from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.domain.numbering import Number, NumberPlan
 from click2dial_agi.domain.numbers import FieldError
 
-__all__ = ["number_in", "read_query"]
+__all__ = ["number_in", "read_query", "ref_in_path"]
 
 # "+" in a query is a blank, and before an international number nothing else can have left one.
 _LOST_PLUS = re.compile(r"\A (?=[1-9][0-9 ().-]{6})")
@@ -41,3 +41,9 @@ def number_in(text: str, plan: NumberPlan) -> Number | None:
         read = replace(plan, formatted=True).read(text)
         number = read if isinstance(read, Number) else None
     return number
+
+
+def ref_in_path(request: Request, name: str) -> str:
+    """Return the call_ref that a path names, as we write it: some databases keep it in capitals."""
+    ref: str = request.path_params[name]
+    return ref.lower()

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import authorize
 from click2dial_agi.app.http.errors import Problem, error_response
-from click2dial_agi.app.http.query import read_query
+from click2dial_agi.app.http.query import read_query, ref_in_path
 from click2dial_agi.app.http.schemas import ONE_RECORDING, errors, recorded
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.io.recordings import RecordingState, find, recording_path
@@ -39,7 +39,7 @@ def add_recordings(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
         summary="Fetch a recording",
     )
     async def recording(request: Request) -> Response:
-        current, ref = calls(), request.path_params["ref"]
+        current, ref = calls(), ref_in_path(request, "ref")
         authorize(request, current.integrator)
         read_query(request)
         try:

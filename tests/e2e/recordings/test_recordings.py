@@ -219,7 +219,7 @@ def test_what_is_not_there_or_not_yours(office: Office) -> None:
         assert fetch(office, ref, "x").status_code == 401
         unknown = "bde674e2-eeaf-4355-b32c-664a82256e11"
         for wrong in (
-            *(unknown, ref.upper(), f"{ref}.wav", f"../acme/{ref}", f"..%2facme%2f{ref}"),
+            *(unknown, f"{ref}.wav", f"../acme/{ref}", f"..%2facme%2f{ref}"),
             *(f"%2e%2e/acme/{ref}", f"{ref}%00", f"{ref}/", "..", "%2fetc%2fpasswd", "*"),
         ):
             assert fetch(office, wrong).status_code == 404, wrong
