@@ -248,6 +248,28 @@ class TestCertificates:
         made = config(tmp_path, edge=edge, tls={**one, "cert": str(tmp_path / "missing")})
         assert kinds(check_tls(made)) == ["tls-unusable", "tls-unusable"]
 
+    @pytest.mark.case("C36")
+    def test_one_without_its_issuers(self, tmp_path: Path) -> None:
+        """As Let's Encrypt's cert.pem is: browsers fetch the rest, programs do not."""
+        issuer = self.made(tmp_path, "issuer", 90)
+        request, leaf = tmp_path / "request.pem", tmp_path / "leaf.pem"
+        (tmp_path / "more").write_text("authorityInfoAccess=caIssuers;URI:http://a.example/a.crt\n")
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(request)]
+        signed = ["-CA", issuer["cert"], "-CAkey", issuer["key"], "-days", "90"]
+        more = ["-extfile", str(tmp_path / "more")]
+        for arguments in (
+            ["req", *key, "-subj", "/CN=pbx.example.com", *files],
+            ["x509", "-req", "-in", str(request), *signed, "-out", str(leaf), *more],
+        ):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+        made = config(tmp_path, tls={"cert": str(leaf), "key": str(tmp_path / "key.pem")})
+        (found,) = check_tls(made)
+        assert (found.check, found.level) == ("tls-chain", Level.WARNING)
+        assert "fullchain.pem" in found.cure
+        leaf.write_text(leaf.read_text() + Path(issuer["cert"]).read_text())
+        assert list(check_tls(made)) == []
+
     def test_one_that_was_renewed_without_a_reload(self, tmp_path: Path) -> None:
         old, new = self.made(tmp_path, "old", 90), self.made(tmp_path, "new", 90)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -21,7 +21,7 @@ from click2dial_agi.domain.integrators import TLS
 from click2dial_agi.exceptions import StartupError
 from click2dial_agi.io.config_file import holds_secrets, secret_files
 from click2dial_agi.io.port_owner import users_of_port
-from click2dial_agi.io.tls import certificate_end
+from click2dial_agi.io.tls import certificate_end, lacks_chain
 
 __all__ = [
     "SERVICE_USER",
@@ -228,6 +228,15 @@ def check_tls(config: Config) -> Iterator[Finding]:
         elif left < _TLS_SOON:
             what = f"{key}: {tls.cert} expires on {when}"
             yield Finding(Level.WARNING, "tls-expires", what, "then clients refuse it", cure)
+        if left > 0 and lacks_chain(tls, key):
+            yield Finding(
+                Level.WARNING,
+                "tls-chain",
+                f"{key}: {tls.cert} holds the certificate without those of its issuers",
+                "many browsers fetch what is missing; programs, a CRM's too, refuse it",
+                "the file with the whole chain (Let's Encrypt: fullchain.pem, not cert.pem), then "
+                "systemctl reload click2dial-agi",
+            )
 
 
 def check_served_certificates(config: Config) -> Iterator[Finding]:
