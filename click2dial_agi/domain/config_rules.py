@@ -9,6 +9,9 @@ from click2dial_agi.domain.redis_url import parse_redis_url, same_redis
 
 __all__ = ["advice", "mixed_up"]
 
+# As a webhook's secret must have; a hash has more.
+_GUESSED = 16
+
 
 def mixed_up(integrators: Sequence[Integrator]) -> str:
     """Find two that have in common what must be one's alone."""
@@ -86,8 +89,13 @@ def _endpoint_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
 
 
 def _key_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
-    """Say which keys open more than the operator may have meant."""
+    """Say which keys open more than the operator may have meant, and which anybody finds."""
     for one in integrators:
+        if any(len(key) < _GUESSED for key in _all_keys(one)):
+            yield (
+                f"integrators.{one.name}: a key of fewer than {_GUESSED} characters can be "
+                "guessed; `click2dial-agi hash-key` makes one"
+            )
         if _hashed(one.api_keys) & _hashed(one.supervisor_keys):
             yield (
                 f"integrators.{one.name}: a key is both in api_keys and in supervisor_keys: "

@@ -534,3 +534,11 @@ def test_two_endpoints_that_are_one_extension_are_named(place: Place) -> None:
     assert "extension 3050 is the endpoints alice and bob" in found.what
     once = place.integrator(extensions=["1000-1299", "3050"])
     assert "extension-twice" not in place.found(**once)
+
+
+@pytest.mark.case("C38")
+def test_a_pbx_without_music_on_hold_is_named(place: Place) -> None:
+    with changed(place, "musiconhold.conf", "[default]", "[another]", "moh reload"):
+        assert "class default" in place.found(**with_manager(place))["music-missing"].what
+        assert "music-missing" not in place.found()  # nobody is put on hold without a manager
+    assert "music-missing" not in place.found(**with_manager(place))

@@ -56,11 +56,25 @@ def test_a_phone_that_another_extension_rings_too_is_told() -> None:
 @pytest.mark.parametrize("written", [KEY, HASHED])
 def test_a_key_that_opens_more_is_told(written: str) -> None:
     """Whether it stands there as it is or as its hash."""
-    both = told(config({"api_keys": [KEY]}, {"api_keys": ["another", written]}), "key")
+    both = told(
+        config({"api_keys": [KEY]}, {"api_keys": ["another-one-altogether", written]}), "key"
+    )
     assert "integrators.acme and globex have a key in common" in both[0]
     supervisor = told(config({"api_keys": [KEY], "supervisor_keys": [written]}), "key")
     assert "whoever has it may listen to calls" in supervisor[0]
-    assert not told(config({"api_keys": [KEY]}, {"supervisor_keys": ["another"]}), "key in common")
+    assert not told(
+        config({"api_keys": [KEY]}, {"supervisor_keys": ["another-one-altogether"]}),
+        "key in common",
+    )
+
+
+@pytest.mark.case("C37")
+def test_a_key_that_can_be_guessed_is_told() -> None:
+    for key in ("api_keys", "supervisor_keys"):
+        [warning] = told(config({key: [KEY, "1234"]}), "guessed")
+        assert warning.startswith("integrators.acme: a key of fewer than 16 characters")
+        assert "1234" not in warning
+        assert not told(config({key: [KEY, HASHED]}), "guessed")
 
 
 @pytest.mark.case("O33")

@@ -29,7 +29,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.app.doctor.forwards import check_forwards
 from click2dial_agi.app.doctor.freepbx import check_freepbx
 from click2dial_agi.app.doctor.installed import check_pages, check_units
-from click2dial_agi.app.doctor.manager import check_hearing, check_manager
+from click2dial_agi.app.doctor.manager import check_hearing, check_manager, check_music
 from click2dial_agi.app.doctor.modules import check_modules
 from click2dial_agi.app.doctor.ports import check_ports
 from click2dial_agi.app.doctor.stores import check_redis
@@ -146,7 +146,9 @@ async def _ask(
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
     if console is not None:
         found += await examine_loaded(console, found)
-        found += await asyncio.to_thread(lambda: list(check_hearing(pbx, console)))
+        found += await asyncio.to_thread(
+            lambda: [*check_hearing(pbx, console), *check_music(pbx, console)]
+        )
         found += check_contacts(config, await asyncio.to_thread(console.contacts))
         found += await asyncio.to_thread(lambda: list(check_forwards(config, console)))
     return found

@@ -10,7 +10,7 @@ from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ami import AMI, AMIConnection, LoginRefused
 from click2dial_agi.io.asterisk_console import AsteriskConsole
 
-__all__ = ["check_hearing", "check_manager"]
+__all__ = ["check_hearing", "check_manager", "check_music"]
 
 _WHY = "agents and calls are unknown to all who ask, and no call can be steered"
 
@@ -20,6 +20,7 @@ _ACTIONS = {"Status", "Getvar", "Setvar", "BlindTransfer"}
 
 # What its events are of.
 _CLASSES = {"call", "agent"}
+_MUSIC = re.compile(r"^Class: default\b", re.MULTILINE)
 _READS = re.compile(r"^\s*read perm:\s*(\S+)", re.MULTILINE)
 
 
@@ -82,4 +83,18 @@ def check_hearing(pbx: PBX, console: AsteriskConsole) -> Iterator[Finding]:
             "agents and calls stay as they were when the server logged in, whatever happens",
             f"read = call,agent in [{user}] of manager.conf, then asterisk -rx 'manager reload' "
             "and systemctl restart click2dial-agi: rights are those of the login",
+        )
+
+
+def check_music(pbx: PBX, console: AsteriskConsole) -> Iterator[Finding]:
+    """Look for the music that clients hear who are on hold by the API, or while an agent asks."""
+    shown = console.ask("moh show classes") if pbx.ami is not None else None
+    if shown is not None and not _MUSIC.search(shown):
+        yield Finding(
+            Level.WARNING,
+            "music-missing",
+            "Asterisk has no music on hold of the class default",
+            "a client on hold by the API hears nothing, and takes it for the end of the call",
+            "[default] in musiconhold.conf with a directory of sounds, then asterisk -rx 'moh "
+            "reload'; asterisk -rx 'moh show classes'",
         )
