@@ -1,7 +1,6 @@
 """Watch notifications without popping them."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.names import NotificationKind
 from click2dial_agi.domain.records import client_of
@@ -67,7 +67,7 @@ async def _follow_one(integrator: Integrator, console: Console, as_json: bool) -
 def describe(body: str) -> Text:
     """Return a notification as one readable line."""
     try:
-        notification: dict[str, Any] = json.loads(body)
+        notification: dict[str, Any] = parse_json(body)
         payload = notification["payload"]
         return _answer(payload) if notification.get("type") == "call" else _record(payload)
     except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError):

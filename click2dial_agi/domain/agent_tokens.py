@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
 
@@ -49,7 +50,7 @@ class AgentToken:
     def parse(cls, text: str) -> "AgentToken | None":
         """Read what a server has written; None for anything else."""
         try:
-            known: Any = json.loads(text)
+            known: Any = parse_json(text)
             agent, origin = known["agent"], known["origin"]
             expires_at = known.get("expires_at", 0)
         except (ValueError, KeyError, TypeError, AttributeError):

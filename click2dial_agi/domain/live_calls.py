@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from click2dial_agi.domain.foreign_json import parse_json
+
 __all__ = ["LiveCall"]
 
 # Raised when what is written means something else, never for a field more: readers leave out what
@@ -48,7 +50,7 @@ class LiveCall:
     def parse(cls, call_ref: str, text: str, *, away: bool = False) -> "LiveCall":
         """Read what any version has written, or anything else: what is wrong is empty."""
         try:
-            known = json.loads(text)
+            known = parse_json(text)
         except ValueError:
             known = {}
         return cls(call_ref, away=away, **(_known(known) if isinstance(known, Mapping) else {}))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.pbx_runs import PBXRun
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable
@@ -155,6 +156,6 @@ def _by_id(response: Response) -> dict[str, dict[str, Any]]:
 
 def _json(response: Response) -> Any:
     try:
-        return json.loads(response.body)
+        return parse_json(response.body)
     except ValueError as error:
         raise PBXUnreachable("ARI answered something other than JSON") from error

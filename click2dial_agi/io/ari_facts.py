@@ -1,12 +1,12 @@
 """What Asterisk's REST interface tells of the PBX itself: its endpoints and settings."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.pbxs import PBX
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.http_client import HTTPClient
@@ -110,8 +110,8 @@ class ARIFacts:
                 return absent
             if response.status != 200:
                 raise PBXUnreachable(f"ARI answered {response.status} to {path}")
-            return json.loads(response.body)
-        except (OSError, ValueError, RecursionError) as error:
+            return parse_json(response.body)
+        except (OSError, ValueError) as error:
             raise PBXUnreachable(f"ARI: {path}: {str(error) or 'no answer in time'}") from error
 
 

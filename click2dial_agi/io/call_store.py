@@ -4,6 +4,7 @@ All keys of an integrator carry its prefix in braces, so a script's keys share o
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
@@ -12,8 +13,10 @@ from hashlib import sha256
 from typing import Any
 
 from click2dial_agi.domain.agent_tokens import AgentToken
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
+from click2dial_agi.domain.records import client_of
 from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.redis_lists import pushed_key
 
@@ -32,6 +35,12 @@ _DAYS_SHOWN = 2 * 24 * 60 * 60
 # posts of one key get one answer.  Not longer than any Retry-After that such an answer names.
 _REMEMBER_FAILURE = 4
 _LASTING = (201, 504)
+
+# What Redis counts, and what each cdr payload has: others may have written something else there.
+_COUNT = re.compile(r"[0-9]{1,15}")
+_IN_EACH_RECORD = frozenset(
+    {"call_ref", "contact_ref", "extension", "dial_number", "call_dir", "dialed_at"}
+)
 
 # KEYS: live calls, agents in a call, posts in this minute, marks.
 # ARGV: call_ref, agent, the call as JSON, calls_per_minute, concurrent_calls, the mark of a loss.
@@ -61,6 +70,7 @@ local read, call = pcall(cjson.decode, redis.call('HGET', KEYS[1], ARGV[1]) or '
 local known = read and type(call) == 'table'
 local agent = known and call['agent_key'] or ''
 if agent == '' then agent = known and call['agent'] or '' end
+if type(agent) ~= 'string' then agent = '' end
 if redis.call('HGET', KEYS[2], agent) == ARGV[1] then redis.call('HDEL', KEYS[2], agent) end
 """
 
@@ -147,8 +157,35 @@ class FirstAnswer:
 
     @classmethod
     def parse(cls, text: str) -> "FirstAnswer":
-        """Read what this version or a later one has written."""
-        return replace(cls(*json.loads(text)[:_STORED_FIELDS]), stored=text)
+        """Read what this version or a later one has written; anything else is of no body."""
+        try:
+            found = cls(*parse_json(text)[:_STORED_FIELDS])
+        except (ValueError, TypeError, KeyError):
+            return _OF_NO_BODY
+        return replace(found, stored=text) if found._is_whole() else _OF_NO_BODY
+
+    def _is_whole(self) -> bool:
+        """Tell whether all of it is as it was meant."""
+        texts = isinstance(self.call_ref, str) and isinstance(self.body_hash, str)
+        numbers = all(type(one) is int for one in (self.status, self.attempt))
+        waits = self.retry_after is None or type(self.retry_after) is int
+        return texts and numbers and waits and self._has_its_body()
+
+    def _has_its_body(self) -> bool:
+        if self.status == 201:
+            return isinstance(self.body, Mapping) and isinstance(self.body.get("call_ref"), str)
+        if self.status in (0, 503, 504):
+            return True
+        errors = self.body if isinstance(self.body, list) else [None]
+        return 400 <= self.status < 600 and all(_is_error(one) for one in errors)
+
+
+def _is_error(one: object) -> bool:
+    return isinstance(one, list) and len(one) == 2 and all(isinstance(part, str) for part in one)
+
+
+# No body has this hash, so whoever comes with such a key hears that it was another's.
+_OF_NO_BODY = FirstAnswer("", "")
 
 
 _STORED_FIELDS = 6
@@ -230,7 +267,7 @@ class CallStore:
         pipeline.expire(key, _DAYS_SHOWN)
         pipeline.hgetall(key)
         *_, counted = await answer_of(pipeline.execute())
-        return {number: int(calls) for number, calls in counted.items()}
+        return {number: int(calls) for number, calls in counted.items() if _COUNT.fullmatch(calls)}
 
     async def free_agent(self, call_ref: str) -> None:
         """Let the agent of a call that ends, or goes on without him, have the next one."""
@@ -255,7 +292,9 @@ class CallStore:
         pipeline.hgetall(self._live)
         away, live = await answer_of(pipeline.execute())
         known = {ref: LiveCall.parse(ref, text, away=True) for ref, text in away.items()}
-        return known | {ref: LiveCall.parse(ref, text) for ref, text in live.items()}
+        known |= {ref: LiveCall.parse(ref, text) for ref, text in live.items()}
+        # A name that is no UTF-8 is none of ours, and nothing that we say names it.
+        return {ref: call for ref, call in known.items() if "\ufffd" not in ref}
 
     async def live_call(self, call_ref: str) -> LiveCall | None:
         """Return one call that was counted in."""
@@ -271,8 +310,7 @@ class CallStore:
         body = await answer_of(self._redis.get(pushed_key(self._cdr_list, call_ref)))
         if body is None:
             return None
-        payload: dict[str, Any] = json.loads(body)["payload"]
-        return payload
+        return _payload(body)
 
     async def claim(self, key: str, mine: FirstAnswer) -> FirstAnswer | None:
         """Take an Idempotency-Key; return None, or what is known of it if it was taken before."""
@@ -311,6 +349,16 @@ class CallStore:
     def _token_key(self, token: str) -> str:
         # Hashed: who reads Redis cannot call with it.
         return f"{self._base}:token:{sha256(token.encode()).hexdigest()}"
+
+
+def _payload(body: str) -> dict[str, Any] | None:
+    try:
+        payload = parse_json(body)["payload"]
+        client_of(payload)
+        whole = payload.keys() >= _IN_EACH_RECORD and type(payload["dialed_at"]) is int
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return dict(payload) if whole else None
 
 
 def _field(call_ref: str, mark: Mark) -> str:

@@ -1,13 +1,13 @@
 """Asks Kamailios whether agents have phones: behind one, Asterisk takes every agent for there."""
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.kamailio import DOOR_NAME, Kamailio
 from click2dial_agi.domain.live.phones import Answer
 from click2dial_agi.io.http_client import HTTPClient
@@ -95,7 +95,7 @@ class KamailioDoors:
             if answer.status != 200:
                 raise ValueError(f"status {answer.status}; {_CURE}")
             found = read(answer.body)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             if node not in self._silent:
                 self._silent.add(node)
                 reason = str(error) or "no answer in time"
@@ -128,9 +128,9 @@ def questions(names: Iterable[str]) -> Iterator[list[str]]:
 def read_phones(body: bytes, names: Sequence[str]) -> Answer:
     """Read what a node says of these names, each of them and no other.
 
-    Raises ValueError, KeyError, TypeError or RecursionError for anything else.
+    Raises ValueError, KeyError or TypeError for anything else.
     """
-    phones = json.loads(body)["phones"]
+    phones = parse_json(body)["phones"]
     if not isinstance(phones, dict) or phones.keys() != set(names):
         raise ValueError("an answer to another question")
     if not all(there is None or isinstance(there, bool) for there in phones.values()):
@@ -139,7 +139,7 @@ def read_phones(body: bytes, names: Sequence[str]) -> Answer:
 
 
 def _registered(body: bytes) -> bool:
-    registered = json.loads(body)["registered"]
+    registered = parse_json(body)["registered"]
     if not isinstance(registered, bool):
         raise ValueError("no answer of Kamailio's")
     return registered

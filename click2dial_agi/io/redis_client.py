@@ -60,6 +60,7 @@ def connect(url: str, timeout: float) -> Redis:
         # One retry: a connection that Redis closed while idle is found out by using it.
         "retry": Retry(NoBackoff(), 1),
         "decode_responses": True,
+        "encoding_errors": "replace",  # anybody may write into it
         "driver_info": _DRIVER,
     }
     place = parse_redis_url(url)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.headers import PLATFORMA_ERROR, TELEFORGE_ERROR
 from click2dial_agi.io.redis_beside import RedisBeside
 
@@ -94,7 +95,7 @@ def _key(dialog: str) -> str:
 def _read(text: Any) -> ErrorHeaders:
     """Read what ``publish`` wrote; another writer's text gives no headers."""
     try:
-        headers = [(name, value) for name, value in json.loads(text or "[]")]
+        headers = [(name, value) for name, value in parse_json(text or "[]")]
     except (ValueError, TypeError):
         return ()
     return tuple(

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from hashlib import sha256
 from secrets import token_hex
 
+from click2dial_agi.domain.numbers import is_call_ref
 from click2dial_agi.io.redis_client import answer_of, connect
 
 __all__ = ["KeyUse", "SteeringStore"]
@@ -95,7 +96,8 @@ class SteeringStore:
 
     async def paused(self) -> dict[str, str]:
         """Return by whom recordings are paused, by call_ref; none for longer than a day."""
-        kept: dict[str, str] = await answer_of(self._redis.hgetall(self._paused))
+        found = await answer_of(self._redis.hgetall(self._paused))
+        kept = {call_ref: by for call_ref, by in found.items() if is_call_ref(call_ref)}
         if not kept:
             return kept
         now = time.time()

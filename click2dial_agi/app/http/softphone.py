@@ -5,7 +5,6 @@ takes.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.files import NOT_HERE, SOFTPHONE_FILES, StaticFile, named
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.config import Edge
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.records import extensions_of
@@ -164,7 +164,7 @@ async def _events(listener: Listener, extension: str) -> AsyncIterator[str]:
 def _concerns(event: Event, extension: str) -> bool:
     """Tell whether a notification is of a call that an extension made or was called by."""
     try:
-        payload: dict[str, Any] = json.loads(event.data)["payload"]
+        payload: dict[str, Any] = parse_json(event.data)["payload"]
         return extension in extensions_of(payload)
     except (ValueError, KeyError, TypeError, AttributeError):
         return False

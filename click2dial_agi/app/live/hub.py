@@ -15,6 +15,7 @@ from typing import Any
 
 from click2dial_agi.app.ending import end
 from click2dial_agi.domain.calls import CallDirection
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.live.states import AgentState
 from click2dial_agi.domain.live.views import AgentView, CallView, merge_agents
 from click2dial_agi.domain.records import extensions_of
@@ -222,12 +223,17 @@ class Hub:
                 await self._read()
             except NotificationError as error:
                 log.debug("live events: %s", error)
-                if self._fresh:
-                    self._fresh, self._whole = frozenset(), None
-                    self._tell(self.picture())
+                self._lose_sight()
             except Exception:
                 log.exception("live events: our fault")
+                self._lose_sight()
             await asyncio.sleep(_RETRY)
+
+    def _lose_sight(self) -> None:
+        """Say that nobody can tell what goes on."""
+        if self._fresh:
+            self._fresh, self._whole = frozenset(), None
+            self._tell(self.picture())
 
     async def _look(self) -> None:
         picture = await self._store.read()
@@ -307,7 +313,7 @@ class Hub:
 
     def _cdr_events(self, entry: Entry) -> Iterable[LiveEvent]:
         try:
-            record: dict[str, Any] = json.loads(entry.data)["payload"]
+            record: dict[str, Any] = parse_json(entry.data)["payload"]
             concerned = extensions_of(record)
         except (ValueError, KeyError, TypeError, AttributeError):
             return ()

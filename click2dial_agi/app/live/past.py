@@ -1,11 +1,11 @@
 """Looks for records of the last days."""
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.records import client_of
 
@@ -82,7 +82,7 @@ def _stored_at(cursor: str) -> float:
 
 def _record(text: str) -> dict[str, Any] | None:
     try:
-        record = json.loads(text)["payload"]
+        record = parse_json(text)["payload"]
         client_of(record)
         whole = isinstance(record["dialed_at"], int) and {"extension", "contact_ref"} <= set(record)
     except (ValueError, KeyError, TypeError, AttributeError):

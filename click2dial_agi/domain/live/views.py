@@ -1,10 +1,10 @@
 """Agents and calls as the API shows them, and as Redis keeps them: JSON objects."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.live.states import AgentState, CallState, most_telling
 
 __all__ = ["AgentView", "CallView", "Device", "merge_agents"]
@@ -93,11 +93,14 @@ def _plain(view: AgentView | CallView | Device) -> dict[str, Any]:
 
 def _values(kind: type[Any], text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return {}
-    names = {one.name for one in fields(kind)}
-    return {k: v for k, v in found.items() if k in names} if isinstance(found, Mapping) else {}
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        name: found[name] for name, type_ in _TYPES[kind].items() if type(found.get(name)) is type_
+    }
 
 
 def _of(found: Mapping[str, object], kind: type[Any]) -> list[object]:
@@ -118,3 +121,12 @@ def merge_agents(views: Iterable[AgentView]) -> AgentView:
         call_ref=next((view.call_ref for view in telling if view.call_ref), ""),
         devices=devices,
     )
+
+
+def _types(kind: type[Any]) -> Mapping[str, object]:
+    """Return what JSON has for each field."""
+    types = {one.name: one.type if one.type in (int, bool) else str for one in fields(kind)}
+    return {**types, "devices": list} if "devices" in types else types
+
+
+_TYPES = {kind: _types(kind) for kind in (AgentView, CallView)}
