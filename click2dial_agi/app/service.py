@@ -81,6 +81,7 @@ class Service:
         self._started_with = config
         self._examine = examine
         self._reload = reload
+        self._warned: list[str] = []
         self._written = config  # as the file has it, before the PBX's agents are added
         self._agents = NamedAgents(lambda: self._written, self._adopt)
         self._notifiers = Notifiers(config)
@@ -189,7 +190,7 @@ class Service:
         one, and what is under way keeps what it began with.
         """
         try:
-            config = await asyncio.to_thread(self._reload)
+            config, warnings = await asyncio.to_thread(self._read_anew)
             commit = self._prepared(self._agents.merge(config))
         except (ConfigError, StartupError, OSError) as error:
             log.error("configuration not reloaded: %s", error)
@@ -202,7 +203,19 @@ class Service:
             self._agents.look_soon()
             for key in needing_restart(self._started_with, config):
                 log.warning("%s changed; that takes a restart", key)
+            self._warn(warnings)
             log.info("configuration reloaded")
+
+    def _read_anew(self) -> tuple[Config, list[str]]:
+        config = self._reload()
+        return config, config.warnings()
+
+    def _warn(self, warnings: list[str]) -> None:
+        """Say what a configuration is warned of, and the one before was not."""
+        for warning in warnings:
+            if warning not in self._warned:
+                log.warning("%s", warning)
+        self._warned = warnings
 
     def _adopt(self, config: Config) -> None:
         """Put the same configuration with other agents in force, or tell why not."""
@@ -277,8 +290,7 @@ class Service:
                 ", ".join(str(extensions) for extensions in integrator.extensions),
                 integrator.cdr_list,
             )
-        for warning in config.warnings():
-            log.warning(warning)
+        self._warn(config.warnings())
 
 
 def _beside(ladder: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -101,11 +101,12 @@ def _key_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
                 f"integrators.{one.name}: a key is both in api_keys and in supervisor_keys: "
                 "whoever has it may listen to calls"
             )
-    for one, other in combinations(integrators, 2):
-        if _hashed(_all_keys(one)) & _hashed(_all_keys(other)):
+    known = [(one.name, _hashed(_all_keys(one))) for one in integrators]
+    for (name, keys), (other, others) in combinations(known, 2):
+        if keys & others:
             yield (
-                f"integrators.{one.name} and {other.name} have a key in common: whoever has it may "
-                "see and place the calls of both"
+                f"integrators.{name} and {other} have a key in common: whoever has it may see and "
+                "place the calls of both"
             )
 
 

@@ -108,6 +108,26 @@ def test_a_reload_takes_new_extensions_and_drops_no_session() -> None:
     run(scenario())
 
 
+@pytest.mark.case("C39")
+def test_a_reload_says_what_the_new_configuration_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And not again what was said before."""
+    port = ports.free_port()
+    after = config(port, key_prefix="crm:")
+
+    async def scenario() -> None:
+        async with running(config(port), lambda: after) as service:
+            caplog.clear()
+            await service.reload()
+            await service.reload()
+
+    run(scenario())
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len([line for line in told if "the list of records is crm::cdr" in line]) == 1
+    assert "caller_ids.owned is empty" not in caplog.text
+
+
 REFS = [f"00000000-0000-0000-0000-00000000000{digit}" for digit in range(4)]
 
 
