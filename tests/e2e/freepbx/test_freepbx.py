@@ -217,3 +217,20 @@ def test_a_recording_policy_is_the_agents(freepbx: FreePBX, play: Play) -> None:
         assert number in freepbx.variable("RECORDED")
 
     play(scene())
+
+
+@pytest.mark.case("F20")
+@pytest.mark.parametrize("name", ["X-Teleforge-Contact-Ref", "x-platforma-outbound-id"])
+def test_a_header_of_ours_that_is_too_long_is_refused(
+    freepbx: FreePBX, play: Play, name: str
+) -> None:
+    """Asterisk lists no header then, and the call would be FreePBX's, without a record."""
+
+    async def scene() -> None:
+        number = freepbx.number()
+        call = await freepbx.phones["3001"].call(number, [(name, "x" * 4090)])
+        assert (await call.final()).status == 484
+        assert (await freepbx.record(number))["end_code"] == 28
+        assert [one for one in freepbx.trunk.incoming if one.number == number] == []
+
+    play(scene())
