@@ -36,11 +36,13 @@ class AgentToken:
     """Whose calls it is for (``agent``, an extension), and of which pages (``origin``).
 
     ``expires_at`` is when it runs out, in epoch seconds; 0 in those that older servers gave.
+    ``key`` marks the key with which it was asked for; nothing in theirs, and where none was needed.
     """
 
     agent: str
     origin: str
     expires_at: int = 0
+    key: str = ""
 
     def text(self) -> str:
         """Return it as Redis keeps it."""
@@ -52,14 +54,14 @@ class AgentToken:
         try:
             known: Any = parse_json(text)
             agent, origin = known["agent"], known["origin"]
-            expires_at = known.get("expires_at", 0)
+            expires_at, key = known.get("expires_at", 0), known.get("key", "")
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        if not isinstance(agent, str) or not isinstance(origin, str):
+        if not all(isinstance(one, str) for one in (agent, origin, key)):
             return None
         if type(expires_at) is not int or not 0 <= expires_at <= _LAST:
             return None
-        return cls(agent, origin, expires_at)
+        return cls(agent, origin, expires_at, key)
 
 
 def is_agent_token(text: str) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from click2dial_agi.app.http.auth import hash_key
 from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.agent_tokens import AgentToken, read_wanted
 from click2dial_agi.domain.config import parse_config
@@ -308,6 +309,35 @@ def test_a_reload_that_takes_the_page_or_the_agent_away_takes_the_token(redis: R
             assert (await crm.get(CALLS)).status_code == 403
             api.reload(extensions=["1000-1100"])
             assert (await crm.get(CALLS)).status_code == 401
+
+    run(test())
+
+
+@pytest.mark.case("A31")
+def test_a_reload_that_takes_the_key_away_takes_its_tokens(redis: RedisServer) -> None:
+    """Whoever had stolen the key could go on for a day: programs name any origin."""
+
+    async def test() -> None:
+        other = "another-key-of-acme"
+        keys: dict[str, Any] = {"api_keys": [KEY, other], "allow_from": ["127.0.0.0/8"]}
+        async with FakeARI() as ari, serve(redis, ari, **PAGES, **keys) as api:
+            stolen = await token(api)
+            api.client.headers["Authorization"] = f"Bearer {other}"
+            kept = await token(api)
+            del api.client.headers["Authorization"]
+            of_the_network = await token(api)
+            api.reload(api_keys=[other, hash_key(KEY)])
+            for bearer in (stolen, kept, of_the_network):
+                async with page(api, bearer) as crm:
+                    assert (await crm.get(CALLS)).status_code == 200
+            api.reload(api_keys=[hash_key(other)])
+            for bearer, status in ((stolen, 401), (kept, 200), (of_the_network, 200)):
+                async with page(api, bearer) as crm:
+                    assert (await crm.get(CALLS)).status_code == status
+                    assert (await crm.post(CALLS, json=BODY)).status_code in (status, 201, 429)
+            assert hash_key(KEY).partition(":")[2] not in "".join(
+                str(api.redis.get(one)) for one in api.redis.keys("*:token:*")
+            )
 
     run(test())
 

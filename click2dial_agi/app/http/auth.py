@@ -58,6 +58,19 @@ def hash_key(key: str | bytes) -> str:
 _hash_known = lru_cache(maxsize=1024)(hash_key)
 
 
+@lru_cache(maxsize=1024)
+def _key_mark(known: str) -> str:
+    """Return what tells a key of the configuration from others, and does not give it away.
+
+    It is the same whether the configuration holds the key or its hash.
+    """
+    return sha256(_hashed(known).encode()).hexdigest()[:32]
+
+
+def _hashed(known: str) -> str:
+    return known if known.startswith(HASHED) else _hash_known(known)
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks: the integrator, or a page for one ``agent`` alone.
@@ -114,7 +127,7 @@ async def identify(
         authorize(request, integrator)
         return Asker()
     right = await find(token.strip(" "))
-    if right is None or not integrator.owns(right.agent):
+    if right is None or not integrator.owns(right.agent) or not _is_given(right, integrator):
         raise _NO_TOKEN
     origins = [origin.lower() for origin in request.headers.getlist("origin")]
     reads = not origins and request.method == "GET" and is_extension(right.origin)
@@ -124,8 +137,15 @@ async def identify(
     return Asker(right.agent, right.expires_at)
 
 
-def authorize(request: Request, integrator: Integrator) -> None:
-    """Raise :exc:`Problem` (401, 403, 421) unless the request carries a key or needs none.
+def _is_given(right: AgentToken, integrator: Integrator) -> bool:
+    """Tell whether the key with which a token was asked for is still one."""
+    return not right.key or right.key in map(_key_mark, _keys_of(integrator))
+
+
+def authorize(request: Request, integrator: Integrator) -> str:
+    """Return the mark of the key that a request carries, empty if it needs none.
+
+    Raises :exc:`Problem` (401, 403, 421) if it needs one and has none.
 
     A key is a right of whoever sends it.  A network is a right of every page that a browser there
     shows, so such a request must come from a page of ours, if from any.
@@ -135,16 +155,21 @@ def authorize(request: Request, integrator: Integrator) -> None:
     if len(credentials) == 1:
         scheme, _, key = credentials[0].partition(" ")
         # Starlette decodes headers as Latin-1; these are the bytes as they came.
-        keys = (*integrator.api_keys, *integrator.supervisor_keys)
-        if scheme.lower() == "bearer" and _is_key(key.strip(" ").encode("latin-1"), keys):
+        sent, keys = key.strip(" ").encode("latin-1"), _keys_of(integrator)
+        if scheme.lower() == "bearer" and _is_key(sent, keys):
             mark_known(request)
-            return
+            return _key_mark(hash_key(sent))
     if request.client is None or not is_inside(request.client.host, integrator.allow_from):
         raise _UNAUTHORIZED
     check_host(request)
     if not _is_same_origin(request):
         raise _CROSS_SITE
     mark_known(request)
+    return ""
+
+
+def _keys_of(integrator: Integrator) -> tuple[str, ...]:
+    return (*integrator.api_keys, *integrator.supervisor_keys)
 
 
 def check_supervisor(request: Request, integrator: Integrator) -> None:
@@ -172,8 +197,5 @@ def _is_same_origin(request: Request) -> bool:
 def _is_key(key: bytes, keys: Sequence[str]) -> bool:
     # Hashes have one length, and every key is compared to its end: the time tells nothing.
     hashed = hash_key(key)
-    matches = [
-        hmac.compare_digest(hashed, known if known.startswith(HASHED) else _hash_known(known))
-        for known in keys
-    ]
+    matches = [hmac.compare_digest(hashed, _hashed(known)) for known in keys]
     return any(matches)

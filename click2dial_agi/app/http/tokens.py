@@ -75,14 +75,14 @@ def add_tokens(app: FastAPI, calls: Callable[[], CreatedCalls]) -> None:
     )
     async def create(request: Request) -> Response:
         current = calls()
-        authorize(request, current.integrator)
+        key = authorize(request, current.integrator)
         read_query(request)
         body = await read_json(request, current.times.body)
         wanted, ttl, wrong = read_wanted(body, current.integrator)
         if wrong:
             raise Problem(422, wrong)
         token = f"agent-{secrets.token_urlsafe(32)}"
-        right = replace(wanted, expires_at=int(time.time()) + ttl)
+        right = replace(wanted, expires_at=int(time.time()) + ttl, key=key)
         await current.store.keep_token(token, right, ttl)
         answer = TokenAnswer(
             token=token,
