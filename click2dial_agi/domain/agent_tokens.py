@@ -13,6 +13,7 @@ from typing import Any
 from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
+from click2dial_agi.domain.origins import as_browsers_say
 
 __all__ = ["DEFAULT_TTL", "LONGEST", "SHORTEST", "AgentToken", "is_agent_token", "read_wanted"]
 
@@ -78,7 +79,7 @@ def read_wanted(
     agent, origin, ttl = body.get("agent"), body.get("origin"), body.get("ttl")
     if isinstance(agent, int) and not isinstance(agent, bool):  # as in the body of a call
         agent = str(agent)
-    origin = origin.lower() if isinstance(origin, str) else ""
+    origin = as_browsers_say(origin) if isinstance(origin, str) else ""
     ttl = DEFAULT_TTL if ttl is None else ttl
     wrong = [] if body.keys() <= _KEYS else [_BODY]
     if not isinstance(agent, str) or not integrator.owns(agent):

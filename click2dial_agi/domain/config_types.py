@@ -20,7 +20,7 @@ from pydantic import (
 
 from click2dial_agi.domain.hosts import read_host
 from click2dial_agi.domain.networks import Network
-from click2dial_agi.domain.origins import is_extension
+from click2dial_agi.domain.origins import as_browsers_say, is_extension
 from click2dial_agi.domain.redis_url import parse_redis_url
 
 __all__ = [
@@ -241,14 +241,8 @@ def _browser_websocket_url(value: str) -> str:
     return value
 
 
-def _as_browsers_say(origin: str) -> str:
-    """Return an origin without its scheme's own port, which no browser names."""
-    port = ":443" if origin.startswith("https:") else ":80"
-    return origin.removesuffix(port)
-
-
 def _websocket_origin(value: str) -> str:
-    origin = _as_browsers_say(value.lower())
+    origin = as_browsers_say(value)
     if origin in (ANY_ORIGIN, SAME_HOST) or _ORIGIN.fullmatch(origin):
         return origin
     raise ValueError('"same-host", "*" or a page\'s origin such as "https://crm.example.com"')
@@ -262,7 +256,7 @@ def _absolute(value: Path) -> Path:
 
 
 def _web_origin(value: str) -> str:
-    origin = _as_browsers_say(value.lower())
+    origin = as_browsers_say(value)
     # Some letters that are not ASCII have small ones that are.
     if value.isascii() and _ORIGIN.fullmatch(origin):
         return origin

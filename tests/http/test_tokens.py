@@ -122,6 +122,21 @@ def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("O34")
+def test_an_origin_may_name_the_port_that_goes_without_saying(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with (
+            FakeARI() as ari,
+            serve(redis, ari, cors_origins=[f"{ORIGIN}:443"]) as api,
+            page(api, await token(api, origin=f"{ORIGIN}:443")) as crm,
+        ):
+            placed = await crm.post(CALLS, json=BODY)
+            assert placed.status_code == 201
+            assert placed.headers["access-control-allow-origin"] == ORIGIN
+
+    run(test())
+
+
 @pytest.mark.case("C31")
 def test_an_idempotency_key_is_a_pages_own(redis: RedisServer) -> None:
     """Whoever else uses it hears nothing of that call, and takes no key of the CRM's away."""
