@@ -138,6 +138,34 @@ class TestDirectories:
         assert "has 400 MiB free" in found.what
 
 
+@pytest.mark.case("S15")
+@pytest.mark.parametrize("with_tls", [True, False])
+def test_a_rest_interface_whose_certificate_nobody_trusts_is_named(
+    tmp_path: Path, with_tls: bool
+) -> None:
+    """Or that speaks no TLS at that port: it is there, and enabled."""
+
+    async def scenario() -> list[Finding]:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        made = TestCertificates.made(tmp_path, "pbx", 90)
+        context.load_cert_chain(made["cert"], made["key"])
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            writer.close()
+
+        tls = context if with_tls else None
+        async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/ari"
+            asterisk = {"ari_url": url, "ari_password": "hush-hush-hush"}
+            return await examine_pbx(config(tmp_path, asterisk=asterisk))
+
+    (found,) = asyncio.run(scenario())
+    assert found.check == "ari-tls"
+    assert "update-ca-certificates" in found.cure
+
+
 @pytest.mark.parametrize("answer", [b"[", b"[" * 100_000, b"{}" * 2])
 def test_a_rest_interface_that_talks_nonsense_is_named(tmp_path: Path, answer: bytes) -> None:
     """It takes the password, and answers that."""

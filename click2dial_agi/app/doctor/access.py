@@ -1,5 +1,6 @@
 """Asterisk's REST interface: is it there, and does it take our password."""
 
+import ssl
 from urllib.parse import urlsplit
 
 from click2dial_agi.app.doctor.findings import Finding, Level
@@ -15,6 +16,11 @@ _WHY = "no call can be created, and doctor cannot look at the PBX"
 _HTTP = (
     "enabled = yes in http.conf and ari.conf (etc/asterisk/ has both), then "
     "asterisk -rx 'core reload'"
+)
+_TLS = (
+    "tlscertfile in http.conf with this host's name and the whole chain, its authority among those "
+    "that this machine trusts (/usr/local/share/ca-certificates, update-ca-certificates), and the "
+    "port of tlsbindaddr in ari_url"
 )
 _PATH = "asterisk.ari_url as http://HOST:PORT/ari; with a prefix in http.conf that goes before /ari"
 
@@ -33,6 +39,11 @@ async def check_access(config: Config, pbx: PBX, ari: ARIFacts) -> list[Finding]
     try:
         status = await ari.status()
     except OSError as error:
+        tls = error.__cause__  # there was no connection
+        if isinstance(tls, ssl.SSLError):
+            reason = getattr(tls, "verify_message", "") or tls.reason or str(tls)
+            what = f"asterisk.ari_url: {url}: no TLS with it: {reason}"
+            return [Finding(level, "ari-tls", what, _WHY, _TLS)]
         what = f"asterisk.ari_url: nothing answers at {url}: {str(error) or 'no answer in time'}"
         cure = f"systemctl status asterisk; where it runs, {_HTTP}"
         return [Finding(level, "ari-away", what, _WHY, cure)]
