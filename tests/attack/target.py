@@ -49,7 +49,7 @@ class Target:
     def client(self) -> Iterator[httpx.Client]:
         """An honest client, on a connection of its own."""
         scheme = "https" if self.tls else "http"
-        verify = ssl.create_default_context(cafile=self.tls["cert"]) if self.tls else True
+        verify = ssl.create_default_context(cafile=self.tls["cert"]) if self.tls else False
         with httpx.Client(
             base_url=f"{scheme}://127.0.0.1:{self.port}", verify=verify, trust_env=False, timeout=10
         ) as client:

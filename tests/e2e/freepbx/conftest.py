@@ -70,7 +70,7 @@ class FreePBX:
 
     async def create(self, callee: str, agent: str = "3001") -> httpx.Response:
         body = {"agent": agent, "callee": callee, "outbound_id": OUTBOUND_ID, "contact_ref": "r"}
-        async with httpx.AsyncClient(trust_env=False, timeout=15) as api:
+        async with httpx.AsyncClient(trust_env=False, timeout=15, verify=False) as api:
             return await api.post(f"http://{self.http}/click2dial/calls", json=body)
 
     async def record(self, number: str) -> Payload:
@@ -89,6 +89,7 @@ class FreePBX:
             params={"variable": name},
             auth=(self.pbx.ari_username, self.pbx.ari_password),
             trust_env=False,
+            verify=False,
         )
         return str(answer.json().get("value", ""))
 

@@ -58,6 +58,7 @@ class House:
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
             timeout=10,
+            verify=False,
         )
 
 

@@ -43,7 +43,11 @@ def fetch(
     address = office.server.config["integrators"][integrator]["http"]
     headers["Authorization"] = f"Bearer {key}"
     return httpx.get(
-        f"http://{address}{RECORDINGS}/{ref}", headers=headers, trust_env=False, timeout=10
+        f"http://{address}{RECORDINGS}/{ref}",
+        headers=headers,
+        trust_env=False,
+        timeout=10,
+        verify=False,
     )
 
 
