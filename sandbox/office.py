@@ -23,6 +23,7 @@ from sandbox.loop import LoopThread
 from sandbox.notifications import Notifications
 from sandbox.office_conf import (
     CARRIER,
+    MEMBER,
     NAMED,
     NOBODY,
     OUTBOUND_ID,
@@ -91,7 +92,8 @@ class Office:
     """The processes and the loop in which the phones live; use it as a context manager.
 
     With several `servers` the PBX asks them in their order, and each has an API of its own.
-    `extensions` are further contexts of the operator's, `pjsip` lines behind all endpoints.
+    `extensions` are further contexts of the operator's, `pjsip` lines behind all endpoints, and
+    `member` is how queues name a phone.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Office:
         verbose: bool = False,
         extensions: str = "",
         pjsip: str = "",
+        member: str = MEMBER,
         dialplan: Path = DIALPLAN,
     ) -> None:
         self._tree = tree
@@ -109,6 +112,7 @@ class Office:
         self._verbose = verbose
         self._extensions = extensions
         self._pjsip = pjsip
+        self._member = member
         self._dialplan = dialplan
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
@@ -141,7 +145,7 @@ class Office:
                     trunk_port=self.trunk_port,
                     extra_extensions=office_conf.extensions() + self._extensions,
                     extra_pjsip=office_conf.pjsip() + self._pjsip,
-                    queues=office_conf.queues(),
+                    queues=office_conf.queues(self._member),
                     verbose=self._verbose,
                 )
             )

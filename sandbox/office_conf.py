@@ -19,6 +19,7 @@ PICKER, TWICE, NAMED, NOBODY = 4, 5, 6, 9
 OUTBOUND_ID = "27820001234"
 DEFAULT_OUTBOUND_ID = "27820005555"  # shown where the call itself names none
 RING_TIMEOUT = 5
+MEMBER = "PJSIP/{extension}"  # of queues, but where all is behind Local channels
 CARRIER = "carrier"  # the From user of a call from outside; its number is in P-Asserted-Identity
 
 
@@ -109,19 +110,20 @@ def pjsip() -> str:
     return f"{carrier}{''.join(phones)}"
 
 
-def queues() -> str:
-    """Return a queue of one agent and one of two for each team."""
+def queues(member: str = MEMBER) -> str:
+    """Return a queue of one agent and one of two for each team; `member` names the phone of one."""
     head = "strategy = linear\ntimeout = 15\nretry = 1\njoinempty = yes\nsetinterfacevar = yes\n"
     texts = ["[general]\n"]
     for plan in PLANS:
         for base in map(plan.base, range(TEAMS)):
-            members = [f"member => {_member(plan, str(base + agent))}\n" for agent in AGENTS[:2]]
+            names = [_member(plan, str(base + agent), member) for agent in AGENTS[:2]]
+            members = [f"member => {name}\n" for name in names]
             texts.append(f"[one{base}]\n{head}{members[0]}[two{base}]\n{head}{''.join(members)}")
     return "".join(texts)
 
 
-def _member(plan: Plan, extension: str) -> str:
-    return f"Local/{extension}@from-queue/n" if plan.local else f"PJSIP/{extension}"
+def _member(plan: Plan, extension: str, member: str = MEMBER) -> str:
+    return f"Local/{extension}@from-queue/n" if plan.local else member.format(extension=extension)
 
 
 def extensions() -> str:
