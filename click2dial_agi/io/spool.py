@@ -144,7 +144,9 @@ class Spool:
         return True
 
     def _taken(self) -> list[Path]:
-        return sorted(self.path.parent.glob(f"{self.path.name}.*.draining"))
+        # To open a pipe of such a name would take until somebody writes to it.
+        files = self.path.parent.glob(f"{self.path.name}.*.draining")
+        return sorted(path for path in files if not path.is_fifo())
 
 
 def _append(path: Path, text: bytes) -> None:

@@ -163,3 +163,17 @@ def test_a_file_that_another_server_takes_away_meanwhile_is_no_error(
     monkeypatch.setattr(Path, "stat", look_once)
     assert spool.waiting() == [spool.path]
     assert spool.waiting() == []
+
+
+@pytest.mark.case("A32")
+def test_a_pipe_is_let_alone(spool: Spool) -> None:
+    """The server would wait for ever for somebody to write to a pipe, before it reads a byte."""
+    pipe = spool.path.with_name(f"{spool.path.name}.1.draining")
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)  # so that a failure of this test does not wait, either
+    write(spool, A + b"\n")
+    assert spool.take() == []
+    (taken,) = spool.take()
+    assert [tuple(piece) for piece in spool.read(taken)] == [(A, True)]
+    assert spool.waiting() == [taken]
+    os.close(writer)

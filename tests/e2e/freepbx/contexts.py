@@ -43,9 +43,11 @@ exten => 601,1,Dial(PJSIP/3003,20)
 [bad-number]
 exten => _X.,1,Hangup(28)
 
-; An extension: on DND, and when it does not answer, the voicemail takes the call.
+; An extension: forwarded (*72), on DND, and when it does not answer, the voicemail takes the call.
 [ext-local]
 exten => _3XXX,1,Gosub(macro-user-callerid,s,1)
+ same => n,Set(CF=${{DB(CF/${{EXTEN}})}})
+ same => n,GotoIf($["${{CF}}" != "" & "${{CFIGNORE}}" = ""]?from-internal,${{CF}},1)
  same => n,GotoIf($["${{DB(DND/${{EXTEN}})}}" = "YES"]?vm)
  same => n,Dial(PJSIP/${{EXTEN}},2,${{IF($["${{NODEST}}" != ""]?U(macro-auto-blkvm))}})
  same => n(vm),Gosub(macro-blkvm-check,s,1)

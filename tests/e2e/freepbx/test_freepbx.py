@@ -234,3 +234,26 @@ def test_a_header_of_ours_that_is_too_long_is_refused(
         assert [one for one in freepbx.trunk.incoming if one.number == number] == []
 
     play(scene())
+
+
+@pytest.mark.case("F21")
+def test_a_queue_calls_no_number_to_which_an_agent_is_forwarded(
+    freepbx: FreePBX, play: Play
+) -> None:
+    async def scene() -> None:
+        number, mobile = freepbx.number(), freepbx.number()
+        await asyncio.to_thread(freepbx.pbx.cli, f"database put CF 3002 {mobile}")
+        try:
+            client = await freepbx.dial_in("27215550100", number)
+            agent = await freepbx.phones["3002"].next_call()
+            await agent.up()
+            await client.up()
+            await asyncio.gather(client.media.hear("3002"), agent.media.hear(client.media.mark))
+            await client.hang_up()
+            await agent.over()
+        finally:
+            await asyncio.to_thread(freepbx.pbx.cli, "database del CF 3002")
+        assert (await freepbx.record(number))["end_reason"] == "hungup"
+        assert [one for one in freepbx.trunk.incoming if one.number == mobile] == []
+
+    play(scene())
