@@ -74,9 +74,7 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
 
     times = {name: _time(query[name]) if name in query else None for name in ("from", "to")}
     if times["to"] is not None and _DAY.fullmatch(query["to"]):
-        times["to"] += (
-            _TO_ITS_END  # until a day is until its end, as from one is from its beginning
-        )
+        times["to"] += _TO_ITS_END  # as "from" a day is from its beginning
     for name, time in times.items():
         check(name, name not in query or time is not None, _WHEN)
     try:
