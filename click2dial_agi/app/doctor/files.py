@@ -101,7 +101,11 @@ def _of_root(config: Config) -> Iterator[Finding]:
     # One that somebody runs by hand; the dialplan's own file is Asterisk's to write all the same.
     by_root = 0 in users_of_port(config.agi.listen.port)
     spool, ours = config.spool_path, ("calls.spool*", "journal.db*")
-    for owned in sorted(one for name in ours for one in config.spool_dir.glob(name)):
+    try:
+        found = sorted(one for name in ours for one in config.spool_dir.glob(name))
+    except OSError:  # not ours to enter, which is told by now
+        return
+    for owned in found:
         if by_root and owned != spool:
             continue
         owner = _owner(owned)
