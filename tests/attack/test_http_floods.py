@@ -133,6 +133,7 @@ def test_more_requests_than_answers_end_the_connection(target: Target) -> None:
 def test_hosts_that_are_none_fill_no_log(redis: RedisServer) -> None:
     keys: dict[str, Any] = {"softphone": True, "softphone_ws": "ws://127.0.0.1/ws"}
     with Target.running(redis, **keys) as target, target.client() as client:
+        target.check()  # all is said of the start
         size = len(target.server.log())
         for path in ("/softphone/config", "/softphone", CALLS, "/docs", "/healthz"):
             for host in ("[c:1]", "[::1", "[", "a b", "x" * 300, "a:99999", "[::ffff:1.2.3.4.5]"):

@@ -41,6 +41,7 @@ EVERYTHING = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a minute of the CPU, which others use, too
 def test_schemathesis_finds_nothing(redis: RedisServer, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG, "utf-8")
     port = ports.free_port()

@@ -83,7 +83,9 @@ def test_an_endpoint_with_an_extension_of_another_name(office: Office) -> None:
         scene.team.first.rule = refuse(486)
         async with member(scene, endpoint), further_phone(scene, endpoint) as phone:
             client = await office.dial_in(scene.team.did(2), scene.number, scene.ref)
-            await (await phone.next_call()).up()
+            call = await phone.next_call()
+            await call.up()
+            await scene.hear_each_other(client, call)
             await client.hang_up()
             [record] = await records(scene)
             assert record["extension"] == extension
