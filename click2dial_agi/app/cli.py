@@ -251,7 +251,7 @@ def hash_key(
     """Print an API key and the hash that the configuration may hold in its place."""
     import secrets
 
-    from click2dial_agi.app.http.auth import hash_key as hashed
+    from click2dial_agi.domain.api_keys import hash_key as hashed
 
     key = key or secrets.token_urlsafe(32)
     if key != key.strip():

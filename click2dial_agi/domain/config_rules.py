@@ -1,9 +1,9 @@
 """Rules over several integrators, or several keys of one."""
 
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from itertools import combinations
 
+from click2dial_agi.domain.api_keys import hashed
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.redis_url import parse_redis_url, same_redis
 
@@ -96,12 +96,12 @@ def _key_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
                 f"integrators.{one.name}: a key of fewer than {_GUESSED} characters can be "
                 "guessed; `click2dial-agi hash-key` makes one"
             )
-        if _hashed(one.api_keys) & _hashed(one.supervisor_keys):
+        if {*map(hashed, one.api_keys)} & {*map(hashed, one.supervisor_keys)}:
             yield (
                 f"integrators.{one.name}: a key is both in api_keys and in supervisor_keys: "
                 "whoever has it may listen to calls"
             )
-    known = [(one.name, _hashed(_all_keys(one))) for one in integrators]
+    known = [(one.name, {*map(hashed, _all_keys(one))}) for one in integrators]
     for (name, keys), (other, others) in combinations(known, 2):
         if keys & others:
             yield (
@@ -112,14 +112,6 @@ def _key_advice(integrators: Sequence[Integrator]) -> Iterator[str]:
 
 def _all_keys(one: Integrator) -> Sequence[str]:
     return (*one.api_keys, *one.supervisor_keys)
-
-
-def _hashed(keys: Sequence[str]) -> set[str]:
-    """Return keys as `click2dial-agi hash-key` prints them: some may stand there as they are."""
-    return {
-        key if key.startswith("sha256:") else f"sha256:{sha256(key.encode()).hexdigest()}"
-        for key in keys
-    }
 
 
 def _prefix_advice(one: Integrator) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from click2dial_agi.domain.api_keys import HASHED
 from click2dial_agi.domain.hosts import read_host
 from click2dial_agi.domain.networks import Network
 from click2dial_agi.domain.origins import as_browsers_say, is_extension
@@ -202,7 +203,7 @@ def _trimmed_secret(value: object) -> str:
 def _api_key(value: object) -> str:
     key = _trimmed_secret(value)
     # A hash that is none would be taken for a key in plain text, or match nothing.
-    if key.lower().startswith("sha256:") and not _HASHED_KEY.fullmatch(key):
+    if key.lower().startswith(HASHED) and not _HASHED_KEY.fullmatch(key):
         raise ValueError("sha256: and 64 hex digits, as `click2dial-agi hash-key` prints it")
     return key
 

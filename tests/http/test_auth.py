@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from click2dial_agi.app.http.auth import hash_key
+from click2dial_agi.domain.api_keys import hash_key
 from sandbox import ports
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from click2dial_agi.app.http.auth import hash_key
 from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.agent_tokens import AgentToken, read_wanted
+from click2dial_agi.domain.api_keys import hash_key
 from click2dial_agi.domain.config import parse_config
 from sandbox.events import listening
 from sandbox.redis import RedisServer

@@ -14,24 +14,20 @@ from click2dial_agi.app.http.access import access_of, check_host, mark_known
 from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.query import read_query
 from click2dial_agi.domain.agent_tokens import AgentToken, is_agent_token
+from click2dial_agi.domain.api_keys import hash_key, hashed
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.networks import is_inside
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.origins import is_extension
 
 __all__ = [
-    "HASHED",
     "Asker",
     "asked",
     "authorize",
     "check_supervisor",
-    "hash_key",
     "identify",
     "is_supervisor",
 ]
-
-# Marks a key that the configuration holds as its hash.
-HASHED = "sha256:"
 
 _UNAUTHORIZED = Problem(
     401, (FieldError("authorization", "Bearer and one of this integrator's keys"),)
@@ -43,19 +39,8 @@ _NO_SUPERVISOR = Problem(403, (FieldError("authorization", "one of supervisor_ke
 _CROSS_SITE = Problem(403, (FieldError("origin", "this server, for requests without a key"),))
 
 
-def hash_key(key: str | bytes) -> str:
-    """Return the form in which a configuration may hold a key without giving it away.
-
-    One round of SHA-256: a key is a long random text, which no dictionary holds, and it is checked
-    on every request.
-    """
-    if isinstance(key, str):
-        key = key.encode("utf-8", "surrogateescape")
-    return HASHED + sha256(key).hexdigest()
-
-
 # Of the configuration's keys only, which are few: what clients send would fill it.
-_hash_known = lru_cache(maxsize=1024)(hash_key)
+_hashed = lru_cache(maxsize=1024)(hashed)
 
 
 @lru_cache(maxsize=1024)
@@ -65,10 +50,6 @@ def _key_mark(known: str) -> str:
     It is the same whether the configuration holds the key or its hash.
     """
     return sha256(_hashed(known).encode()).hexdigest()[:32]
-
-
-def _hashed(known: str) -> str:
-    return known if known.startswith(HASHED) else _hash_known(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +177,6 @@ def _is_same_origin(request: Request) -> bool:
 
 def _is_key(key: bytes, keys: Sequence[str]) -> bool:
     # Hashes have one length, and every key is compared to its end: the time tells nothing.
-    hashed = hash_key(key)
-    matches = [hmac.compare_digest(hashed, _hashed(known)) for known in keys]
+    sent = hash_key(key)
+    matches = [hmac.compare_digest(sent, _hashed(known)) for known in keys]
     return any(matches)
