@@ -6,7 +6,6 @@ request while nothing is missing.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -96,19 +95,22 @@ class Census:
         await asyncio.sleep(self._looked_at + _PAUSE - time.monotonic())
         async with self._one_at_a_time:
             self._next = None  # who comes from here on waits for another
-            with contextlib.suppress(PBXUnreachable):
-                await self._look()
+            await self._look_if_there()
 
     def look_soon(self) -> None:
         """Begin a look if none is under way, and the last one was not just now."""
         if self._looking is not None and not self._looking.done():
             return
         if time.monotonic() - self._looked_at >= _PAUSE:
-            self._looking = asyncio.create_task(self._look_if_there())
+            self._looking = asyncio.create_task(self._look_alone())
+
+    async def _look_alone(self) -> None:
+        async with self._one_at_a_time:
+            await self._look_if_there()
 
     async def _look_if_there(self) -> None:
         try:
-            await self.look()
+            await self._look()
         except PBXUnreachable as error:
             log.debug("the PBX's calls are not counted: %s", error)
 
