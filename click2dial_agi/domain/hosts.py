@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from click2dial_agi.domain.networks import read_address
+from click2dial_agi.domain.networks import read_address, usual_form
 
 __all__ = ["Host", "KnownHosts", "read_host"]
 
@@ -41,7 +41,7 @@ def read_host(values: Sequence[str]) -> Host | None:
     address = read_address(match[1] or match[2])
     if match[1] is not None and (address is None or ":" not in match[1]):
         return None
-    name = str(address) if address is not None else match[2].lower().removesuffix(".")
+    name = usual_form(match[1] or match[2])
     return Host(name, match[3] or "") if name else None
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from click2dial_agi.domain.config_types import Address
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.networks import Network, read_address
+from click2dial_agi.domain.networks import Network, usual_form
 
 __all__ = ["agi_advice", "api_advice", "clash"]
 
@@ -30,10 +30,7 @@ def clash(listeners: Iterable[tuple[str, Address]]) -> str:
 
 def _meant(host: str) -> set[str]:
     """Return the addresses that a host is, however it is written; a name that is none of ours."""
-    name = host.lower()
-    address = read_address(name)
-    if address is not None:
-        return {str(address)}
+    name = usual_form(host)
     return _LOCALHOST if name == "localhost" else {name}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["Network", "client_address", "is_inside", "owner_of", "read_address"]
+__all__ = ["Network", "client_address", "is_inside", "owner_of", "read_address", "usual_form"]
 
 Network = IPv4Network | IPv6Network
 
@@ -21,6 +21,12 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
+
+
+def usual_form(host: str) -> str:
+    """Return a host as one text, however it is written; a name without the dot that may end it."""
+    address = read_address(host)
+    return str(address) if address is not None else host.lower().removesuffix(".")
 
 
 def is_inside(host: str, networks: Sequence[Network]) -> bool:

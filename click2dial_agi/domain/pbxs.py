@@ -23,7 +23,7 @@ from click2dial_agi.domain.config_types import (
     as_tuple,
     dial_template,
 )
-from click2dial_agi.domain.networks import read_address
+from click2dial_agi.domain.networks import usual_form
 
 __all__ = ["PBX", "Asterisk", "NamedPBX", "PeerDial", "pbx_advice", "pbxs_problem"]
 
@@ -121,9 +121,8 @@ def _manager(one: PBX) -> object:
 
 def _host(name: str) -> str:
     """Return a host as one text, however it is written; names are not looked up."""
-    host = name.lower().removesuffix(".")
-    address = read_address("127.0.0.1" if host == "localhost" else host)
-    return str(address) if address is not None else host
+    host = usual_form(name)
+    return "127.0.0.1" if host == "localhost" else host
 
 
 def pbx_advice(pbxs: Sequence[PBX], *, edge_alone: bool, needs_peer_dial: bool) -> Iterator[str]:
