@@ -120,8 +120,8 @@ def _filtered(user: str, path: Path) -> Iterator[Finding]:
         return
     disabled = _DISABLED.search(sections.get("general", ""))
     missing = {name.strip() for name in disabled[1].split(",")} & set(HEARD) if disabled else set()
-    filters = _FILTER.findall(sections.get(user, ""))
-    let_in = [_LETS_IN.fullmatch(one.strip() + " ") for one in filters]
+    filters = _FILTER.findall(sections[user])
+    let_in = [_LETS_IN.fullmatch(one.strip()) for one in filters]
     if filters and all(let_in):  # others may let in whatever they do
         missing |= set(HEARD) - {match[1] for match in let_in if match}
     if missing:
