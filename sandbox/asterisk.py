@@ -12,6 +12,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -167,6 +169,20 @@ class Asterisk:
         if done.returncode:
             raise RuntimeError(f"asterisk -rx {command!r}: {text}{done.stderr.decode()}")
         return text
+
+    @contextmanager
+    def edited(self, name: str, old: str, new: str, command: str) -> Iterator[None]:
+        """Have one of its files otherwise for a while, which the command has it read."""
+        conf = self.etc / name
+        text = conf.read_text()
+        assert old in text
+        conf.write_text(text.replace(old, new))
+        try:
+            self.cli(command)
+            yield
+        finally:
+            conf.write_text(text)
+            self.cli(command)
 
     def is_registered(self, extension: str) -> bool:
         """Say whether an agent's phone can be rung, a moment after its REGISTER was answered."""

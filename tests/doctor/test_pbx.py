@@ -52,33 +52,11 @@ def test_a_manager_that_does_not_do_what_is_needed_is_named(place: Place) -> Non
     assert "another" not in one.line()
     [(kind, one)] = found(ami=f"127.0.0.1:{ports.free_port()}").items()
     assert kind == "manager-away"
-    conf = place.pbx.etc / "manager.conf"
-    text = conf.read_text()
-    conf.write_text(text.replace("write = call,agent", "write = agent"))
-    try:
-        place.pbx.cli("manager reload")
+    with place.pbx.edited("manager.conf", "write = call,agent", "write = agent", "manager reload"):
         [(kind, one)] = found().items()
         assert kind == "manager-rights"
         assert "may not BlindTransfer, " in one.what
         assert "write = call,agent" in one.cure
-    finally:
-        conf.write_text(text)
-        place.pbx.cli("manager reload")
-
-
-@contextlib.contextmanager
-def changed(place: Place, name: str, old: str, new: str, reload: str) -> Iterator[None]:
-    """Have another text in one of Asterisk's files for a while."""
-    conf = place.pbx.etc / name
-    text = conf.read_text()
-    assert old in text
-    conf.write_text(text.replace(old, new))
-    try:
-        place.pbx.cli(reload)
-        yield
-    finally:
-        conf.write_text(text)
-        place.pbx.cli(reload)
 
 
 @contextlib.contextmanager
@@ -96,8 +74,8 @@ def with_manager(place: Place) -> dict[str, Any]:
 
 @pytest.mark.case("O38")
 def test_a_user_of_ari_who_may_only_read_is_named(place: Place) -> None:
-    with changed(
-        place, "ari.conf", "read_only = no", "read_only = yes", "module reload res_ari.so"
+    with place.pbx.edited(
+        "ari.conf", "read_only = no", "read_only = yes", "module reload res_ari.so"
     ):
         found = place.found(**place.integrator(http=f"127.0.0.1:{ports.free_port()}"))
     assert found["ari-read-only"].level is Level.DANGER
@@ -113,25 +91,25 @@ def test_a_user_of_the_manager_who_is_told_nothing_is_named(
 ) -> None:
     """What he may have done is another right."""
     before = "read = call,agent\n"
-    with changed(place, "manager.conf", before, f"read = {read}\n", "manager reload"):
+    with place.pbx.edited("manager.conf", before, f"read = {read}\n", "manager reload"):
         found = place.found(**with_manager(place))
     assert f"is told no events of {missing}" in found["manager-deaf"].what
     assert "manager-rights" not in found
-    with changed(place, "manager.conf", before, "read = all\n", "manager reload"):
+    with place.pbx.edited("manager.conf", before, "read = all\n", "manager reload"):
         assert "manager-deaf" not in place.found(**with_manager(place))
 
 
 @pytest.mark.case("O38")
 def test_events_that_the_manager_keeps_back_are_named(place: Place) -> None:
     kept = "eventfilter(action(include),name(QueueMemberAdded)) =\n"
-    with changed(place, "manager.conf", kept, "", "manager reload"):
+    with place.pbx.edited("manager.conf", kept, "", "manager reload"):
         found = place.found(**with_manager(place))["manager-filter"]
         assert "[click2dial] is not told of QueueMemberAdded" in found.what
-    with changed(place, "manager.conf", "= Newexten", "= Hangup,Newexten", "manager reload"):
+    with place.pbx.edited("manager.conf", "= Newexten", "= Hangup,Newexten", "manager reload"):
         found = place.found(**with_manager(place))["manager-filter"]
         assert "[click2dial] is not told of Hangup" in found.what
     whatever = f"{kept}eventfilter(action(exclude),name(VarSet)) =\n"
-    with changed(place, "manager.conf", kept, whatever, "manager reload"):
+    with place.pbx.edited("manager.conf", kept, whatever, "manager reload"):
         assert "manager-filter" not in place.found(**with_manager(place))
 
 
@@ -538,7 +516,7 @@ def test_two_endpoints_that_are_one_extension_are_named(place: Place) -> None:
 
 @pytest.mark.case("C38")
 def test_a_pbx_without_music_on_hold_is_named(place: Place) -> None:
-    with changed(place, "musiconhold.conf", "[default]", "[another]", "moh reload"):
+    with place.pbx.edited("musiconhold.conf", "[default]", "[another]", "moh reload"):
         assert "class default" in place.found(**with_manager(place))["music-missing"].what
         assert "music-missing" not in place.found()  # nobody is put on hold without a manager
     assert "music-missing" not in place.found(**with_manager(place))

@@ -110,20 +110,7 @@ def silent_server() -> Iterator[str]:
 def edited(name: str, old: str, new: str, command: str) -> Make:
     """Have one of Asterisk's files otherwise, and have it read."""
 
-    @contextmanager
-    def make(rig: Rig) -> Iterator[None]:
-        conf = rig.pbx.etc / name
-        text = conf.read_text()
-        assert old in text
-        conf.write_text(text.replace(old, new))
-        try:
-            rig.pbx.cli(command)
-            yield
-        finally:
-            conf.write_text(text)
-            rig.pbx.cli(command)
-
-    return make
+    return lambda rig: rig.pbx.edited(name, old, new, command)
 
 
 def without(module: str) -> Make:
