@@ -185,7 +185,9 @@ class CallHandlers:
         if asked.leaves:  # so a leg that he sends him to is not one more
             current.counts.free_agent(asked.known.call.call_ref)
         decided = decide_hand_over(
-            asked, integrator, str(uuid4()), current.counts.spent(integrator)
+            *(asked, integrator, str(uuid4())),
+            spent=current.counts.spent(integrator),
+            emergency=current.config.emergency_numbers,
         )
 
         def finish(decision: Decision) -> None:

@@ -112,6 +112,19 @@ class Call(NamedTuple):
         """Return the call as named texts, for :func:`click2dial_agi.domain.facts.encode`."""
         return {name: str(value) for name, value in self._asdict().items() if value}
 
+    def leg_of(self, first: "Call", call_type: CallType, placed: int) -> "Call":
+        """Return this call as a leg to outside on a client's trail, the next after ``placed``.
+
+        ``first`` is the client's own call.
+        """
+        return self._replace(
+            contact_ref=first.contact_ref,
+            call_dir=CallDirection.OUTBOUND,
+            call_type=call_type,
+            trail_ref=first.trail_ref or first.call_ref,
+            trail_number=max(first.trail_number, 1) + placed + 1,
+        )
+
 
 class Decision(NamedTuple):
     """A call with either the errors that refuse it or the dial string that places it.

@@ -65,6 +65,7 @@ class Fact(StrEnum):
     LIMITED = "limited"  # refused by a limit
     EMERGENCY = "emergency"
     CALLER = "caller"  # C2D_EXTENSION of the phone that calls for help
+    CLIENT = "client"  # what is known of the call whose client is sent to where help is
     CREATED = "created"  # by the REST API
     RECORD = "record"  # a call from outside is to be recorded
     RECORDED = "recorded"  # an agent's call likewise

@@ -319,7 +319,7 @@ def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     if callee not in config.emergency_numbers and not ANY_EXTENSION.matches(callee):
         raise MalformedFacts(Fact.CALLEE, "an emergency number")
     integrator = config.owner_of(request.agent)
-    return Call(
+    call = Call(
         call_ref=request.call_ref,
         integrator=integrator.name if integrator else "",
         extension=request.agent if integrator else "",
@@ -328,6 +328,21 @@ def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
         contact_ref=request.call_ref,
         call_dir=CallDirection.OUTBOUND,
     )
+    return _of_client(call, facts, config)
+
+
+def _of_client(call: Call, facts: Mapping[str, str], config: Config) -> Call:
+    """Return a call for help as the leg that it is where a client was sent there."""
+    if Fact.CLIENT not in facts:
+        return call
+    try:
+        first = read_known(decode(facts[Fact.CLIENT]), config).call
+        placed = moment(facts, Fact.PLACED)
+    except MalformedFacts:  # it is recorded all the same
+        return call
+    if first.integrator != call.integrator:
+        return call
+    return call.leg_of(first, CallType.TRANSFER_BLIND, placed)
 
 
 def _read_trunk(text: str, plan: NumberPlan) -> str:

@@ -46,7 +46,8 @@ class HandOverDecision(NamedTuple):
     @property
     def places_call(self) -> bool:
         """Whether a number is dialled, which is a call of its own."""
-        return not (self.decision.errors or self.fallback or self.decision.to_agent)
+        decision = self.decision
+        return not (decision.errors or self.fallback or decision.to_agent or decision.emergency)
 
 
 def decide_hand_over(
@@ -54,11 +55,13 @@ def decide_hand_over(
     integrator: Integrator | None,
     new_call_ref: str,
     spent: Collection[str] = (),
+    emergency: Collection[str] = (),
 ) -> HandOverDecision:
     """Check a transfer or a forward by the rules of the agent's own call.
 
     A colleague sees the client's number; a number outside sees what the client saw, or the default
-    of the integrator.  ``new_call_ref`` is the call_ref of the leg that may be placed.
+    of the integrator.  ``new_call_ref`` is the call_ref of the leg that may be placed.  An agent
+    may send a client to the ``emergency`` numbers; no phone forwards there.
     """
     call = asked.known.call
     request = CallRequest(
@@ -69,17 +72,22 @@ def decide_hand_over(
         outbound_id=_shown(call, integrator.plan) if integrator else "",
         contact_ref=call.contact_ref,
     )
-    decision = decide(request, integrator, spent=spent)
+    if asked.kind is not HandOverKind.BLIND:
+        emergency = ()
+    decision = decide(request, integrator, emergency, spent)
     refusal = _forwarding_refusal(asked, integrator, decision)
     if refusal is not None:
         return HandOverDecision(decision._replace(errors=(refusal,), dial=""))
     if decision.errors:
         return HandOverDecision(decision, _fallback(asked, integrator, decision))
+    if decision.emergency:
+        return HandOverDecision(decision)
     if decision.to_agent:
         shown = call.number or decision.call.dial_number
         to_show = decision.call._replace(dial_number=shown)
         return HandOverDecision(decision._replace(call=to_show, shown=shown))
-    return HandOverDecision(decision._replace(call=_leg(asked, decision.call)))
+    leg = decision.call.leg_of(asked.known.call, _TYPES[asked.kind], asked.placed)
+    return HandOverDecision(decision._replace(call=leg))
 
 
 def _shown(call: Call, plan: NumberPlan) -> str:
@@ -115,15 +123,3 @@ def _fallback(asked: HandOver, integrator: Integrator | None, decision: Decision
     if not _FALLBACK_TARGET.fullmatch(asked.target):
         return ""
     return f"{integrator.transfer_fallback}|{asked.target}|1"
-
-
-def _leg(asked: HandOver, call: Call) -> Call:
-    """Return the call that a leg to outside is: the agent's, on the client's trail."""
-    first = asked.known.call
-    return call._replace(
-        contact_ref=first.contact_ref,
-        call_dir=CallDirection.OUTBOUND,
-        call_type=_TYPES[asked.kind],
-        trail_ref=first.trail_ref or first.call_ref,
-        trail_number=max(first.trail_number, 1) + asked.placed + 1,
-    )

@@ -43,10 +43,12 @@ __all__ = [
     "SPYING",
     "TAKES",
     "TALKED",
+    "TARGET",
     "TO_SHOW",
     "VERDICT",
     "VERDICT_DIAL",
     "VERDICT_FALLBACK",
+    "VERDICT_HELP",
     "VERDICT_REFUSE",
     "WAITS",
     "describe_asked",
@@ -79,6 +81,7 @@ VERDICT = "C2D_VERDICT"
 VERDICT_DIAL = "dial"
 VERDICT_REFUSE = "refuse"
 VERDICT_FALLBACK = "fallback"  # /transfer alone: the operator's dialplan takes the client
+VERDICT_HELP = "help"  # /transfer alone: the dialplan dials an emergency number, the target
 
 # Set by /joined, /ended and /emergency once the notification is stored; without it the dialplan
 # asks the next server.
@@ -118,9 +121,11 @@ CAUSE = "C2D_CAUSE"
 KIND = "C2D_KIND"
 KIND_EMERGENCY = "emergency"
 
-# Set by /transfer: 0 if nobody takes a client back, and where a fallback leads.
+# Set by /transfer: 0 if nobody takes a client back, where a fallback leads, and which emergency
+# number the target is where it is written otherwise.
 RECALL = "C2D_RECALL"
 FALLBACK = "C2D_FALLBACK"
+TARGET = "C2D_TARGET"
 
 # Where a colleague's phone is at another PBX, joined by |: what DIAL is then, what the called
 # channel's EXTENSION is to be (see :class:`Peer`), and what its name begins with.  Of any other
@@ -167,7 +172,7 @@ SERVERS = frozenset(
     for name in (
         *(VERDICT, RECEIPT, OWNED, FACTS, DIAL, DIAL_NUMBER, RING_TIMEOUT, VIA, TO_AGENT),
         *(CALL_REF, CONTACT_REF, JOINED, TIMES, RECORD, STEREO, EXT, CAUSE, KIND),
-        *(RECALL, FALLBACK, PEER, AGENT_DIAL, TO_SHOW),
+        *(RECALL, FALLBACK, TARGET, PEER, AGENT_DIAL, TO_SHOW),
         *(SPIED, SPYING, HELD_ON, AUTO_ANSWER, WAITS, COLLEAGUE, KEPT),
         *(one.removesuffix("{uniqueid}") for one in (MUTED, PAUSES, TAKES)),
     )
@@ -261,6 +266,8 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
         return {FALLBACK: decided.fallback, **recall, VERDICT: VERDICT_FALLBACK}
     if decision.errors:
         return {**recall, VERDICT: VERDICT_REFUSE}
+    if decision.emergency:
+        return {TARGET: decision.dial, **recall, VERDICT: VERDICT_HELP}
     # The facts of a client who goes to a colleague stay those that his channel holds.
     leg = {} if decision.to_agent else {FACTS: facts.encode(decision.call.facts())}
     return {**leg, **_dialled(decision, integrator), **recall, VERDICT: VERDICT_DIAL}

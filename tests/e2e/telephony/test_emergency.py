@@ -34,20 +34,22 @@ async def help_(office: Office, number: str, after: int) -> PhoneCall:
     return call
 
 
+@pytest.mark.case("T61")
+@pytest.mark.parametrize("written", [NUMBERS["blind"], "1%201%202", "1-1-2", "(112)"])
 @pytest.mark.parametrize("origin", [Origin.PHONE, Origin.DID, Origin.CREATED])
-def test_a_client_is_sent_there(office: Office, origin: Origin) -> None:
+def test_a_client_is_sent_there(office: Office, origin: Origin, written: str) -> None:
     """By a blind transfer: the client is joined, and both calls are recorded to their true end."""
 
     async def blind(scene: Scene) -> None:
         await scene.begin()
         before = len(office.trunk.incoming)
-        await scene.agent.send_to(NUMBERS["blind"])
+        await scene.agent.send_to(written)
         rescue = await help_(office, NUMBERS["blind"], before)
         await hear(scene.client, rescue)
         await asyncio.sleep(1.5)
         await scene.client.hang_up()
         await rescue.over()
-        await _client_and_leg(scene, NUMBERS["blind"])
+        await _client_and_leg(scene, NUMBERS["blind"], sent=True)
 
     play(office, blind, origin=origin)
 
@@ -73,15 +75,21 @@ def test_a_client_is_put_through(office: Office) -> None:
     play(office, attended)
 
 
-async def _client_and_leg(scene: Scene, number: str) -> None:
+async def _client_and_leg(scene: Scene, number: str, *, sent: bool = False) -> None:
     """Each of the two has one record, as long as it was, of the agent who placed it."""
-    # Calls for help have no reference of the scene's, but its agent.
+    # A consultation has no reference of the scene's, but its agent; a leg is the client's.
     told = {record["number"]: record for record in await records(scene, 2)}
     assert set(told) == {scene.number, number}, told
     for record in told.values():
         assert record["extension"] == scene.team.first.name, record
         assert record["end_reason"].endswith("hungup"), record
         assert record["call_time"] >= 1, record
+    if sent:
+        client, leg = told[scene.number], told[number]
+        assert leg["contact_ref"] == client["contact_ref"] == scene.ref
+        assert leg["call_trail_ref"] == client["call_ref"] != leg["call_ref"]
+        assert (client["call_trail_number"], leg["call_trail_number"]) == (1, 2)
+        assert leg["call_type"] == "transfer-blind"
 
 
 @pytest.mark.parametrize("busy", [False, True])
