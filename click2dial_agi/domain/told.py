@@ -34,6 +34,7 @@ __all__ = [
     "HandOverKind",
     "KnownCall",
     "event_of",
+    "is_anothers",
     "last_agent",
     "read_ending",
     "read_hand_over",
@@ -102,6 +103,7 @@ class HandOver:
     """An agent, or his phone, sends the client of a call to ``target``, as it came.
 
     ``agent`` is his extension; ``placed`` how many legs were placed for this client before.
+    ``is_anothers`` says that the target is an extension of another integrator.
     """
 
     known: KnownCall
@@ -109,6 +111,7 @@ class HandOver:
     target: str
     kind: HandOverKind
     placed: int = 0
+    is_anothers: bool = False
 
     @property
     def leaves(self) -> bool:
@@ -212,13 +215,21 @@ def read_hand_over(facts: Mapping[str, str], config: Config) -> HandOver:
         kind = HandOverKind(facts.get(Fact.KIND, HandOverKind.BLIND))
     except ValueError:
         raise MalformedFacts(Fact.KIND, "one of " + ", ".join(HandOverKind)) from None
+    target = facts.get(Fact.TARGET, "")
     return HandOver(
         known,
         agent=_sender(facts, known, config),
-        target=facts.get(Fact.TARGET, ""),
+        target=target,
         kind=kind,
         placed=moment(facts, Fact.PLACED),
+        is_anothers=is_anothers(target, known.call.integrator, config),
     )
+
+
+def is_anothers(extension: str, integrator: str, config: Config) -> bool:
+    """Tell whether an extension belongs to another integrator than the one of this name."""
+    owner = config.owner_of(extension)
+    return owner is not None and owner.name != integrator
 
 
 def _sender(facts: Mapping[str, str], known: KnownCall, config: Config) -> str:

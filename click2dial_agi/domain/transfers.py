@@ -114,9 +114,9 @@ def _fallback(asked: HandOver, integrator: Integrator | None, decision: Decision
     """Return where the operator's dialplan takes what is no extension and no number of ours."""
     if integrator is None or integrator.transfer_fallback is None:
         return ""
-    # A number that may not be dialled is refused; a phone's 302 goes nowhere else, and nobody
-    # there can be asked.
-    if decision.call.number or asked.kind is not HandOverKind.BLIND:
+    # A number that may not be dialled is refused, and who is another's; a phone's 302 goes nowhere
+    # else, and nobody there can be asked.
+    if decision.call.number or asked.is_anothers or asked.kind is not HandOverKind.BLIND:
         return ""
     if any(error.field == "agent" or error.forbidden for error in decision.errors):
         return ""

@@ -212,6 +212,18 @@ def test_what_is_none_of_ours_goes_to_the_operators_dialplan(
     assert (verdict == "fallback") is bool(fallback)
 
 
+@pytest.mark.case("T63")
+@pytest.mark.parametrize("transfer_fallback", [None, "from-internal-xfer"])
+def test_an_extension_of_another_integrator_is_not_the_operators(
+    transfer_fallback: str | None,
+) -> None:
+    acme = {**ACME, "transfer_fallback": transfer_fallback}
+    owner = parse_config({"integrators": [acme, OTHER]})
+    asked = hand_over({**OUTBOUND, "target": "2000"}, owner)
+    assert (asked.fallback, asked.decision.dial) == ("", "")
+    assert [error.field for error in asked.decision.errors] == ["callee"]
+
+
 @pytest.mark.case("T15")
 def test_no_recall_where_the_integrator_wants_none() -> None:
     assert described({**OUTBOUND, "target": "2000"}, transfer_recall=False) == {

@@ -51,7 +51,7 @@ class SteeredCall:
 
     ``recorder`` is the channel that makes the record if the agent hangs up: of who placed the call,
     None when he has left it.  ``agent`` is the extension of who talks to the client now.
-    ``emergency_numbers`` are those of its PBX.
+    ``config`` is the one that it is steered by.
     """
 
     known: KnownCall
@@ -61,7 +61,7 @@ class SteeredCall:
     client_leg: Leg
     recorder: Leg | None
     agent: str
-    emergency_numbers: tuple[str, ...] = ()
+    config: Config
 
     @property
     def call_ref(self) -> str:
@@ -137,6 +137,6 @@ async def look_at(
             client_leg=Leg.of(clients),
             recorder=recorder,
             agent=agent if integrator.owns(agent) else known.call.extension,
-            emergency_numbers=config.emergency_numbers,
+            config=config,
         )
     raise NOT_UP

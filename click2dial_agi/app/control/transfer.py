@@ -13,7 +13,7 @@ from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbering import read_emergency
 from click2dial_agi.domain.numbers import FieldError
-from click2dial_agi.domain.told import HandOver, HandOverKind
+from click2dial_agi.domain.told import HandOver, HandOverKind, is_anothers
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
 
 __all__ = ["Consulted", "consulted", "given_to", "send_on", "target_of"]
@@ -50,7 +50,7 @@ def target_of(call: SteeredCall, callee: str, integrator: Integrator, counts: Co
     both sides of a transfer that leads nowhere, and says that it succeeded.  An emergency number is
     the dialplan's alone.  Raises :exc:`CallRefused`.
     """
-    help_number = read_emergency(callee, call.emergency_numbers)
+    help_number = read_emergency(callee, call.config.emergency_numbers)
     if help_number:
         _check_phone(call)
         return help_number
@@ -89,10 +89,11 @@ def _decide(
     kind: HandOverKind,
     placed: int = 0,
 ) -> HandOverDecision:
-    if read_emergency(callee, call.emergency_numbers):
+    if read_emergency(callee, call.config.emergency_numbers):
         raise CallRefused(Why.WRONG, (_HELP,))
     _check_phone(call)
-    asked = HandOver(call.known, call.agent, callee, kind, placed)
+    anothers = is_anothers(callee, call.known.call.integrator, call.config)
+    asked = HandOver(call.known, call.agent, callee, kind, placed, is_anothers=anothers)
     decided = decide_hand_over(asked, integrator, str(uuid4()), counts.spent(integrator))
     if decided.fallback:
         return decided

@@ -47,6 +47,7 @@ exten => _X.,1,Set(C2D_QUEUE=two${{EXTEN:4:4}})
 
 ; *60 and an extension: a queue of its team; *61: its phone for so long, and then that queue
 [further]
+exten => _XXXX,1,Dial(PJSIP/${{EXTEN}},20,i)
 exten => _*60XXXX,1,Set(C2D_QUEUE=two${{EXTEN:3:3}}0)
  same => n,Goto(click2dial-inbound,2721${{EXTEN:3:3}}0001,1)
 exten => _*61XXXX,1,Set(C2D_QUEUE=)
@@ -115,4 +116,22 @@ async def _overflows(kind: int, who: str, scene: Scene) -> None:
 @pytest.mark.parametrize("who", ["client", "agent"])
 def test_nobody_answers_and_he_goes_on_to_a_queue(office: Office, kind: int, who: str) -> None:
     work = [play_strictly(office, Origin.DID, partial(_overflows, kind, who))]
+    assert problems_of(office, work) == []
+
+
+@pytest.mark.case("T63")
+def test_another_integrators_agent_is_not_rung(office: Office) -> None:
+    """He who sends the client there has him again."""
+
+    async def another(scene: Scene) -> None:
+        first = scene.team.first
+        async with office.team("inside") as others:
+            await scene.begin()
+            rung, calls = len(others.first.incoming), len(first.incoming)
+            await scene.agent.send_to(others.first.name)
+            scene.agent = await first.next_call(calls)
+            assert len(others.first.incoming) == rung
+        await scene.end(scene.agent)
+
+    work = [play_strictly(office, origin, another) for origin in (Origin.PHONE, Origin.DID)]
     assert problems_of(office, work) == []
