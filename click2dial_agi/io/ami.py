@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import count
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from click2dial_agi.ami import AMIParser, Message, login_key, serialize_action
 from click2dial_agi.exceptions import (
@@ -40,8 +40,9 @@ _MAX_LISTED = 50_000
 
 _CHUNK = 64 * 1024
 
-# Seconds for which what Asterisk sends may gather while nobody awaits an answer: it sends each
-# event by itself, several at once for each call, and to read each by itself costs as much again.
+# Seconds for which what Asterisk sends may gather while nobody awaits an answer, where the kernel
+# keeps it: Asterisk sends each event by itself, several at once for each call, and to wake up for
+# each costs as much again.
 _GATHER = 0.02
 
 
@@ -64,6 +65,7 @@ class AMIConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._transport = cast(asyncio.Transport, writer.transport)  # it reads, too
         self._parser = AMIParser()
         # Nobody can guess an ActionID: a phone's text in an event must answer nothing.
         self._ids = (f"{token_hex(8)}-{number}" for number in count(1))
@@ -163,7 +165,7 @@ class AMIConnection:
 
     def close(self) -> None:
         """End the connection; who waits for an answer gets none."""
-        self._writer.transport.abort()
+        self._transport.abort()
         for answer in self._waiting.values():
             answer.fail()
         self._give_up(tuple(self._asked))
@@ -187,10 +189,12 @@ class AMIConnection:
         loop = asyncio.get_running_loop()
         self._gathered = loop.create_future()
         timer = loop.call_later(_GATHER, self._end_gathering)
+        self._transport.pause_reading()
         try:
             await self._gathered
         finally:
             timer.cancel()
+            self._transport.resume_reading()
 
     def _end_gathering(self) -> None:
         if self._gathered is not None and not self._gathered.done():

@@ -24,7 +24,11 @@ HEARD = (
 )
 _SECTION = re.compile(r"^\s*\[([^\]]+)\]", re.MULTILINE)
 _FILTER = re.compile(r"^\s*eventfilter\b([^;\n]*)", re.MULTILINE)
-_LETS_IN = re.compile(r"\(action\(include\),name\((\w+)\)\)\s*=\s*")
+# All of one name, or of devices those that an agent may have.
+_LETS_IN = re.compile(
+    r"\(action\(include\),name\((\w+)\)"
+    r"(?:\)\s*=|,header\(Device\),method\(starts_with\)\)\s*=\s*PJSIP/)\s*"
+)
 _DISABLED = re.compile(r"^\s*disabledevents\s*=>?\s*([^;\n]*)", re.MULTILINE)
 
 # http.c: DEFAULT_SESSION_LIMIT
