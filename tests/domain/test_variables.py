@@ -14,7 +14,7 @@ DIALPLAN = PATH.read_text("utf-8")
 CODE = "\n".join(line for line in DIALPLAN.splitlines() if not line.startswith(";"))
 #: Names before a = that are functions' and Originate's own.
 PARAMETERS = {"via", "left", "key", "said", "rest", "one", "name", "found", "aors", "known"}
-PARAMETERS |= {"at", "role", "peer", "marked", "half", "last", "kept"}
+PARAMETERS |= {"at", "role", "peer", "marked", "half", "last", "kept", "mark", "named"}
 
 LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 

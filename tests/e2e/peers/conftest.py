@@ -28,6 +28,8 @@ from tests.e2e.rest.office import CALLS, KEY, OUTBOUND_ID, product
 CDRS = "enigma:notifications:cdr"
 CARRIER = "carrier"  # the From user of what comes from outside
 DID = "27211000001"  # rings 1000
+DID_OF_BOTH = "27211000002"  # rings 1000, and 1001 at west
+DID_OF_QUEUE = "27211000003"  # whose member is 1001 at west
 NUMBER = "27831112222"  # the client's
 CONTACT_REF = "client-4711"
 RING_TIMEOUT = 4
@@ -42,6 +44,16 @@ _FROM_TRUNK = f"""
 [from-trunk]
 exten => {DID},1,MSet(C2D_AGENTS=PJSIP/1000,C2D_CONTACT_REF={CONTACT_REF})
  same => n,Goto(click2dial-inbound,${{EXTEN}},1)
+exten => {DID_OF_BOTH},1,MSet(C2D_AGENTS=PJSIP/1000&PJSIP/1001@west,C2D_CONTACT_REF={CONTACT_REF})
+ same => n,Goto(click2dial-inbound,${{EXTEN}},1)
+exten => {DID_OF_QUEUE},1,MSet(C2D_QUEUE=support,C2D_CONTACT_REF={CONTACT_REF})
+ same => n,Goto(click2dial-inbound,${{EXTEN}},1)
+"""
+_QUEUES = """
+[support]
+joinempty = yes
+retry = 1
+member => PJSIP/1001@west,0,,PJSIP/west
 """
 
 
@@ -88,10 +100,10 @@ class Site:
             await phone.register(expires=0)
             await phone.close()
 
-    async def dial_in(self) -> PhoneCall:
-        """A client calls the number that rings 1000."""
+    async def dial_in(self, did: str = DID) -> PhoneCall:
+        """A client calls a number at east."""
         headers = [("P-Asserted-Identity", f"<sip:{NUMBER}@127.0.0.1>")]
-        return await self.network.call(DID, headers, caller=CARRIER, mark="client")
+        return await self.network.call(did, headers, caller=CARRIER, mark="client")
 
     async def dial_out(self, agent: UA) -> PhoneCall:
         """An agent calls a client; return the agent's call."""
@@ -150,6 +162,7 @@ def _pbx(tree: Path, servers: list[Server], other: str, own: str, **ports_: Any)
         sip_port=east if own == "east" else west,
         trunk_port=ports_["trunk"],
         extra_extensions=_FROM_TRUNK,
+        queues=_QUEUES,
         extra_pjsip=peer(own, other, west if own == "east" else east) + _CARRIER,
     )
 
