@@ -239,7 +239,8 @@ def _sender(facts: Mapping[str, str], known: KnownCall, config: Config) -> str:
     told = facts.get(Fact.AGENT, "") if by_channel == channel else ""
     if not told and by_channel and by_channel == known.channel:
         # The one who placed the call; his channel may be gone, and its variables with it.
-        return facts.get(Fact.EXTENSION, "")
+        integrator = config.integrator(known.call.integrator)
+        return _answered_by(facts, integrator, config) or facts.get(Fact.EXTENSION, "")
     return Peer(told, by_channel).extension(config.extensions_by_endpoint)
 
 
@@ -293,8 +294,20 @@ def _decided_call(facts: Mapping[str, str], config: Config) -> Call:
     if call.trail_ref and not is_call_ref(call.trail_ref):
         raise MalformedFacts(Fact.TRAIL_REF, "a lower-case UUID")
     integrator = config.integrator(call.integrator)
-    agent = last_agent(facts, integrator, config)
+    agent = last_agent(facts, integrator, config) or _answered_by(facts, integrator, config)
     return call._replace(extension=agent) if agent else call
+
+
+def _answered_by(facts: Mapping[str, str], integrator: Integrator | None, config: Config) -> str:
+    """Return who answered a created call: the agent whom it rang, or a colleague by a pickup.
+
+    It is empty where his channel does not say so.
+    """
+    channel = facts.get(Fact.CHANNEL, "")
+    if facts.get(Fact.CREATED) != "1" or not channel.startswith("PJSIP/"):
+        return ""
+    agent = Peer(channel=channel).extension(config.extensions_by_endpoint)
+    return agent if integrator is not None and integrator.owns(agent) else ""
 
 
 def _inbound_call(facts: Mapping[str, str], config: Config) -> Call:

@@ -143,6 +143,30 @@ def test_an_agent_of_another_name_is_known_by_the_channel_that_placed_the_call()
     assert decided({**told, "target": "1002"}, endpoints={"1002": "alice"}).dial == "PJSIP/alice"
 
 
+@pytest.mark.case("T51")
+@pytest.mark.parametrize(
+    ("channel", "named"),
+    [
+        ("PJSIP/1002-0000000b", "1002"),
+        ("PJSIP/alice-0000000b", "1001"),  # as endpoints says
+        ("PJSIP/1000-0000000b", "1000"),
+        ("PJSIP/trunk-0000000b", "1000"),
+        ("PJSIP/2000-0000000b", "1000"),  # another integrator's
+        ("Local/1002@from-internal-0000000b;1", "1000"),
+        ("", "1000"),
+    ],
+)
+def test_who_answers_a_created_call_is_its_agent(channel: str, named: str) -> None:
+    """Also a colleague who picks the ringing phone up, and hands the client over."""
+    owner = config(endpoints={"1001": "alice"})
+    told = {**OUTBOUND, "created": "1", "channel": channel, "agent_channel": ""}
+    assert read_known(told, owner).call.extension == named
+    sent = {**told, "agent_channel": channel, "target": "1003"}
+    assert read_hand_over(sent, owner).agent == (named if channel else "")
+    marked = {**told, "agent": "1003", "agent_channel": "PJSIP/1003-0000000c"}
+    assert read_known(marked, owner).call.extension == "1003"
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [

@@ -106,7 +106,7 @@ class Cell:
         """The cases of docs/cases.md that it holds."""
         found = list(_CASES[self.move])
         if self.origin is Origin.CREATED and self.move is not Move.NONE:
-            found.append(case("T2"))
+            found.append(case("T51" if self.move is Move.PICKUP else "T2"))
         if self.target.local:
             found.append(case("T9") if self.target is Target.LOCAL_BUSY else case("T10"))
         if self.move in (Move.BLIND, Move.TWICE) and self.target.outside:
@@ -152,7 +152,7 @@ _TABLE: tuple[tuple[tuple[Origin, ...], Move, tuple[Target, ...]], ...] = (
     (_ALL, Move.ATTENDED, _WAYS),
     (_ALL, Move.ATTENDED_LEFT, _WAYS),
     (
-        (Origin.DID, Origin.QUEUE),
+        (Origin.CREATED, Origin.DID, Origin.QUEUE),
         Move.PICKUP,
         (Target.COLLEAGUE, Target.REPLACES),
     ),

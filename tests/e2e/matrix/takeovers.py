@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sandbox.ua import refuse, ring
-from tests.e2e.matrix.cells import Target
+from tests.e2e.matrix.cells import Origin, Target
 from tests.e2e.matrix.expected import AGENT_HUNG_UP, CLIENT_HUNG_UP
 from tests.e2e.matrix.scene import Scene
 
@@ -26,8 +26,11 @@ async def pickup(scene: Scene) -> None:
             assert team.picker
             taken = await team.picker.call(f"*8{team.first.name}")
         await taken.up()
-    scene.answered = taken.answered_at
-    await scene.agent.over()
+        await scene.agent.over()
+        if scene.cell.origin is Origin.CREATED:
+            scene.client = await scene.office.trunk.next_call(number=scene.number)
+            await scene.client.up()
+    scene.answered = max(taken.answered_at, scene.client.answered_at)
     await scene.end(taken)
 
 
