@@ -343,10 +343,12 @@ def _emergency_call(facts: Mapping[str, str], config: Config) -> Call:
     if callee not in config.emergency_numbers and not ANY_EXTENSION.matches(callee):
         raise MalformedFacts(Fact.CALLEE, "an emergency number")
     integrator = config.owner_of(request.agent)
+    # A colleague may have taken it over.
+    agent = last_agent(facts, integrator, config) or request.agent
     call = Call(
         call_ref=request.call_ref,
         integrator=integrator.name if integrator else "",
-        extension=request.agent if integrator else "",
+        extension=agent if integrator else "",
         number=request.callee,
         dial_number="",
         contact_ref=request.call_ref,

@@ -15,8 +15,15 @@ from tests.e2e.telephony.stage import Play, played, problems_of, records
 
 pytestmark = pytest.mark.case("T17")
 
-#: Each test has its own, but for the last two, so that none hears another's.
-NUMBERS = {"blind": "112", "attended": "10111", "created": "10177", "alone": "107", "times": "107"}
+#: No test hears another's: they run one after the other.
+NUMBERS = {
+    "blind": "112",
+    "attended": "10111",
+    "created": "10177",
+    "alone": "107",
+    "times": "107",
+    "taken": "112",
+}
 
 
 def play(office: Office, *plays: Play, origin: Origin = Origin.PHONE) -> None:
@@ -150,3 +157,36 @@ def test_it_is_recorded_when_help_answered(office: Office, who: str) -> None:
         assert record["ring_time_number"] <= 1
 
     play(office, alone)
+
+
+@pytest.mark.case("T64")
+@pytest.mark.parametrize("who", ["help", "colleague"])
+@pytest.mark.parametrize("way", ["attended", "replaces"])
+def test_a_colleague_takes_it_over(office: Office, way: str, who: str) -> None:
+    """Whoever talked to help last is named, as in any other call."""
+
+    async def taken(scene: Scene) -> None:
+        first, second = scene.team.first, scene.team.second
+        before, number = len(office.trunk.incoming), NUMBERS["taken"]
+        scene.agent = await first.call(number)
+        scene.client = rescue = await help_(office, number, before)
+        await scene.hear(scene.agent)
+        if way == "attended":
+            await scene.agent.hold()
+            consultation = await first.call(second.name, scene.headers(scene.ref))
+            colleague = await second.next_call()
+            await hear(consultation, colleague)
+            await scene.put_together(consultation, second.name)
+        else:
+            async with office.masquerade:
+                replaces = [("Replaces", scene.agent.replaces())]
+                colleague = await second.call(first.name, replaces)
+                await colleague.up()
+        await hear(colleague, rescue)
+        await (rescue if who == "help" else colleague).hang_up()
+        told = await records(scene, 2 if way == "attended" else 1)
+        (record,) = [one for one in told if one["number"] == number]
+        assert record["extension"] == second.name
+        assert record["end_reason"] == ("callee_hungup" if who == "help" else "agent_hungup")
+
+    play(office, taken)
