@@ -330,6 +330,19 @@ def test_secrets_that_differ_are_named_and_not_shown(place: Place) -> None:
     assert "hush" not in found.line()
 
 
+@pytest.mark.case("T65")
+def test_a_secret_that_ends_as_a_comment_is_named(place: Place) -> None:
+    """As Asterisk reads ``C2D_SECRET = hush-hush ;hush-hush``."""
+    place.set_global("C2D_SECRET", "hush-hush")
+    try:
+        agi = {**place.server.config["agi"], "secret": "hush-hush ;hush-hush"}
+        found = place.found(agi=agi)["secret-differs"]
+    finally:
+        place.set_global("C2D_SECRET", "")
+    assert r"write \;" in found.cure
+    assert "hush" not in found.line()
+
+
 @pytest.mark.parametrize(
     ("numbers", "level", "word"),
     [

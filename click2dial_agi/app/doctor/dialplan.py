@@ -152,15 +152,19 @@ def _agi(config: Config, servers: str, elsewhere: bool) -> Iterator[Finding]:
 
 
 def _secret(config: Config, secret: str) -> Iterator[Finding]:
-    ours = getattr(config.agi, "secret", None)
-    if (ours or "") != secret:
-        yield Finding(
-            Level.DANGER,
-            "secret-differs",
-            "C2D_SECRET and agi.secret are not the same",
-            "what the dialplan tells is not believed",
-            f"the same text in [globals] of extensions.conf and in click2dial.yaml; {_RELOAD}",
-        )
+    ours = config.agi.secret or ""
+    if ours == secret:
+        return
+    same = "the same text in [globals] of extensions.conf and in click2dial.yaml"
+    if secret and secret == ours.partition(";")[0].rstrip():
+        same = r"write \; for each ; of it in extensions.conf, where a ; begins a comment"
+    yield Finding(
+        Level.DANGER,
+        "secret-differs",
+        "C2D_SECRET and agi.secret are not the same",
+        "what the dialplan tells is not believed",
+        f"{same}; {_RELOAD}",
+    )
 
 
 def _emergency(config: Config, theirs: str) -> Iterator[Finding]:
