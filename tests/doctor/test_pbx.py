@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from click2dial_agi.app.doctor import Finding, Level
-from click2dial_agi.app.doctor.asterisk_files import HEARD
 from click2dial_agi.app.doctor.modules import FOR_ALL, FOR_STEERING
+from click2dial_agi.domain.live.board import HEARD
 from sandbox import ports
 from sandbox.process import until
 from tests.doctor.conftest import DIALPLAN, Place

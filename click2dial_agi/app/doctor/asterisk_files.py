@@ -8,20 +8,15 @@ from pathlib import Path
 
 from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
+from click2dial_agi.domain.live.board import HEARD
 
-__all__ = ["ASTERISK_ETC", "HEARD", "check_asterisk_files"]
+__all__ = ["ASTERISK_ETC", "check_asterisk_files"]
 
 ASTERISK_ETC = Path("/etc/asterisk")
 
 _INCLUDE = re.compile(r"^\s*#(t?)include\s+[\"<]?([^\">;\r\n]+?)[\">]?\s*(?:;.*)?$", re.MULTILINE)
 _OPTION = re.compile(r"^\s*([a-z_]+)\s*=>?\s*([^;\s]+)", re.MULTILINE)
 
-#: The manager's events of which agents and calls are made.
-HEARD = (
-    *("DeviceStateChange", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Hangup"),
-    *("Hold", "Unhold", "QueueCallerJoin", "QueueMemberPause"),
-    *("QueueMemberAdded", "QueueMemberRemoved"),
-)
 _SECTION = re.compile(r"^\s*\[([^\]]+)\]", re.MULTILINE)
 _FILTER = re.compile(r"^\s*eventfilter\b([^;\n]*)", re.MULTILINE)
 # All of one name, or of devices those that an agent may have.

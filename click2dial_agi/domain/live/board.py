@@ -8,7 +8,7 @@ which variables to ask for, :meth:`Board.learn` takes the answers.  What has cha
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from click2dial_agi.domain import facts, variables
@@ -24,7 +24,7 @@ from click2dial_agi.domain.live.views import AgentView, CallView, Device
 from click2dial_agi.domain.told import read_known
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["Before", "Board", "Change", "Question"]
+__all__ = ["HEARD", "Before", "Board", "Change", "Question"]
 
 log = logging.getLogger(__name__)
 
@@ -81,22 +81,6 @@ class Board:
         self._touched = Touched(self._channels, self._owners)
         self._is_seated = False
         self._now = 0
-        self._taking = {
-            "DialBegin": self._dial_begin,
-            "DialEnd": self._dial_end,
-            "BridgeEnter": self._bridge_enter,
-            "BridgeLeave": self._bridge_leave,
-            "Hold": self._hold,
-            "Unhold": self._hold,
-            "Hangup": self._hangup,
-            "QueueCallerJoin": self._queue_caller_join,
-            "DeviceStateChange": self._device_state_change,
-            "QueueMemberPause": self._queue_member_pause,
-            "QueueMemberAdded": self._queue_member_pause,
-            "QueueMemberRemoved": self._queue_member_removed,
-            # One of the answers to QueueStatus.
-            "QueueMember": self._queue_member_pause,
-        }
 
     def agents_of(self, integrator: str) -> dict[str, AgentView]:
         """Return the agents of an integrator, by extension."""
@@ -198,9 +182,9 @@ class Board:
 
     def apply(self, name: str, fields: Mapping[str, str], now: int) -> None:
         """Take an event; those that say nothing here are none."""
-        take = self._taking.get(name)
+        take = _TAKEN.get(name)
         if take is not None:
-            take(fields)
+            take(self, fields)
             self._now = now
 
     def _dial_begin(self, event: Mapping[str, str]) -> None:
@@ -392,6 +376,24 @@ class Board:
                 if call is not None and call.known.call.integrator == integrator:
                     return call.known.call.call_ref
         return ""
+
+
+_TAKEN: Mapping[str, Callable[[Board, Mapping[str, str]], None]] = {
+    "DeviceStateChange": Board._device_state_change,
+    "DialBegin": Board._dial_begin,
+    "DialEnd": Board._dial_end,
+    "BridgeEnter": Board._bridge_enter,
+    "BridgeLeave": Board._bridge_leave,
+    "Hangup": Board._hangup,
+    "Hold": Board._hold,
+    "Unhold": Board._hold,
+    "QueueCallerJoin": Board._queue_caller_join,
+    "QueueMemberPause": Board._queue_member_pause,
+    "QueueMemberAdded": Board._queue_member_pause,
+    "QueueMemberRemoved": Board._queue_member_removed,
+    "QueueMember": Board._queue_member_pause,  # no event: an answer to QueueStatus
+}
+HEARD = tuple(_TAKEN)[:-1]  #: The manager's events of which agents and calls are made.
 
 
 def _agents_first(channel: Channel) -> bool:
