@@ -1,0 +1,79 @@
+"""What an agent's phone is shown of who is called: nothing that the network says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sandbox.office import Office
+from sandbox.server import Server
+from sandbox.ua import answer
+from tests.e2e.matrix.cells import Origin
+from tests.e2e.matrix.scene import Scene
+from tests.e2e.telephony.stage import further_phone, played, problems_of, records
+
+pytestmark = pytest.mark.case("T66")
+
+AGENT = "2150"
+ANOTHER = "666"
+ENDPOINTS = f"""
+[believed](common)
+context = from-trunk
+aors = trunk
+trust_id_inbound = yes
+[{AGENT}](agent)
+aors = {AGENT}
+send_pai = yes
+send_rpid = yes
+trust_id_outbound = yes
+[{AGENT}](aor)
+"""
+
+
+class Believing(Office):
+    """One whose trunk is believed."""
+
+    def configure(self, server: Server) -> None:
+        for section in server.config["integrators"]:
+            section["trunk_dial"] = "PJSIP/{number}@believed"
+        super().configure(server)
+
+
+@pytest.fixture(scope="module")
+def office(tree: Path) -> Iterator[Office]:
+    with Believing(tree, pjsip=ENDPOINTS) as office:
+        yield office
+
+
+async def _calls(created: bool, scene: Scene) -> None:
+    said = [("P-Asserted-Identity", f'"Somebody" <sip:{ANOTHER}@example.net>')]
+    scene.office.trunk.plan[scene.number] = answer(0.2, said)
+    async with further_phone(scene, AGENT) as phone:
+        if created:
+            answered = await scene.office.create(scene.team, scene.number, scene.ref, agent=AGENT)
+            assert answered.status_code == 201, answered.text
+            call = await phone.next_call()
+        else:
+            call = await phone.call(scene.number, scene.headers(scene.ref))
+        await call.up()
+        await call.media.hear(scene.number)
+        await asyncio.sleep(0.3)  # an UPDATE comes a moment later
+        shown = [
+            message.header(name)
+            for message in call.ladder.messages
+            for name in ("P-Asserted-Identity", "Remote-Party-ID")
+            if not message.sent and message.header(name)
+        ]
+        assert [one for one in shown if scene.number not in str(one)] == []
+        await call.hang_up()
+        await records(scene)
+
+
+@pytest.mark.parametrize("created", [False, True])
+def test_the_network_names_nobody(office: Office, created: bool) -> None:
+    work = [played(office, Origin.PHONE, partial(_calls, created))]
+    assert problems_of(office, work) == []
