@@ -322,7 +322,7 @@ class Board:
         told = next(
             (
                 one.carries.facts
-                for one in sorted(carriers, key=_agents_first)
+                for one in sorted(carriers, key=lambda one: not one.is_agents)
                 if one.carries is not None and one.carries.is_decided
             ),
             "",
@@ -393,8 +393,5 @@ _TAKEN: Mapping[str, Callable[[Board, Mapping[str, str]], None]] = {
     "QueueMemberRemoved": Board._queue_member_removed,
     "QueueMember": Board._queue_member_pause,  # no event: an answer to QueueStatus
 }
-HEARD = tuple(_TAKEN)[:-1]  #: The manager's events of which agents and calls are made.
-
-
-def _agents_first(channel: Channel) -> bool:
-    return channel.carries is None or not channel.carries.is_agents
+#: The manager's events of which agents and calls are made.
+HEARD = tuple(_TAKEN)[:-1]

@@ -56,7 +56,7 @@ def view_call(
 
 def _unanswered(known: KnownCall, carriers: list[Channel], channels: Channels) -> CallState | None:
     """Return where a call stands that nobody has answered; None if somebody has."""
-    agents = [one for one in carriers if one.carries is not None and one.carries.is_agents]
+    agents = [one for one in carriers if one.is_agents]
     if agents:
         if any(channels.joined(one) for one in agents):
             return None
@@ -88,7 +88,7 @@ def _answered(before: CallView | None, carriers: list[Channel], channels: Channe
 def _agent(call: BoardCall, carriers: list[Channel], channels: Channels, agent_of: AgentOf) -> str:
     """Return who has a call, or is the only one whom it rings."""
     told = call.known.call.extension
-    if any(one.carries is not None and one.carries.is_agents for one in carriers):
+    if any(one.is_agents for one in carriers):
         return told
     talking, ringing = set[str](), set[str]()
     for channel in _with(carriers, channels):

@@ -65,6 +65,11 @@ class Channel:
     asked: int = 0
     was_with: str = ""
 
+    @property
+    def is_agents(self) -> bool:
+        """Whether it carries a call and is an agent's, or rings him."""
+        return self.carries is not None and self.carries.is_agents
+
     def rename(self, name: str) -> None:
         """Take another name: whose channel it is changes with it."""
         self.name = name
@@ -221,7 +226,7 @@ class Channels:
         if not channel.device or not self._rings(channel):
             return ""
         for one in self:
-            is_client = one.carries is not None and not one.carries.is_agents
+            is_client = one.carries is not None and not one.is_agents
             was_his = not one.bridge and one.was_with == channel.device
             if is_client and was_his and not self._rings(one):
                 return one.uniqueid
