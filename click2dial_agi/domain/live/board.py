@@ -250,8 +250,8 @@ class Board:
         self._queue_member_pause({**event, "Paused": "0"})  # who left a queue is not paused in it
 
     def _queue_member_pause(self, event: Mapping[str, str]) -> None:
-        interface = event.get("StateInterface") or event.get("Interface") or event.get("Location")
-        extension = self._owners.of_member(interface or "").extension
+        said = [event.get(name, "") for name in ("StateInterface", "Interface", "Location")]
+        extension = self._owners.of_member(*said).extension
         queue = event.get("Queue", "")
         if not queue or not extension:
             return

@@ -36,8 +36,15 @@ class Owners:
             known = self._of_devices[device] = self.of_extension(extension)
         return known
 
-    def of_member(self, interface: str) -> Owner:
-        """Return who a member of a queue is: ``PJSIP/<endpoint>`` or ``Local/<extension>@…``."""
+    def of_member(self, *interfaces: str) -> Owner:
+        """Return who a member of a queue is: ``PJSIP/<endpoint>`` or ``Local/<extension>@…``.
+
+        The first that is somebody's counts: FreePBX takes the state of a hint, and rings another.
+        """
+        owners = map(self._of_interface, interfaces)
+        return next((owner for owner in owners if owner.extension), NOBODY)
+
+    def _of_interface(self, interface: str) -> Owner:
         if interface.startswith("Local/"):
             return self.of_extension(interface.removeprefix("Local/").partition("@")[0])
         return self.of(interface)

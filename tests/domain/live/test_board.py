@@ -300,6 +300,19 @@ def test_who_left_a_queue_is_not_paused_in_it(watched: Watched) -> None:
     assert watched.agent("1000").state is AgentState.IDLE
 
 
+@pytest.mark.case("L40")
+@pytest.mark.parametrize("interface", ["Interface", "Location"])
+def test_a_member_of_a_queue_of_freepbx_is_paused(interface: str) -> None:
+    """Its state is that of a hint, which names no phone; QueueStatus says Location."""
+    found = Watched()
+    found.pbx.register("1000")
+    said = {"StateInterface": "hint:1000@ext-local", interface: "Local/1000@from-queue/n"}
+    found.board.apply("QueueMember", {"Queue": "400", "Paused": "1", **said}, 2)
+    assert found.board.agents_of("acme")["1000"].state is AgentState.PAUSED
+    found.board.apply("QueueMemberRemoved", {"Queue": "400", **said}, 3)
+    assert found.board.agents_of("acme")["1000"].state is AgentState.IDLE
+
+
 def test_an_endpoint_of_another_name(watched: Watched) -> None:
     run(outbound(watched.pbx, REF, "alice", "globex", True))
     assert watched.states("2000") == ["idle", "talking", "hold", "talking", "idle"]
