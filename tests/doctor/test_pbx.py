@@ -418,6 +418,16 @@ def test_a_trunk_that_does_not_exist_is_named(place: Place) -> None:
     assert "no endpoint nowhere" in found["trunk-missing"].what
 
 
+@pytest.mark.case("A40")
+def test_a_trunk_that_may_transfer_is_named(place: Place) -> None:
+    """Who has two calls would put their agents together."""
+    with place.pbx.edited("pjsip.conf", "allow_transfer = no\n", "", "pjsip reload"):
+        found = place.found()["trunk-transfers"]
+    assert found.level is Level.WARNING
+    assert "endpoint trunk has allow_transfer = yes" in found.what
+    assert "trunk-transfers" not in place.found()
+
+
 def test_a_trunk_that_is_away_is_named(place: Place) -> None:
     """An endpoint without a contact is offline, as a provider is that answers no OPTIONS."""
     found = place.found(**place.integrator(trunk_dial="PJSIP/{number}@bob"))

@@ -50,6 +50,7 @@ allow = ulaw
 aors = trunk
 direct_media = no
 identify_by = ip
+allow_transfer = no
 [trunk]
 type = aor
 contact = sip:127.0.0.1:{port}

@@ -7,7 +7,7 @@ from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.io.ari_facts import EndpointFacts
 
-__all__ = ["check_endpoints", "check_trunks"]
+__all__ = ["check_endpoints", "check_outsiders", "check_trunks"]
 
 CONTEXT = "click2dial"
 FREEPBX_CONTEXT = "from-internal"
@@ -102,7 +102,7 @@ def check_trunks(
     config: Config, endpoints: Mapping[str, str], emergency_dial: str
 ) -> Iterator[Finding]:
     """Look for the endpoints through which calls leave; ``endpoints`` are states by name."""
-    ways = [(f"integrators.{one.name}.trunk_dial", one.trunk_dial) for one in config.integrators]
+    ways = _ways(config)
     if emergency_dial:
         ways.append(("C2D_EMERGENCY_DIAL", emergency_dial))
         yield from _check_emergency(emergency_dial)
@@ -127,6 +127,28 @@ def check_trunks(
                 "the provider does not answer OPTIONS, or has no contact",
                 f"asterisk -rx 'pjsip show endpoint {name}'",
             )
+
+
+def check_outsiders(config: Config, endpoints: Sequence[EndpointFacts]) -> Iterator[Finding]:
+    """Look whether who calls from outside may send on whom he talks to."""
+    options = {endpoint.name: endpoint.options for endpoint in endpoints}
+    for key, dial in dict.fromkeys(_ways(config)):
+        name = _endpoint_of(dial)
+        told = options.get(name, {}) if name is not None else {}
+        if told.get("allow_transfer") == "true" and told.get("context") != CONTEXT:
+            yield Finding(
+                Level.WARNING,
+                "trunk-transfers",
+                f"{key}: endpoint {name} has allow_transfer = yes",
+                "a caller in two calls can put their agents together and be gone (REFER with "
+                "Replaces): they talk on in no record",
+                f"allow_transfer = no on it in pjsip.conf; {_RELOAD}",
+            )
+
+
+def _ways(config: Config) -> list[tuple[str, str]]:
+    """Return what dials numbers outside, by key."""
+    return [(f"integrators.{one.name}.trunk_dial", one.trunk_dial) for one in config.integrators]
 
 
 def _check_emergency(dial: str) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from click2dial_agi.app.doctor.dialplan import (
     check_loaded,
     is_local,
 )
-from click2dial_agi.app.doctor.endpoints import check_endpoints, check_trunks
+from click2dial_agi.app.doctor.endpoints import check_endpoints, check_outsiders, check_trunks
 from click2dial_agi.app.doctor.entrance import check_entrance
 from click2dial_agi.app.doctor.files import (
     check_directories,
@@ -144,6 +144,7 @@ async def _ask(
         for name in sorted(states)[:_MAX_ENDPOINTS]
     ]
     found += check_endpoints(config, endpoints, freepbx=bool(freepbx))
+    found += check_outsiders(config, endpoints)
     if console is not None:
         found += await examine_loaded(console, found)
         found += await asyncio.to_thread(
