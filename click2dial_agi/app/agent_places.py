@@ -12,7 +12,7 @@ from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ari import Endpoint
 
-__all__ = ["NOT_REACHABLE", "RETRY_SOON", "places_of"]
+__all__ = ["NOT_REACHABLE", "RETRY_SOON", "endpoint_if_free", "places_of"]
 
 RETRY_SOON = 5
 
@@ -46,14 +46,9 @@ async def places_of(
     _, behind, name = resource.rpartition("@")
 
     async def endpoint(one: LivePBX) -> Endpoint | None:
-        found = await one.ari.endpoint(technology, name)
-        for _ in range(_BUSY_LOOKS):
-            if behind or waiting or found is None or not found.channel_ids:
-                break
-            # His last call may be over, and told, and its channel not gone yet.
-            await asyncio.sleep(_BUSY_PAUSE)
-            found = await one.ari.endpoint(technology, name)
-        return found
+        if behind or waiting:
+            return await one.ari.endpoint(technology, name)
+        return await endpoint_if_free(one, technology, name)
 
     known, missing = await pbxs.ask(endpoint, patience=patience)
     if not behind and not waiting and any(one and one.channel_ids for one in known.values()):
@@ -68,6 +63,20 @@ async def places_of(
     if missing is not None:  # but nothing was asked for that could ring anybody
         raise PBXUnreachable(str(missing)) from missing
     raise CallRefused(Why.NOT_THERE, (NOT_REACHABLE if behind else _NOT_REGISTERED,))
+
+
+async def endpoint_if_free(pbx: LivePBX, technology: str, name: str) -> Endpoint | None:
+    """Return an endpoint as a PBX knows it; one that has a call is given a moment to be free.
+
+    Its last call may be over, and told, and its channel not gone yet.
+    """
+    found = await pbx.ari.endpoint(technology, name)
+    for _ in range(_BUSY_LOOKS):
+        if found is None or not found.channel_ids:
+            break
+        await asyncio.sleep(_BUSY_PAUSE)
+        found = await pbx.ari.endpoint(technology, name)
+    return found
 
 
 def _may_ring(endpoint: Endpoint | None, *, behind: bool) -> bool:

@@ -64,6 +64,7 @@ class FakeARI:
     """
 
     endpoint: str | None = "online"
+    talks_for: int = 0  # how many looks at an endpoint find a channel of it yet
     trouble: dict[str, str | int] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -161,7 +162,13 @@ class FakeARI:
             case "endpoint":
                 if self.endpoint is None:
                     return 404, {"message": "Endpoint not found"}
-                return 200, {"technology": "PJSIP", "state": self.endpoint}
+                talks, self.talks_for = self.talks_for > 0, max(self.talks_for - 1, 0)
+                channels = ["his-last-call"] if talks else []
+                return 200, {
+                    "technology": "PJSIP",
+                    "state": self.endpoint,
+                    "channel_ids": channels,
+                }
             case "originate":
                 if channel_id[0] in self.channels:
                     return 409, {"message": "exists"}

@@ -290,6 +290,26 @@ def test_a_number_that_begins_with_a_plus_is_found_again(redis: RedisServer) -> 
     run(test())
 
 
+@pytest.mark.case("L41")
+@pytest.mark.parametrize("action", ["transfer", "listen"])
+def test_who_has_just_been_let_go_is_rung_again(redis: RedisServer, action: str) -> None:
+    """His channel may be there for a moment yet; who talks on is not rung."""
+    body = CONSULT if action == "transfer" else {"extension": "1001"}
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, _):
+            ari.on_originate = lambda channel_id: ari.about.update(
+                {channel_id: {"dialplan": {"app_name": "ChanSpy"}}}
+            )
+            ari.talks_for = 1000
+            answer = await ask(api, action, body)
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+            ari.talks_for = 2
+            assert (await ask(api, action, body)).status_code == 202
+
+    run(test())
+
+
 def test_a_number_that_cannot_be_called_counts_for_nobody(redis: RedisServer) -> None:
     limits = {"agent": {"concurrent_calls": 2}}
 

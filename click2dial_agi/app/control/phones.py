@@ -1,14 +1,12 @@
 """Whether the phone of one of the integrator's extensions may be rung beside a call."""
 
+from click2dial_agi.app.agent_places import RETRY_SOON, endpoint_if_free
 from click2dial_agi.app.pbxs import LivePBX
 from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.numbers import FieldError
 
 __all__ = ["check_free"]
-
-# Seconds.
-_RETRY = 5
 
 
 async def check_free(
@@ -22,8 +20,12 @@ async def check_free(
     technology, _, resource = integrator.dial_agent(extension).partition("/")
     if technology != "PJSIP":
         return
-    endpoint = await pbx.ari.endpoint(technology, resource.rpartition("@")[2])
+    name = resource.rpartition("@")[2]
+    if integrator.call_waiting:
+        endpoint = await pbx.ari.endpoint(technology, name)
+    else:
+        endpoint = await endpoint_if_free(pbx, technology, name)
     if endpoint is None or endpoint.state == "offline":
         raise CallRefused(Why.NOT_THERE, (registered,))
     if endpoint.channel_ids and not integrator.call_waiting:
-        raise CallRefused(Why.BUSY, (free,), _RETRY)
+        raise CallRefused(Why.BUSY, (free,), RETRY_SOON)
