@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -295,6 +297,28 @@ def test_one_idempotency_key_sends_once(redis: RedisServer) -> None:
             assert answer.status_code == 422
             assert len(ami.asked("BlindTransfer")) == 1
             assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 409
+
+    run(test())
+
+
+@pytest.mark.case("L42")
+def test_one_idempotency_key_twice_at_once(redis: RedisServer) -> None:
+    """The first is under way when the second comes: both hear that it was done."""
+    key, body = {"Idempotency-Key": "k"}, {"callee": "1001"}
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            send = ami.answers["BlindTransfer"]
+
+            def sent(action: Mapping[str, str]) -> bytes | None:
+                ari.variables.pop(("c1", "BRIDGEPEER"), None)
+                ari.variables.pop(("a1", "BRIDGEPEER"), None)
+                return send(action)
+
+            ami.answers["BlindTransfer"] = sent
+            told = await asyncio.gather(*(ask(api, "transfer", body, **key) for _ in range(3)))
+            assert [one.status_code for one in told] == [202] * 3
+            assert len(ami.asked("BlindTransfer")) == 1
 
     run(test())
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
@@ -137,9 +137,9 @@ class Steering:
         self, call_ref: str, may_see: MaySee, callee: str, key: str | None
     ) -> Control:
         """Send the client elsewhere; with an Idempotency-Key (``key``) once only."""
-        if await self._was_done(call_ref, "transfer", key, callee):
-            return await self._after(call_ref, may_see)
-        async with self._steered(call_ref, may_see) as call:
+        async with self._sent_once(call_ref, may_see, "transfer", key, callee) as call:
+            if call is None:
+                return await self._after(call_ref, may_see)
             target = transfer.target_of(call, callee, self.integrator, self._counts)
             await self._resume_for_who_is_next(call)
             if await is_held(call):  # he is to hear who is called, and no music
@@ -162,9 +162,9 @@ class Steering:
 
     async def complete(self, call_ref: str, may_see: MaySee, key: str | None) -> Control:
         """Give the client to whom the agent asks; with an Idempotency-Key (``key``) once only."""
-        if await self._was_done(call_ref, "complete", key, ""):
-            return await self._after(call_ref, may_see)
-        async with self._steered(call_ref, may_see) as call:
+        async with self._sent_once(call_ref, may_see, "complete", key, "") as call:
+            if call is None:
+                return await self._after(call_ref, may_see)
             asked = await consulting.asked(call)
             if asked is None and await consulting.has_given(call):
                 return await control_of(call)
@@ -305,6 +305,26 @@ class Steering:
                 if key is not None and nothing_done:
                     await self._store.forget(call_ref, action, key)
                 raise
+
+    @asynccontextmanager
+    async def _sent_once(
+        self, call_ref: str, may_see: MaySee, action: str, key: str | None, wanted: str
+    ) -> AsyncIterator[SteeredCall | None]:
+        """Steer as :meth:`_steered`; None if the key has sent the client on, also at this moment.
+
+        Who asks twice at once finds the two sides no longer joined.
+        """
+        if await self._was_done(call_ref, action, key, wanted):
+            yield None
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                call = await stack.enter_async_context(self._steered(call_ref, may_see))
+            except CallRefused:
+                if not await self._was_done(call_ref, action, key, wanted):
+                    raise
+                call = None
+            yield call
 
     @asynccontextmanager
     async def _steered(self, call_ref: str, may_see: MaySee) -> AsyncIterator[SteeredCall]:
