@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
@@ -83,6 +84,14 @@ class FreePBX:
         (found,) = self.notifications.take(mine)
         return found.payload
 
+    async def store(self, key: str, value: str = "") -> None:
+        """Write a key of Asterisk's database, or drop it."""
+        family, _, name = key.rpartition("/")
+        command = (
+            f"database put {family} {name} {value}" if value else f"database del {family} {name}"
+        )
+        await asyncio.to_thread(self.pbx.cli, command)
+
     def variable(self, name: str) -> str:
         answer = httpx.get(
             f"{self.pbx.ari_url}/asterisk/variable",
@@ -132,6 +141,7 @@ def freepbx_pbx(tree: Path, loop: LoopThread) -> Iterator[FreePBX]:
         stack.enter_context(server)
         for name in PHONES:
             pbx.cli(f"database put DEVICE/{name} user {name}")
+            pbx.cli(f"database put AMPUSER/{name} cidnum {name}")
         pbx.cli(f"database put DEVICE/{DEVICE} user 3004")
         office = FreePBX(pbx, server, http, Notifications(redis.url, [CDR]))
         loop.run(office.open())

@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """What stands in for FreePBX's dialplan: contexts of the same names, with the effects that matter.
 
-Facts are those of FreePBX 17's modules core and queues; what else they do is left out.
+Facts are those of FreePBX 17's modules core, queues and findmefollow; what else they do is left out.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ exten => 112,1,Set(GLOBAL(EMERGENCY_CALLS)=1${{EMERGENCY_CALLS}})
 
 [from-internal-xfer]
 include => ext-queues
+include => ext-findmefollow
 include => ext-local
 include => outbound-allroutes
 exten => *97,1,Answer()
@@ -58,6 +59,12 @@ exten => _3XXX,1,Gosub(macro-user-callerid,s,1)
  same => n(gone),Hangup()
 exten => _3XXX,hint,PJSIP/${{EXTEN}}
 
+; Follow-me rings what stands in the extension's list, numbers outside too.
+[ext-findmefollow]
+exten => _3XXX,1,GotoIf($["${{DB(AMPUSER/${{EXTEN}}/followme/ddial)}}" != "DIRECT"]?ext-local,${{EXTEN}},1)
+ same => n,Dial(PJSIP/${{EXTEN}}&Local/${{DB(AMPUSER/${{EXTEN}}/followme/grplist)}}@from-internal/n,5)
+ same => n,Hangup()
+
 [ext-queues]
 exten => 600,1,Answer()
  same => n,Gosub(macro-blkvm-set,s,1(reset))
@@ -68,9 +75,16 @@ exten => 600,1,Answer()
 
 [from-queue]
 exten => 600,1,Goto(from-internal,${{QAGENT}},1)
-exten => _3XXX,1,Set(QAGENT=${{EXTEN}})
+exten => _.,1,Set(QAGENT=${{EXTEN}})
  same => n,GotoIf($["${{NODEST}}" = ""]?gone)
  same => n,GotoIf(${{DIALPLAN_EXISTS(from-queue,${{NODEST}},1)}}?${{NODEST}},1)
+ same => n(gone),Hangup()
+
+; Where a queue's agents are restricted to extensions: the phone alone, and no voicemail.
+[from-queue-exten-only]
+exten => _XXXX,1,GotoIf($[${{DB_EXISTS(AMPUSER/${{EXTEN}}/cidnum)}} = 0]?${{IF($["${{QCONTEXT}}" = "2"]?gone:from-internal,${{EXTEN}},1)}})
+ same => n,GotoIf($["${{DB(DND/${{EXTEN}})}}" = "YES"]?gone)
+ same => n,Dial(PJSIP/${{EXTEN}},2)
  same => n(gone),Hangup()
 
 [macro-blkvm-set]

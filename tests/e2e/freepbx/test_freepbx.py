@@ -236,13 +236,24 @@ def test_a_header_of_ours_that_is_too_long_is_refused(
     play(scene())
 
 
-@pytest.mark.case("F21")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param({"CF/3002": "{}"}, id="forwarded", marks=pytest.mark.case("F21")),
+        pytest.param(
+            {"AMPUSER/3002/followme/ddial": "DIRECT", "AMPUSER/3002/followme/grplist": "{}"},
+            id="follow-me",
+            marks=pytest.mark.case("F30"),
+        ),
+    ],
+)
 def test_a_queue_calls_no_number_to_which_an_agent_is_forwarded(
-    freepbx: FreePBX, play: Play
+    freepbx: FreePBX, play: Play, keys: dict[str, str]
 ) -> None:
     async def scene() -> None:
         number, mobile = freepbx.number(), freepbx.number()
-        await asyncio.to_thread(freepbx.pbx.cli, f"database put CF 3002 {mobile}")
+        for key, value in keys.items():
+            await freepbx.store(key, value.format(mobile))
         try:
             client = await freepbx.dial_in("27215550100", number)
             agent = await freepbx.phones["3002"].next_call()
@@ -252,8 +263,29 @@ def test_a_queue_calls_no_number_to_which_an_agent_is_forwarded(
             await client.hang_up()
             await agent.over()
         finally:
-            await asyncio.to_thread(freepbx.pbx.cli, "database del CF 3002")
-        assert (await freepbx.record(number))["end_reason"] == "hungup"
+            for key in keys:
+                await freepbx.store(key)
+        record = await freepbx.record(number)
+        assert (record["end_reason"], record["extension"]) == ("hungup", "3002")
+        assert [one for one in freepbx.trunk.incoming if one.number == mobile] == []
+
+    play(scene())
+
+
+@pytest.mark.case("F31")
+def test_a_queue_calls_no_number_that_is_a_member(freepbx: FreePBX, play: Play) -> None:
+    async def scene() -> None:
+        number, mobile = freepbx.number(), freepbx.number()
+        member = f"Local/{mobile}@from-queue/n"
+        await asyncio.to_thread(freepbx.pbx.cli, f"queue add member {member} to 600")
+        freepbx.phones["3002"].rule = refuse(486, "Busy Here")
+        try:
+            client = await freepbx.dial_in("27215550100", number)
+            await client.over(12)
+        finally:
+            await asyncio.to_thread(freepbx.pbx.cli, f"queue remove member {member} from 600")
+        record = await freepbx.record(number)
+        assert (record["extension"], record["end_reason"]) == ("", "timeout")
         assert [one for one in freepbx.trunk.incoming if one.number == mobile] == []
 
     play(scene())
