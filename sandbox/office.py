@@ -300,6 +300,9 @@ class Office:
         found: list[dict[str, Any]] = await self.ari("GET", "/channels")
         return found
 
+    async def settled(self, user: str) -> None:
+        """Return when the way to somebody who has answered stays as it is: here at once."""
+
     async def channels_of(self, names: set[str]) -> list[str]:
         """Return the names of the channels that have to do with these extensions and numbers."""
         return [

@@ -41,6 +41,7 @@ def attended(away: int = 1) -> Step:
         other = await phone.next_call(after=calls)
         await consultation.up()
         await consultation.media.hear(phone.name)
+        await walk.office.settled(phone.name)
         walk.told.append(f"{walk.ref}-c{walk.consultations}")
         await walk.join(consultation, phone.name)
         walk.note(consultation, phone.name, AGENT_HUNG_UP, consultation.ended_at)
@@ -177,6 +178,7 @@ def consulted(*, outside: bool = False, agent_ends: bool = True) -> Step:
         consultation = await walk.ask(number)
         await consultation.up()
         await consultation.media.hear(number)
+        await walk.office.settled(number)
         walk.told.append(f"{walk.ref}-c{walk.consultations}")
         if agent_ends:
             await consultation.hang_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sandbox.office import Office
 from sandbox.server import Server
+from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.telephony.test_walks import Way, wrong
 
@@ -33,6 +35,20 @@ class LocalOffice(Office):
         for section in server.config["integrators"]:
             section["agent_dial"] = "Local/{extension}@desk"
         super().configure(server)
+
+    async def settled(self, user: str) -> None:
+        """Return when Asterisk has taken out the Local channels to somebody.
+
+        Who leaves in those milliseconds is followed by nobody (docs/transfers.md, Where it ends).
+        """
+
+        async def taken_out() -> bool:
+            names = [channel["name"] for channel in await self.channels()]
+            return not any(name.startswith(f"Local/{user}@") for name in names)
+
+        async with asyncio.timeout(patience(5)):
+            while not await taken_out():
+                await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
