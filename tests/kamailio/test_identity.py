@@ -146,6 +146,59 @@ def test_kamailio_hands_nothing_on_to_others(front: Front, method: str) -> None:
                 other.recv(65536)
 
 
+@pytest.mark.case("P20")
+@pytest.mark.parametrize("way", ["host", "received", "rport", "maddr", "comma"])
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_kamailio_hands_no_made_up_answer_on(front: Front, method: str, way: str) -> None:
+    """An answer to nothing goes where its next Via says, which its sender wrote."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(0.5)
+        third, pbx = other.getsockname()[1], front.pbx_ports[0]
+        via = {
+            "host": f"127.0.0.1:{third}",
+            "received": f"192.0.2.1:{third};received=127.0.0.1",
+            "rport": f"127.0.0.1:{pbx};rport={third}",
+            "maddr": f"192.0.2.1:{third};maddr=127.0.0.1",
+            "comma": f"127.0.0.1:{third}, SIP/2.0/UDP 127.0.0.1:{pbx}",
+        }[way]
+        phone.sendto(_answer(front, via, method), ("127.0.0.1", front.kamailio.phones_port))
+        with pytest.raises(TimeoutError):
+            other.recv(65536)
+
+
+@pytest.mark.case("P20")
+@pytest.mark.parametrize("seen", ["", ";rport", ";received=127.0.0.1"])
+def test_a_late_answer_of_a_phone_still_reaches_an_asterisk(front: Front, seen: str) -> None:
+    """A 200 is said again for 32 s, and Kamailio forgets the INVITE after 5."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx,
+    ):
+        pbx.bind(("127.0.0.1", front.pbx_ports[0]))
+        pbx.settimeout(patience(2))
+        late = _answer(front, f"127.0.0.1:{front.pbx_ports[0]}{seen}")
+        phone.sendto(late, ("127.0.0.1", front.kamailio.phones_port))
+        while not (heard := pbx.recv(65536)).startswith(b"SIP/2.0 200"):
+            assert heard.startswith(b"OPTIONS")
+
+
+def _answer(front: Front, via: str, method: str = "INVITE") -> bytes:
+    """Return an answer that belongs to no request, and is to go on to a Via."""
+    branch = f"z9hG4bK-{secrets.token_hex(8)}"
+    return (
+        "SIP/2.0 200 OK\r\n"
+        f"Via: SIP/2.0/UDP 127.0.0.1:{front.kamailio.phones_port};branch={branch}\r\n"
+        f"Via: SIP/2.0/UDP {via};branch={branch}\r\n"
+        f"From: <sip:{FIRST}@127.0.0.1>;tag=stranger\r\nTo: <sip:{FIRST}@127.0.0.1>;tag=made-up\r\n"
+        f"Call-ID: {branch}\r\nCSeq: 1 {method}\r\nContact: <sip:{FIRST}@127.0.0.1:9>\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ).encode()
+
+
 def _request(front: Front, method: str, target: str = "", lines: str = "", tag: str = "") -> bytes:
     port = front.kamailio.phones_port
     target = target or f"sip:{FIRST}@127.0.0.1:{port}"
