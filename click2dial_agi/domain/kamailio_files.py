@@ -143,6 +143,7 @@ def _texts(config: Config, kamailio: Kamailio, node: KamailioNode) -> Iterator[t
     yield "C2D_INNER", f"sip:{node.inner}"
     yield "C2D_INNER_HOST", node.inner.host
     yield "C2D_INNER_SOCKET", f"udp:{node.inner}"
+    yield "C2D_PHONES_SOCKET", f"udp:{node.phones}"
     yield "C2D_ENTRANCE_HOST", (kamailio.moving_entrance or node.inner).host
     yield "C2D_PROBE", f"sip:{ENTRANCE}@{node.inner}"
     yield "C2D_REALM", kamailio.realm

@@ -144,6 +144,26 @@ def test_one_that_comes_back_knows_the_phones(front: Front) -> None:
     asyncio.run(calls())
 
 
+@pytest.mark.case("P21")
+@pytest.mark.parametrize("pbx_at", [0, 1])
+def test_a_phone_hangs_up_whose_address_here_is_not_known(front: Front, pbx_at: int) -> None:
+    """As of a phone that a Kamailio that came back is told of by the others."""
+    home = front.kamailios[1]
+
+    async def calls() -> None:
+        async with front.phone(FIRST, 1) as phone, front.pbx(answer(), node=pbx_at) as pbx:
+            contact = f"sip:{FIRST}@127.0.0.1:{phone.wire.port}"
+            where = ("location", f"s:{FIRST}", contact, "60", "0.5", "s:0", "0", "0", "7807")
+            home.rpc("ul.add", *where)
+            call = await _called(pbx, FIRST)
+            taken = await phone.next_call()
+            await taken.hang_up()
+            await call.over()
+            home.rpc("ul.rm", *where[:2])
+
+    asyncio.run(calls())
+
+
 @pytest.mark.case("P11")
 def test_a_phone_of_one_that_died_is_no_phone(front: Front) -> None:
     """Who calls it hears so in time, until it registers at the other."""
