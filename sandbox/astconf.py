@@ -192,7 +192,6 @@ def _pjsip(s: Settings) -> str:
         [trunk](common)
         context = from-trunk
         aors = trunk
-        allow_transfer = no
         send_pai = yes
         trust_id_outbound = yes
         [trunk]

@@ -24,6 +24,12 @@ __all__ = ["tree"]
 
 DIALPLAN = Path(__file__).parents[2] / "dialplan/click2dial.conf"
 
+#: As the sample has it: who is outside sends nobody on.
+PROVIDER = """
+[trunk](+)
+allow_transfer = no
+"""
+
 #: Endpoints that are wrong, each in its own way; the healthy configuration owns none of them.
 WRONG_ENDPOINTS = """
 [alice](agent)
@@ -101,7 +107,7 @@ class Place:
 @pytest.fixture(scope="session")
 def pbx(tree: Path) -> Iterator[Asterisk]:
     with Asterisk(
-        tree, include=DIALPLAN, extra_pjsip=WRONG_ENDPOINTS, extra_extensions=WAYS
+        tree, include=DIALPLAN, extra_pjsip=PROVIDER + WRONG_ENDPOINTS, extra_extensions=WAYS
     ) as pbx:
         yield pbx
 
