@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import httpx
@@ -92,8 +92,8 @@ class Office:
     """The processes and the loop in which the phones live; use it as a context manager.
 
     With several `servers` the PBX asks them in their order, and each has an API of its own.
-    `extensions` are further contexts of the operator's, `pjsip` lines behind all endpoints, and
-    `member` is how queues name a phone.
+    `extensions` are further contexts of the operator's, `pjsip` lines behind all endpoints,
+    `member` is how queues name a phone, and `keys` are further ones of each integrator.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class Office:
         extensions: str = "",
         pjsip: str = "",
         member: str = MEMBER,
+        keys: Mapping[str, Any] = MappingProxyType({}),
         dialplan: Path = DIALPLAN,
     ) -> None:
         self._tree = tree
@@ -113,6 +114,7 @@ class Office:
         self._extensions = extensions
         self._pjsip = pjsip
         self._member = member
+        self._keys = keys
         self._dialplan = dialplan
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
@@ -188,6 +190,8 @@ class Office:
 
     def configure(self, server: Server) -> None:
         """Write a server's configuration."""
+        for section in server.config["integrators"]:
+            section |= self._keys
         server.write(server.config)
 
     async def _open(self) -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from sandbox.notifications import Payload
 from sandbox.office import Office
-from sandbox.server import Server
 from sandbox.ua import UA
 from tests.e2e.matrix.cells import Cell, Move, Origin, Target
 from tests.e2e.matrix.expected import compare
@@ -20,13 +19,8 @@ from tests.e2e.races.run import end_all
 Play = Callable[[Scene], Awaitable[None]]
 
 
-class SendingOffice(Office):
-    """One whose integrators send clients on into the operator's dialplan, the context further."""
-
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["transfer_fallback"] = "further"
-        super().configure(server)
+#: Of integrators who send clients on into the operator's dialplan, the context further.
+SENDING = {"transfer_fallback": "further"}
 
 
 async def played(office: Office, origin: Origin, play: Play, *, integrator: str = "acme") -> Scene:

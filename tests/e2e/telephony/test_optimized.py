@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.office import Office
-from sandbox.server import Server
 from sandbox.waiting import patience
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.telephony.test_walks import Way, wrong
@@ -31,11 +30,6 @@ WAYS: list[Way] = [
 class LocalOffice(Office):
     """One whose agents are rung by the operator's own Dial()."""
 
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["agent_dial"] = "Local/{extension}@desk"
-        super().configure(server)
-
     async def settled(self, user: str) -> None:
         """Return when Asterisk has taken out the Local channels to somebody.
 
@@ -53,7 +47,8 @@ class LocalOffice(Office):
 
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with LocalOffice(tree, member="Local/{extension}@from-queue") as office:
+    ways = {"agent_dial": "Local/{extension}@desk"}
+    with LocalOffice(tree, member="Local/{extension}@from-queue", keys=ways) as office:
         yield office
 
 

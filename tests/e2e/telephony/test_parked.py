@@ -10,7 +10,7 @@ import pytest
 from sandbox.office import Office
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
-from tests.e2e.telephony.stage import SendingOffice, play_strictly, problems_of
+from tests.e2e.telephony.stage import SENDING, play_strictly, problems_of
 
 pytestmark = pytest.mark.case("T35")
 
@@ -25,7 +25,7 @@ exten => _*71!,1,Goto(click2dial,${{EXTEN}},1)
 
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with SendingOffice(tree, extensions=EXTENSIONS) as office:
+    with Office(tree, extensions=EXTENSIONS, keys=SENDING) as office:
         yield office
 
 

@@ -18,7 +18,7 @@ from sandbox.office import Office
 from sandbox.ua import answer, refuse, ring
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
-from tests.e2e.telephony.stage import SendingOffice, play_strictly, problems_of
+from tests.e2e.telephony.stage import SENDING, play_strictly, problems_of
 
 pytestmark = pytest.mark.case("T31")
 
@@ -60,7 +60,7 @@ exten => _*61XXXX,1,Set(C2D_QUEUE=)
 
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with SendingOffice(tree, extensions=EXTENSIONS) as office:
+    with Office(tree, extensions=EXTENSIONS, keys=SENDING) as office:
         yield office
 
 

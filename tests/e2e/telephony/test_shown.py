@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.office import Office
-from sandbox.server import Server
 from sandbox.ua import answer
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
@@ -34,18 +33,10 @@ trust_id_outbound = yes
 """
 
 
-class Believing(Office):
-    """One whose trunk is believed."""
-
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["trunk_dial"] = "PJSIP/{number}@believed"
-        super().configure(server)
-
-
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with Believing(tree, pjsip=ENDPOINTS) as office:
+    """Its trunk is believed."""
+    with Office(tree, pjsip=ENDPOINTS, keys={"trunk_dial": "PJSIP/{number}@believed"}) as office:
         yield office
 
 

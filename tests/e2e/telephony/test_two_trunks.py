@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.office import Office
-from sandbox.server import Server
 from sandbox.ua import refuse
 from tests.e2e.matrix.cells import Origin
 from tests.e2e.matrix.scene import Scene
@@ -33,16 +32,10 @@ ENDS = [
 ]
 
 
-class InTurn(Office):
-    def configure(self, server: Server) -> None:
-        for section in server.config["integrators"]:
-            section["trunk_dial"] = "Local/{number}@in-turn"
-        super().configure(server)
-
-
 @pytest.fixture(scope="module")
 def office(tree: Path) -> Iterator[Office]:
-    with InTurn(tree, extensions=IN_TURN) as office:
+    keys = {"trunk_dial": "Local/{number}@in-turn"}
+    with Office(tree, extensions=IN_TURN, keys=keys) as office:
         yield office
 
 
