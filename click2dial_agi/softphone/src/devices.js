@@ -1,5 +1,7 @@
 /** Which microphone, speaker and ringer are used: the agent's choice, as long as it is plugged in. */
 
+import { hasTexts, kept } from "./kept.js";
+
 const REMEMBERED = "click2dial.devices";
 
 /** What can be chosen, and what browsers call it. */
@@ -56,7 +58,7 @@ class Devices extends EventTarget {
     const label = this.of(kind).find(({ deviceId }) => deviceId === id)?.label;
     if (label === undefined) delete this.#chosen[kind];
     else this.#chosen[kind] = { id, label };
-    localStorage.setItem(REMEMBERED, JSON.stringify(this.#chosen));
+    kept.keep(REMEMBERED, JSON.stringify(this.#chosen));
     this.#emit("change", { kind });
   }
 
@@ -88,11 +90,9 @@ function has(devices, kind, id) {
 }
 
 function remembered() {
-  try {
-    return JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
-  } catch {
-    return {};
-  }
+  const found = kept.read(REMEMBERED, (value) => value !== null) ?? {};
+  const chosen = Object.keys(KINDS).filter((kind) => hasTexts(found[kind], ["id", "label"]));
+  return Object.fromEntries(chosen.map((kind) => [kind, found[kind]]));
 }
 
 /** Those of this browser. */

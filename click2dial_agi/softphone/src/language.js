@@ -1,11 +1,13 @@
 /** The language of a page: the one that was chosen here, else the first of the browser's. */
 
+import { kept } from "./kept.js";
+
 const REMEMBERED = "click2dial.language";
 
 /** Return what a page says in one of `languages`: objects of the same keys, by their tag. */
 export function speak(languages) {
   const language =
-    [localStorage.getItem(REMEMBERED), ...navigator.languages]
+    [kept.get(REMEMBERED), ...navigator.languages]
       .map((tag) => (tag ?? "").toLowerCase().split("-")[0])
       .find((tag) => Object.hasOwn(languages, tag)) ?? "en";
   const words = languages[language];
@@ -39,7 +41,7 @@ export function speak(languages) {
     }
     select.value = language;
     select.addEventListener("change", () => {
-      localStorage.setItem(REMEMBERED, select.value);
+      kept.keep(REMEMBERED, select.value);
       location.reload();
     });
   }

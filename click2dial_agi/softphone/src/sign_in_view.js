@@ -1,6 +1,7 @@
 /** The sign-in form. */
 
 import { $, showText } from "./dom.js";
+import { kept } from "./kept.js";
 import { offerLanguages, words } from "./words.js";
 
 const REMEMBERED = "click2dial.extension";
@@ -8,11 +9,11 @@ const REMEMBERED = "click2dial.extension";
 /** Call `signIn({extension, password, key})` when the form is sent. */
 export function startSignIn(signIn) {
   offerLanguages($("language"));
-  $("extension").value = localStorage.getItem(REMEMBERED) ?? "";
+  $("extension").value = kept.get(REMEMBERED) ?? "";
   $("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const extension = $("extension").value.trim();
-    localStorage.setItem(REMEMBERED, extension);
+    kept.keep(REMEMBERED, extension);
     signIn({ extension, password: $("password").value, key: $("api-key").value.trim() });
   });
   focusFirst();

@@ -3,6 +3,7 @@
 import "./console.css";
 
 import { $, showPill, showText } from "../dom.js";
+import { keptInWindow } from "../kept.js";
 import { useRules } from "../numbers.js";
 import { followAgents, startAgents, tickAgents } from "./agents_view.js";
 import { API, Refusal } from "./api.js";
@@ -36,17 +37,17 @@ $("sign-in-form").addEventListener("submit", (event) => {
   signIn($("key").value.trim());
 });
 $("sign-out").addEventListener("click", () => signOut());
-$("own-extension").value = sessionStorage.getItem(EXTENSION) ?? "";
+$("own-extension").value = keptInWindow.get(EXTENSION) ?? "";
 $("own-extension").addEventListener("input", () => {
-  sessionStorage.setItem(EXTENSION, $("own-extension").value.trim());
+  keptInWindow.keep(EXTENSION, $("own-extension").value.trim());
 });
 setInterval(() => {
   if (live === null || document.hidden) return;
   tickAgents();
   tickCalls();
 }, 1000);
-const kept = sessionStorage.getItem(KEY);
-if (kept !== null) signIn(kept);
+const key = keptInWindow.get(KEY);
+if (key !== null) signIn(key);
 else $("key").focus();
 
 async function signIn(key) {
@@ -56,7 +57,7 @@ async function signIn(key) {
     const { numbers } = await asking.get("click2dial.json");
     useRules(numbers);
     const health = await askHealth(asking);
-    sessionStorage.setItem(KEY, key);
+    keptInWindow.keep(KEY, key);
     enter(asking, health);
   } catch (error) {
     signOut(error instanceof Refusal && error.status === 401 ? words.signIn.wrong : words.signIn.noServer);
@@ -84,7 +85,7 @@ function enter(asking, health) {
 }
 
 function signOut(trouble = "") {
-  sessionStorage.removeItem(KEY);
+  keptInWindow.drop(KEY);
   stopHealth();
   live?.close();
   live = api = null;
