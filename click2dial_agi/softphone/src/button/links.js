@@ -10,7 +10,7 @@ const LINKS = 'a[href*="tel:" i]';
 
 const CHANGES = {
   ...{ childList: true, subtree: true, characterData: true },
-  ...{ attributes: true, attributeFilter: ["href"] },
+  ...{ attributes: true, attributeFilter: ["href", "contenteditable"] },
 };
 
 export class Links {
@@ -63,7 +63,10 @@ export class Links {
     const touched = new Set();
     for (const { type, target, addedNodes, removedNodes } of changes) {
       const element = target instanceof Element ? target : target.parentElement;
-      if (type === "attributes") this.#addTo(target);
+      if (type === "attributes") {
+        this.#addTo(target);
+        linksIn(target, "a").forEach((link) => touched.add(link));
+      }
       // What is read aloud of a button is the text of its link.
       touched.add(element?.closest("a"));
       for (const node of removedNodes) {
@@ -73,7 +76,7 @@ export class Links {
     }
     for (const link of touched) {
       if (!this.#buttons.has(link)) continue;
-      if (link.isConnected && isNumbers(link)) this.#showOne(link, this.#caller.now);
+      if (link.isConnected && isCallable(link)) this.#showOne(link, this.#caller.now);
       else this.#remove(link);
     }
   }
@@ -96,8 +99,11 @@ export class Links {
 
   #addTo(root) {
     for (const link of linksIn(root, LINKS)) {
-      if (!isNumbers(link)) continue;
+      if (!isCallable(link)) continue;
       if (!this.#buttons.has(link)) this.#add(link);
+      // A link that the page moved must not leave its button behind another one.
+      const { box } = this.#buttons.get(link);
+      if (box.previousElementSibling !== link) link.after(box);
       // A page that draws its rows anew: this is what the number that is called has now.
       if (this.#pressed !== null && !this.#isPressed(this.#pressed) && numberOf(link) === this.#number) {
         this.#pressed = link;
@@ -161,9 +167,9 @@ function linksIn(root, selector) {
   return [...root.querySelectorAll(selector), ...(root.matches?.(selector) ? [root] : [])];
 }
 
-/** Whether a link leads to a telephone number. */
-function isNumbers(link) {
-  return link.protocol === "tel:";
+/** Whether a link leads to a telephone number, and is no part of a text that is being written. */
+function isCallable(link) {
+  return link.protocol === "tel:" && !link.isContentEditable;
 }
 
 function numberOf(link) {

@@ -7,7 +7,8 @@ import { learnRules } from "./rules.js";
 import { Server } from "./server.js";
 import { wordsOf } from "./words.js";
 
-const script = document.currentScript;
+// A module has no currentScript.
+const script = document.currentScript ?? [...document.querySelectorAll('script[src*="/click2dial.js"]')].at(-1);
 const { agent = "", token, tokenUrl, outboundId, contactRef, language } = script.dataset;
 const server = new Server(script.src.replace(/\/click2dial\.js([?#].*)?$/, ""), newToken);
 const words = wordsOf(language ?? document.documentElement.lang ?? "");
@@ -34,10 +35,16 @@ function told(now) {
 
 async function start() {
   await learnRules(server);
-  if (globalThis.click2dial !== handle) return; // another agent has come meanwhile
+  if (handleOfPage() !== handle) return; // another agent has come meanwhile
   // Some pages put another body in place of theirs.
   links.watch(document.documentElement);
   caller.start();
+}
+
+/** One of us that is here already.  Of an element with that id, or a frame, browsers make a global, too. */
+function handleOfPage() {
+  const found = Object.hasOwn(globalThis, "click2dial") ? globalThis.click2dial : null;
+  return typeof found?.stop === "function" ? found : null;
 }
 
 /** What the page's own scripts have. */
@@ -52,7 +59,7 @@ const handle = {
   stop() {
     links.stop();
     caller.stop();
-    if (globalThis.click2dial === handle) delete globalThis.click2dial;
+    if (handleOfPage() === handle) delete globalThis.click2dial;
   },
   get state() {
     return caller.now;
@@ -61,8 +68,9 @@ const handle = {
 
 // A page that exchanges its body runs its scripts again: one of us is enough, which knows its call.
 // With another agent it is the page of another one from now on.
-if (globalThis.click2dial?.agent !== agent) {
-  globalThis.click2dial?.stop();
+const before = handleOfPage();
+if (before?.agent !== agent) {
+  before?.stop();
   globalThis.click2dial = handle;
   if (document.body) start();
   else document.addEventListener("DOMContentLoaded", start);
