@@ -8,16 +8,25 @@ const LOOK = 5000;
 // So long a stream may take to begin.
 const BEGIN = 10_000;
 
+const MEDIA_TYPE = "text/event-stream";
+
 /** Ask for a stream with a signal: return the response of `ask(signal)`.
  *
- * `signal` ends it, also while it is read; without an answer it is given up.
+ * `signal` ends it, also while it is read; without an answer it is given up.  Throws if a success is
+ * no stream, as when a proxy answers with a page of its own.
  */
 export async function begun(ask, signal) {
   const stop = new AbortController();
   signal.addEventListener("abort", () => stop.abort(), { once: true });
   const timer = setTimeout(() => stop.abort(), BEGIN);
   try {
-    return await ask(stop.signal);
+    const response = await ask(stop.signal);
+    const type = response.headers.get("Content-Type") ?? "";
+    if (response.ok && !type.startsWith(MEDIA_TYPE)) {
+      stop.abort();
+      throw new Error(`no ${MEDIA_TYPE}: ${type}`);
+    }
+    return response;
   } finally {
     clearTimeout(timer);
   }
