@@ -2,6 +2,7 @@
 
 import { within } from "../deadline.js";
 import { begun, eventsOf } from "../event_stream.js";
+import { errorsOf } from "../refusals.js";
 
 const LIVE = "/click2dial/calls";
 const EVENTS = "/click2dial/events";
@@ -103,7 +104,7 @@ export class Server {
       return {};
     });
     if (response.ok) return answer;
-    throw new Refusal(response.status, answer.errors ?? [], Number(response.headers.get("Retry-After")));
+    throw new Refusal(response.status, errorsOf(answer), Number(response.headers.get("Retry-After")));
   }
 
   async #send(path, options) {

@@ -1,6 +1,7 @@
 /** The integrator's API, asked with the key that was typed in. */
 
 import { within } from "../deadline.js";
+import { errorsOf } from "../refusals.js";
 
 // How long an answer is waited for, in milliseconds: looking through records takes the longest.
 const ANSWER = 25_000;
@@ -50,6 +51,6 @@ export class API {
       return {};
     });
     if (response.ok) return answer;
-    throw new Refusal(response.status, answer.errors ?? []);
+    throw new Refusal(response.status, errorsOf(answer));
   }
 }
