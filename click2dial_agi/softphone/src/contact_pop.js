@@ -6,9 +6,9 @@ const PLACE = "{contact_ref}";
 
 let template = "";
 
-/** Take the integrator's address of a contact's page; "" if there is none. */
+/** Take the integrator's address of a contact's page, if there is one. */
 export function usePopURL(url) {
-  template = url;
+  template = String(url ?? "");
 }
 
 /** Return the address of a contact's page; "" if there is none. */

@@ -1,6 +1,7 @@
 /** The form that places a call, and what came of the last one. */
 
 import { $, make } from "./dom.js";
+import { kept } from "./kept.js";
 import { dialable, grouped, readable } from "./numbers.js";
 import { allowRedial } from "./records_view.js";
 
@@ -11,12 +12,14 @@ const INPUTS = { callee: "callee", outbound_id: "outbound-id", contact_ref: "con
 
 /** Call `dial(callee, {outboundId, contactRef})` when the form is sent. */
 export function startDial(dial) {
-  $("outbound-id").value = localStorage.getItem(REMEMBERED) ?? "";
+  $("outbound-id").value = kept.get(REMEMBERED) ?? "";
   $("dial").addEventListener("submit", (event) => {
     event.preventDefault();
+    const callee = called($("callee"));
+    if (!callee) return;
     const contactRef = $("contact-ref").value.trim();
-    localStorage.setItem(REMEMBERED, outboundId());
-    dial(dialable($("callee").value), { outboundId: outboundId(), contactRef });
+    kept.keep(REMEMBERED, outboundId());
+    dial(callee, { outboundId: outboundId(), contactRef });
   });
   for (const id of Object.values(INPUTS)) {
     $(id).addEventListener("input", () => mark(id, false));
@@ -91,6 +94,15 @@ function mark(id, wrong) {
   } else {
     $(id).removeAttribute("aria-describedby");
   }
+}
+
+/** Return what is dialled of a required input, "" if nothing stands there, which the browser says.
+ *
+ * Of what has nothing to dial, such as "-", the server says what a number is.
+ */
+export function called(input) {
+  input.value = input.value.trim();
+  return input.reportValidity() ? dialable(input.value) || input.value : "";
 }
 
 /** Group a number while it is typed at its end; a cursor in its middle would jump. */

@@ -1,6 +1,6 @@
 /** The agent's line: the WebSocket, the registration, and the calls that come in. */
 
-import { Inviter, UserAgent } from "sip.js";
+import { Inviter, URI, UserAgent } from "sip.js";
 
 import { Backoff } from "./backoff.js";
 import { Call, CallState } from "./call.js";
@@ -49,7 +49,7 @@ export class Line extends EventTarget {
     this.#domain = domain;
     this.#backoff = new Backoff(() => this.#connect());
     this.#agent = new UserAgent({
-      uri: UserAgent.makeURI(`sip:${encodeURIComponent(extension)}@${domain}`),
+      uri: addressOf(extension, domain),
       authorizationUsername: extension,
       authorizationPassword: password,
       userAgentString: USER_AGENT,
@@ -186,7 +186,7 @@ export class Line extends EventTarget {
   }
 
   #address(callee) {
-    return UserAgent.makeURI(`sip:${encodeURIComponent(callee)}@${this.#domain}`);
+    return addressOf(callee, this.#domain);
   }
 
   #take(call) {
@@ -196,4 +196,13 @@ export class Line extends EventTarget {
     });
     return call;
   }
+}
+
+// SIP.js decodes a URI's user once too often, which throws at a "%", and leaves ":" as it is, behind
+// which a password is read.
+const NOT_CARRIED = /[%:]/g;
+
+/** The URI of whatever was typed: what is in no number and no extension is for the PBX to refuse. */
+function addressOf(user, domain) {
+  return new URI("sip", encodeURIComponent(user.replace(NOT_CARRIED, "_")), domain);
 }

@@ -82,17 +82,17 @@ async function begin() {
 async function signIn({ extension, password, key }) {
   switchboard.unlockSound();
   setBusy(true);
-  let config;
+  let opening;
   try {
-    config = await within(ANSWER, askForConfig);
+    const config = await within(ANSWER, askForConfig);
     useRules(config.numbers);
     showExamples(config.examples);
-    usePopURL(config.pop_url ?? "");
+    usePopURL(config.pop_url);
+    opening = line = new Line({ ...config, extension, password });
   } catch {
     showSignIn(words.signIn.noServer);
     return;
   }
-  const opening = (line = new Line({ ...config, extension, password }));
   let wasRegistered = false;
   opening.addEventListener("state", ({ detail: { state, status } }) => {
     if (opening !== line) return;

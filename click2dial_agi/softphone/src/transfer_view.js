@@ -1,9 +1,9 @@
 /** Transfers: the form that begins one, and the buttons of a consultation. */
 
 import { CallState } from "./call.js";
-import { group, outboundId } from "./dial_view.js";
+import { called, group, outboundId } from "./dial_view.js";
 import { $, showText } from "./dom.js";
-import { dialable, readable } from "./numbers.js";
+import { readable } from "./numbers.js";
 import { words } from "./words.js";
 
 /**
@@ -24,7 +24,8 @@ export class TransferView {
     $("transfer").addEventListener("click", () => this.#open($("transfer-form").hidden));
     $("transfer-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#run((call) => this.#line.send(call, this.#target));
+      const target = called($("transfer-to"));
+      if (target) this.#run((call) => this.#line.send(call, target));
     });
     $("transfer-to").addEventListener("input", () => group($("transfer-to")));
     $("transfer-form").addEventListener("keydown", (event) => {
@@ -33,7 +34,8 @@ export class TransferView {
       $("transfer").focus();
     });
     $("ask-first").addEventListener("click", () => {
-      if ($("transfer-form").reportValidity()) this.#run((call) => this.#ask(call));
+      const target = called($("transfer-to"));
+      if (target) this.#run((call) => this.#ask(call, target));
     });
     $("complete").addEventListener("click", () => this.#run((call, other) => call.connectWith(other)));
     $("swap").addEventListener("click", () => this.#run(() => this.#swap()));
@@ -61,10 +63,6 @@ export class TransferView {
     showText($("transfer-trouble"), trouble);
   }
 
-  get #target() {
-    return dialable($("transfer-to").value);
-  }
-
   #open(open) {
     $("transfer-form").hidden = !open;
     $("transfer").setAttribute("aria-expanded", open);
@@ -85,8 +83,7 @@ export class TransferView {
     if (trouble) this.tell(trouble);
   }
 
-  async #ask(call) {
-    const target = this.#target;
+  async #ask(call, target) {
     if (!(await call.hold(true))) return words.transfer.notHeld;
     const values = { outboundId: outboundId(), contactRef: call.contactRef };
     this.#take(this.#line.consult(target, values)).start();
