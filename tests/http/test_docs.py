@@ -45,6 +45,19 @@ def test_the_page_loads_nothing_from_elsewhere(redis: RedisServer) -> None:
     run(test())
 
 
+@pytest.mark.case("A60")
+def test_no_page_of_others_frames_it(redis: RedisServer) -> None:
+    """A click at "Execute" is a call, where a network needs no key."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            policy = (await api.client.get("/docs")).headers["content-security-policy"]
+            for lets_nothing in ("frame-ancestors", "base-uri", "form-action"):
+                assert f"{lets_nothing} 'none'" in policy
+
+    run(test())
+
+
 def test_the_documents_tell_of_every_path(redis: RedisServer) -> None:
     texts = [one.read_text("utf-8") for one in DOCS.glob("*.md") if one.name != "cases.md"]
     told = re.sub(r"<\w+>|\{\w+\}", "{}", "".join(texts))

@@ -30,10 +30,12 @@ __all__ = ["add_description", "add_docs"]
 _STATIC = Path(str(files("fastapi_offline"))) / "static"
 _SCRIPT, _STYLE = "swagger-ui-bundle.js", "swagger-ui.css"
 
-# The page's own script is inline; pictures in the style sheet are data.
+# The page's own script is inline; pictures in the style sheet are data.  Where a network needs no
+# key, a click at "Execute" is a call: no page of others may lay it under something to click at.
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
-    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _CACHE = {"Cache-Control": "public, max-age=86400"}
 
