@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from redis import Redis
 
 from sandbox.chromium import new_page
@@ -404,3 +404,104 @@ def test_its_files_are_for_everybody(desk: Office) -> None:
         assert "click2dial:state" in http.get("/click2dial.d.ts").text
         assert http.get("/click2dial.json").json()["numbers"]["dialled"]
         assert http.get("/click2dial/calls").status_code == 401
+
+
+TAKES_THE_NAME = {
+    "the script": SCRIPT.replace("<script ", '<script id="click2dial" '),
+    "an element": f'<div id="click2dial"></div>{SCRIPT}',
+    "a frame": f'<iframe name="click2dial"></iframe>{SCRIPT}',
+    "a variable": f"<script>var click2dial = [];</script>{SCRIPT}",
+}
+
+
+@pytest.mark.case("L50")
+@pytest.mark.parametrize("script", TAKES_THE_NAME.values(), ids=TAKES_THE_NAME.keys())
+def test_a_page_that_has_something_of_that_name(page: Page, crm: CRMServer, script: str) -> None:
+    """Of what has an id browsers make a global."""
+    crm.script = script
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    assert page.evaluate("click2dial.state.state") == "free"
+
+
+@pytest.mark.case("L50")
+def test_a_script_that_is_taken_in_as_a_module(page: Page, crm: CRMServer) -> None:
+    crm.script = SCRIPT.replace("<script ", '<script type="module" ')
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+
+
+@pytest.mark.case("L51")
+@pytest.mark.parametrize("how", ["insertBefore(two, one)", "append(two, one)", "prepend(two)"])
+def test_links_that_are_moved_take_their_buttons_along(
+    page: Page, crm: CRMServer, how: str
+) -> None:
+    """As a list that is sorted: what is behind a number calls that number."""
+    page.goto(crm.url)
+    page.evaluate(
+        """() => clients.insertAdjacentHTML("beforeend", '<li id="flat">' +
+          '<a id="one" href="tel:0820000105">One</a> ' +
+          '<a id="two" href="tel:0820000106">Two</a></li>')"""
+    )
+    flat = page.locator("#flat")
+    expect(flat.get_by_role("button")).to_have_count(2)
+    page.evaluate(f"flat.{how}")
+    seen = "[...flat.querySelectorAll('a, button')].map((one) => one.ariaLabel ?? one.textContent)"
+    expect(flat.locator("a").first).to_have_text("Two")
+    page.wait_for_function(f"{seen}.join() === 'Two,Call Two,One,Call One'")
+
+
+@pytest.mark.case("L52")
+def test_a_text_that_is_being_written_gets_no_buttons(page: Page, crm: CRMServer) -> None:
+    """They would be sent with the e-mail; and an editor that takes them out again never ended."""
+    page.goto(crm.url)
+    page.evaluate(
+        """() => {
+          globalThis.drawn = 0;
+          const text = '<p>Call <a href="tel:0820000105">me</a></p>';
+          document.body.insertAdjacentHTML("beforeend", '<div id="editor" contenteditable></div>');
+          const draw = () => {
+            if (editor.innerHTML === text || drawn === 1000) return;
+            drawn += 1;
+            editor.innerHTML = text;
+          };
+          new MutationObserver(draw).observe(editor, { childList: true, subtree: true });
+          draw();
+        }"""
+    )
+    buttons = page.locator("#editor").get_by_role("button")
+    page.evaluate("clients.insertAdjacentHTML('beforeend', '<li><a href=tel:1001>seen</a></li>')")
+    expect(button(page, "seen")).to_have_count(1)  # by then all before it has been looked at
+    expect(buttons).to_have_count(0)
+    assert page.evaluate("drawn") == 1
+    added = '<p id="note"><a href="tel:0820000105">me</a></p>'
+    page.evaluate("added => editor.insertAdjacentHTML('afterend', added)", added)
+    note = page.locator("#note").get_by_role("button")
+    expect(note).to_have_count(1)
+    page.evaluate("note.contentEditable = 'true'")
+    expect(note).to_have_count(0)
+    page.evaluate("note.contentEditable = 'false'")
+    expect(note).to_have_count(1)
+
+
+NOT_OURS = ['{"errors": "no"}', '{"errors": ["no"]}', '{"errors": {"a": 1}}', "null", "<h1>no</h1>"]
+
+
+@pytest.mark.case("L56")
+@pytest.mark.parametrize("body", NOT_OURS)
+def test_what_a_proxy_refuses_is_refused(page: Page, crm: CRMServer, body: str) -> None:
+    """And is not asked again, as if there had been no answer."""
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "POST":
+            route.fallback()
+            return
+        asked.append(route.request.url)
+        route.fulfill(status=403, headers={"Access-Control-Allow-Origin": "*"}, body=body)
+
+    page.route("**/click2dial/calls", refuse)
+    page.goto(crm.url)
+    button(page, "0100").click()
+    says(page, "0100", "Not allowed")
+    assert len(asked) == 1

@@ -98,6 +98,32 @@ def test_a_stream_that_died_unheard(page: Page, agent: Agent, desk: Office) -> N
         proxy.close()
 
 
+@pytest.mark.case("L55")
+def test_a_page_in_place_of_the_stream(page: Page, agent: Agent, desk: Office) -> None:
+    """As a proxy answers while what is behind it is away: it is no stream, and nothing is known."""
+    proxy = Proxy(desk.http_port)
+    try:
+        page.clock.install()
+        console = Console(page, desk).sign_in(address=f"http://{HOST}:{proxy.port}/console")
+        expect(console.agent("1200")).to_contain_text("Idle")
+        away = "<!doctype html><h1>We are back soon</h1>"
+        page.route(
+            "**/click2dial/events", lambda route: route.fulfill(body=away, content_type="text/html")
+        )
+        proxy.reset()
+        expect(console.stream).to_have_text("Reconnecting")
+        for _ in range(7):  # ever more rarely, and none of them puts it off
+            page.clock.fast_forward(1_000)
+        expect(console.agent("1200")).to_contain_text("Not known")
+        expect(console.stream).to_have_text("Reconnecting")
+        page.unroute("**/click2dial/events")
+        page.clock.fast_forward(31_000)
+        expect(console.stream).to_have_text("Live")
+        expect(console.agent("1200")).to_contain_text("Idle")
+    finally:
+        proxy.close()
+
+
 @pytest.mark.case("L11")
 def test_a_server_that_does_not_answer_is_said(page: Page, desk: Office) -> None:
     proxy = Proxy(desk.http_port)

@@ -33,6 +33,55 @@ def test_a_wrong_password(page: Page, desk: Office) -> None:
     expect(agent.line_state).to_have_text("Ready")
 
 
+@pytest.mark.case("L54")
+@pytest.mark.parametrize("extension", ["%", "1200@elsewhere", "a b"])
+def test_an_extension_that_cannot_be_one(page: Page, desk: Office, extension: str) -> None:
+    agent = Agent(page, desk, extension)
+    agent.open()
+    agent.fill_sign_in(password="any", key="")
+    expect(page.get_by_role("alert")).to_have_text("Wrong extension or password.")
+    expect(agent.button("Sign in")).to_be_enabled()
+
+
+@pytest.mark.case("L54")
+@pytest.mark.parametrize("callee", ["-", "( )", "%", "tel:"])
+def test_what_has_no_number_in_it_is_refused_with_a_reason(
+    page: Page, desk: Office, callee: str
+) -> None:
+    agent = Agent(page, desk).sign_in(key="")
+    agent.dial(callee)
+    agent.sees_end("one value is not valid")
+    expect(page.locator("#callee-error")).to_contain_text("3-4 digits")
+    agent.call(ECHO)
+    agent.button("Transfer").click()
+    page.get_by_label("Transfer to").fill(callee)
+    agent.button("Transfer now").click()
+    # Some the PBX refuses at once, others the server: then the call comes back.
+    expect(page.get_by_text("still yours").or_(agent.button("Answer"))).to_be_visible()
+
+
+@pytest.mark.case("L54")
+def test_blanks_are_no_number(page: Page, desk: Office) -> None:
+    agent = Agent(page, desk).sign_in(key="")
+    agent.dial("  ")
+    expect(page.locator("#callee:invalid")).to_be_focused()
+    expect(page.locator("#call-panel")).to_be_hidden()
+
+
+@pytest.mark.case("L54")
+@pytest.mark.parametrize("ws", [5, "http://127.0.0.1/ws"])
+def test_a_configuration_that_is_none(page: Page, desk: Office, ws: object) -> None:
+    """As of a proxy that makes something of it: the sign-in says so, and can be tried again."""
+    agent = Agent(page, desk)
+    agent.open()
+    page.route(
+        "**/softphone/config", lambda route: route.fulfill(json=route.fetch().json() | {"ws": ws})
+    )
+    agent.fill_sign_in(key="")
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    expect(agent.button("Sign in")).to_be_enabled()
+
+
 def test_signing_out(page: Page, desk: Office) -> None:
     """The extension is remembered, the password is not."""
     agent = Agent(page, desk).sign_in()
