@@ -27,6 +27,7 @@ PHONES = ("3001", "3002", "3003")
 DEVICE = "d9001"  # of device and user mode
 OUTBOUND_ID = "27820001234"
 CDR = "acme:cdr"
+DENIED = "27190000001"
 
 
 class FreePBX:
@@ -121,6 +122,7 @@ def freepbx_pbx(tree: Path, loop: LoopThread) -> Iterator[FreePBX]:
             "extensions": ["3000-3999"],
             "dids": ["2721555*"],
             "default_outbound_id": OUTBOUND_ID,
+            "destinations": {"international": "all", "deny": [DENIED]},
             "trunk_dial": "Local/{number}@from-internal",
             "transfer_fallback": "click2dial-freepbx-xfer",
         }

@@ -35,18 +35,27 @@ exten => 112,1,Set(GLOBAL(EMERGENCY_CALLS)=1${{EMERGENCY_CALLS}})
 include => ext-queues
 include => ext-findmefollow
 include => ext-local
+include => ext-group
 include => outbound-allroutes
 exten => *97,1,Answer()
  same => n,Wait(20)
+
+; A ring group: an extension, and what stands in the group's list, numbers outside too.
+[ext-group]
 exten => 601,1,Dial(PJSIP/3003,20)
  same => n,Hangup()
+exten => 602,1,Set(_FORWARD_CONTEXT=from-internal)
+ same => n,Dial(PJSIP/3003&Local/${{DB(RINGGROUP/602)}}@from-internal/n,20)
+ same => n,Hangup()
+; A misc destination, an IVR's key, a time condition that lead outside
+exten => 603,1,Goto(from-internal,${{DB(MISC/603)}},1)
 
 [bad-number]
 exten => _X.,1,Hangup(28)
 
 ; An extension: forwarded (*72), on DND, and when it does not answer, the voicemail takes the call.
 [ext-local]
-exten => _3XXX,1,Gosub(macro-user-callerid,s,1)
+exten => _[34]XXX,1,Gosub(macro-user-callerid,s,1)
  same => n,Set(CF=${{DB(CF/${{EXTEN}})}})
  same => n,GotoIf($["${{CF}}" != "" & "${{CFIGNORE}}" = ""]?from-internal,${{CF}},1)
  same => n,GotoIf($["${{DB(DND/${{EXTEN}})}}" = "YES"]?vm)
@@ -61,7 +70,7 @@ exten => _3XXX,hint,PJSIP/${{EXTEN}}
 
 ; Follow-me rings what stands in the extension's list, numbers outside too.
 [ext-findmefollow]
-exten => _3XXX,1,GotoIf($["${{DB(AMPUSER/${{EXTEN}}/followme/ddial)}}" != "DIRECT"]?ext-local,${{EXTEN}},1)
+exten => _[34]XXX,1,GotoIf($["${{DB(AMPUSER/${{EXTEN}}/followme/ddial)}}" != "DIRECT"]?ext-local,${{EXTEN}},1)
  same => n,Dial(PJSIP/${{EXTEN}}&Local/${{DB(AMPUSER/${{EXTEN}}/followme/grplist)}}@from-internal/n,5)
  same => n,Hangup()
 
@@ -121,6 +130,10 @@ exten => _[02]X[34]X.,1,Gosub(macro-user-callerid,s,1)
  same => n,Gosub(macro-dialout-trunk,s,1(1,${{EXTEN}},,))
  same => n,Congestion(20)
 
+exten => _9[02]XXXXXX.,1,Gosub(macro-user-callerid,s,1)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,${{EXTEN:1}},,))
+ same => n,Congestion(20)
+
 [macro-outbound-callerid]
 exten => s,1,Set(CALLERID(all)=${{OUTCID_1}})
  same => n,ExecIf($["${{DB(AMPUSER/${{AMPUSER}}/outboundcid)}}" != ""]?Set(CALLERID(all)=${{DB(AMPUSER/${{AMPUSER}}/outboundcid)}}))
@@ -130,13 +143,15 @@ exten => s,1,Set(CALLERID(all)=${{OUTCID_1}})
  same => n,Return()
 
 [macro-dialout-trunk]
-exten => s,1,Set(DIAL_TRUNK_OPTIONS=${{TRUNK_OPTIONS}})
+exten => s,1,MSet(DIAL_TRUNK_OPTIONS=${{TRUNK_OPTIONS}},DIAL_NUMBER=${{ARG2}})
  same => n,Gosub(macro-outbound-callerid,s,1(${{ARG1}}))
  same => n,Gosub(macro-dialout-trunk-predial-hook,s,1)
+ same => n,GotoIf($["${{PREDIAL_HOOK_RET}}" = "BYPASS"]?bypass,1)
  same => n,Dial(PJSIP/${{ARG2}}@${{IF($[${{ARG1}} = 2]?deadtrunk:trunk)}},${{IF($[${{ARG1}} = 2]?1:300)}},${{DIAL_TRUNK_OPTIONS}})
  same => n,GotoIf($["${{ARG4}}" = "on"]?continue)
  same => n,Goto(s-${{DIALSTATUS}},1)
  same => n(continue),Return()
+exten => bypass,1,Return()
 exten => s-BUSY,1,Busy(20)
 exten => s-NOANSWER,1,Congestion(20)
 exten => _s-.,1,Return()
