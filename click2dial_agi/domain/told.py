@@ -43,6 +43,11 @@ __all__ = [
 ]
 
 
+# So many who are no agents may stand before the last one: whom the client's channel dialled, and
+# before that who was put together with him.
+_NOBODYS = 2
+
+
 class HandOverKind(StrEnum):
     """Who wants the client elsewhere: an agent by REFER, or an agent's phone by 302.
 
@@ -254,12 +259,13 @@ def last_agent(
     Whom the client's channel dialled last may be a number outside, and nobody's agent: then it is
     who talked to him before.  ``answered`` was an agent of the integrator when he answered.
     """
-    before = decode(facts.get(Fact.BEFORE, ""))
-    for told in (facts, before):
+    told: Mapping[str, str] = facts
+    for _ in range(_NOBODYS + 1):
         peer = Peer(told.get(Fact.AGENT, ""), told.get(Fact.AGENT_CHANNEL, ""))
         agent = peer.called(config.extensions_by_endpoint)
         if integrator is not None and agent and (agent == answered or integrator.owns(agent)):
             return agent
+        told = decode(told.get(Fact.BEFORE, ""))
     return ""
 
 

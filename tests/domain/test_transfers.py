@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -283,14 +284,17 @@ def test_nothing_is_dialled_that_was_not_validated(
         assert set(decision.dial) <= set("PJSIP/@trunk0123456789")
 
 
+@pytest.mark.case("F42")
 def test_the_last_agent_is_in_the_record() -> None:
     owner = config()
+    who = "agent=1003&agent_channel=x"
     for changed, extension in (
         ({"agent_channel": "PJSIP/1001-0000000b"}, "1001"),
         ({"agent": "1002"}, "1002"),
         ({"agent": "2000"}, "1000"),
         ({"agent_channel": "PJSIP/trunk-1"}, "1000"),
-        ({"agent_channel": "PJSIP/trunk-1", "before": "agent=1003&agent_channel=x"}, "1003"),
-        ({"agent_channel": "PJSIP/1001-1", "before": "agent=1003&agent_channel=x"}, "1001"),
+        ({"agent_channel": "PJSIP/trunk-1", "before": who}, "1003"),
+        ({"agent_channel": "PJSIP/1001-1", "before": who}, "1001"),
+        ({"agent_channel": "PJSIP/trunk-1", "before": f"agent=&before={quote(who)}"}, "1003"),
     ):
         assert read_known({**OUTBOUND, **changed}, owner).call.extension == extension

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 import pytest
 
@@ -202,6 +203,34 @@ def test_a_client_is_sent_on(
         assert record["call_time"] >= 2
         if target == "3002":
             assert record["extension"] == "3002"
+
+    play(scene())
+
+
+@pytest.mark.case("F42")
+def test_a_client_goes_to_a_number_that_freepbx_called(freepbx: FreePBX, play: Play) -> None:
+    """An agent asks there without our header, and puts the two together."""
+
+    async def scene() -> None:
+        number, mobile = freepbx.number(), freepbx.number()
+        client = await freepbx.dial_in("27215550101", number)
+        agent = await freepbx.phones["3001"].next_call()
+        await agent.up()
+        await client.up()
+        asked = await freepbx.phones["3001"].call(mobile)
+        other = await freepbx.trunk.next_call(number=mobile)
+        await asked.up()
+        await other.up()
+        await asyncio.gather(asked.media.hear(other.media.mark), client.media.hear("3001"))
+        replaces = quote(asked.replaces(), safe="")
+        await agent.refer(f"<{agent.ua.uri(mobile)}?Replaces={replaces}>")
+        assert await agent.leave()
+        await asyncio.gather(
+            client.media.hear(other.media.mark), other.media.hear(client.media.mark)
+        )
+        await client.hang_up()
+        await other.over()
+        assert (await freepbx.record(number))["extension"] == "3001"
 
     play(scene())
 
