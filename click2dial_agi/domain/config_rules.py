@@ -28,6 +28,7 @@ def advice(integrators: Sequence[Integrator]) -> Iterator[str]:
     yield from _key_advice(integrators)
     for one in integrators:
         yield from _prefix_advice(one)
+        yield from _destination_advice(one)
 
 
 def _shared_lists(integrators: Sequence[Integrator]) -> str:
@@ -123,3 +124,9 @@ def _prefix_advice(one: Integrator) -> Iterator[str]:
                     f"integrators.{one.name}.{key}: {prefix} ends with a colon, and another "
                     f"follows: the list of records is {prefix}:cdr"
                 )
+
+
+def _destination_advice(one: Integrator) -> Iterator[str]:
+    """Name country codes that are none: one with a digit too few opens a part of the world."""
+    for code in one.numbers.destinations.unknown_codes:
+        yield f"integrators.{one.name}.destinations: no country has the code {code}"

@@ -102,3 +102,19 @@ def test_an_origin_is_as_browsers_name_it(written: str, said: str) -> None:
     edge = parse_config({"edge": {"origins": [written]}, "integrators": [ACME]}).edge
     assert edge is not None
     assert edge.origins == (said,)
+
+
+@pytest.mark.case("C40")
+@pytest.mark.parametrize(
+    ("destinations", "codes"),
+    [
+        ({"international": ["2", "27", "999"]}, ["2", "999"]),
+        ({"international": "all", "deny": ["+21", "+1 except +1876 +8"]}, ["21", "8"]),
+        ({"international": ["27", "1876", "881", "800"], "allow": ["+441", "4*"]}, []),
+    ],
+)
+def test_a_country_code_that_is_none_is_told(
+    destinations: dict[str, Any], codes: list[str]
+) -> None:
+    found = told(config({"destinations": destinations}), "no country has the code")
+    assert [one.rpartition(" ")[2] for one in found] == codes

@@ -89,6 +89,8 @@ class DestinationPolicy:
     _countries: _Table
     _kinds: Mapping[Kind, _Rule]
     _codes_allowed: str
+    #: Codes that are listed, and that no country has, in the order of the entries.
+    unknown_codes: tuple[str, ...] = ()
 
     def judge(self, number: Number) -> Verdict:
         """Tell whether a number may be dialled, and by which rule."""
@@ -138,6 +140,7 @@ def destination_policy(
     Raises :exc:`WrongDestination`, which says what an entry may be.
     """
     builder = _Builder(plan)
+    codes = international if isinstance(international, tuple) else ()
     for name, entries in (("allow", allow), ("deny", deny)):
         for index, entry in enumerate(entries):
             builder.add(entry, f"{name}[{index}]", name == "allow")
@@ -148,6 +151,7 @@ def destination_policy(
         _table(builder.countries),
         MappingProxyType(builder.kinds),
         plan.codes_allowed,
+        tuple(code for code in (*codes, *builder.codes_listed) if not _begins_a_number(code)),
     )
 
 
@@ -161,6 +165,7 @@ class _Builder:
         self.prefixes: dict[str, _Rule] = {}
         self.countries: dict[str, _Rule] = {}
         self.kinds: dict[Kind, _Rule] = {}
+        self.codes_listed: list[str] = []
 
     def codes(self, international: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
         """Return the country codes that are allowed, None for all."""
@@ -183,6 +188,7 @@ class _Builder:
             _keep(self.kinds, Kind(entry), rule)
         elif match := _COUNTRY.fullmatch(entry):
             _keep(self.countries, match[1], rule)
+            self.codes_listed.append(match[1])
         elif entry.endswith("*"):
             self._add_prefix(entry[:-1], rule)
         else:
@@ -201,9 +207,14 @@ class _Builder:
 
 
 def _names_more_than_a_country(digits: str) -> bool:
+    return _begins_a_number(digits[:-1])
+
+
+def _begins_a_number(digits: str) -> bool:
+    """Tell whether digits are a country code, or begin with one."""
     return any(
         int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE
-        for length in range(1, min(4, len(digits)))
+        for length in range(1, min(3, len(digits)) + 1)
     )
 
 
