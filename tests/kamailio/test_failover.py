@@ -163,3 +163,33 @@ def test_an_asterisk_is_killed(rig: Rig, doomed: PhoneCall) -> None:
     # 30 s to the next OPTIONS, 2 s for its answer (or 481, as it is back), 10 s more.
     rig.run(doomed.over(15))
     assert time.monotonic() - killed < 50
+
+
+@pytest.mark.case("P34")
+def test_an_agent_stays_at_an_asterisk_until_the_last_call_is_over(
+    kamailio_installed: None, running_redis: RedisServer
+) -> None:
+    """The client's call goes on when a consultation is over, and the next one has to find it."""
+
+    async def calls(front: Front) -> None:
+        async with (
+            front.pbx(answer(), 0) as first,
+            front.pbx(answer(), 1) as second,
+            front.phone(FIRST) as phone,
+        ):
+            client = await phone.call("27830000010", [OUTBOUND])
+            assert (await client.final()).status == 200
+            for number in ("27830000011", "27830000012", "27830000013"):
+                consult = await phone.call(number, [OUTBOUND])
+                assert (await consult.final()).status == 200
+                await consult.hang_up()
+            assert sorted(len(pbx.incoming) for pbx in (first, second)) == [0, 4]
+            await client.hang_up()
+            for number in ("27830000014", "27830000015"):
+                call = await phone.call(number, [OUTBOUND])
+                assert (await call.final()).status == 200
+                await call.hang_up()
+            assert sorted(len(pbx.incoming) for pbx in (first, second)) == [1, 5]
+
+    with Front.running(running_redis, pbxs=2) as front:
+        asyncio.run(calls(front))
