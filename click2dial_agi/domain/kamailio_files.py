@@ -145,6 +145,7 @@ def _texts(config: Config, kamailio: Kamailio, node: KamailioNode) -> Iterator[t
     yield "C2D_INNER_SOCKET", f"udp:{node.inner}"
     yield "C2D_PHONES_SOCKET", f"udp:{node.phones}"
     yield "C2D_ENTRANCE_HOST", (kamailio.moving_entrance or node.inner).host
+    yield "C2D_OURS", _ours(kamailio)
     yield "C2D_PROBE", f"sip:{ENTRANCE}@{node.inner}"
     yield "C2D_REALM", kamailio.realm
     yield "C2D_NONCES", kamailio.derived("nonces")
@@ -154,6 +155,19 @@ def _texts(config: Config, kamailio: Kamailio, node: KamailioNode) -> Iterator[t
     yield "C2D_REDIS", _redis_server(place, kamailio.nodes.index(node))
     if kamailio.origins:
         yield "C2D_ORIGINS", f"^({'|'.join(map(_pattern, kamailio.origins))})$"
+
+
+def _ours(kamailio: Kamailio) -> str:
+    """Return what Record-Route calls the Kamailios, as a pattern."""
+    addresses = {str(kamailio.moving_entrance)} if kamailio.moving_entrance else set()
+    for node in kamailio.nodes:
+        outside = [one for one in (node.phones, node.browsers) if one is not None]
+        addresses |= {str(one) for one in (*outside, node.inner)}
+        if node.public:
+            addresses |= {f"{node.public}:{one.port}" for one in outside}
+    # The usual port is left out there.
+    addresses |= {one.removesuffix(":5060") for one in addresses}
+    return f"({'|'.join(_pattern(one) for one in sorted(addresses))})"
 
 
 def _redis_server(place: RedisPlace, node: int) -> str:

@@ -212,6 +212,31 @@ def test_a_call_goes_on_with_the_phone_that_it_is_with(
     _heard_nothing(elsewhere)
 
 
+@pytest.mark.case("P35")
+@pytest.mark.parametrize(
+    "way", ["{0}", "<sip:127.0.0.1:{1};lr>, {0}", "{0}, <sip:127.0.0.1:{1};lr>"]
+)
+def test_a_phone_adds_nothing_to_the_way_of_a_call(
+    front: Front, elsewhere: socket.socket, way: str
+) -> None:
+    """The Asterisk would send there all that it says within the call."""
+    lie = f"<sip:127.0.0.1:{_port(elsewhere)};lr>"
+    added = ("Record-Route", way.format(lie, front.kamailio.phones_port))
+
+    async def lies() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            phone.rule = answer(headers=[added])
+            assert (await phone.register()).status == 200
+            call = await pbx.call(str(FIRST))
+            await phone.next_call()
+            await asyncio.sleep(0.5)
+            assert call.final_status == 0
+            call.cancel()
+
+    asyncio.run(lies())
+    _heard_nothing(elsewhere)
+
+
 def _asked(front: Front, method: str, target: str, lines: str) -> Message:
     """Send a request of nobody's, as if within a call, and return its answer."""
     with _send(front, method, target, lines) as stranger:
