@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sandbox.phone_call import PhoneCall
-from sandbox.ua import refuse, ring
+from sandbox.ua import forward, refuse, ring
 from tests.e2e.freepbx.conftest import DENIED, OUTBOUND_ID, FreePBX
 
 Play = Callable[[Awaitable[None]], None]
@@ -23,6 +23,7 @@ class Way:
     target: str
     keys: dict[str, str] = field(default_factory=dict)
     member: str = ""  # of the queue 600
+    redirected: bool = False  # by the phone 3003
 
 
 FOLLOWED = {"AMPUSER/4001/followme/ddial": "DIRECT", "AMPUSER/4001/followme/grplist": "{}"}
@@ -33,6 +34,7 @@ WAYS = {
     "destination": Way("603", {"MISC/603": "{}"}),
     "follow-me": Way("4001", FOLLOWED),
     "forwarded": Way("4001", {"CF/4001": "{}"}),
+    "302": Way("601", redirected=True),
     "queue": Way("600", member="Local/{}@from-queue/n"),
 }
 
@@ -41,6 +43,9 @@ WAYS = {
 async def leading(freepbx: FreePBX, way: Way, number: str) -> AsyncIterator[str]:
     """Have FreePBX lead to a number; returns what the agent's phone dials."""
     member = way.member.format(number)
+    if way.redirected:
+        contact = f"<sip:{number}@127.0.0.1:{freepbx.pbx.sip_port}>"
+        freepbx.phones["3003"].rule = forward(contact)
     for key, value in way.keys.items():
         await freepbx.store(key, value.format(number))
     if member:
