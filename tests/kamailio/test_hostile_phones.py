@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from sandbox.digest import digest
 from sandbox.redis import RedisServer
 from sandbox.sip import Message
 from sandbox.ua import answer
 from sandbox.waiting import patience
 from tests.kamailio.fake_pbx import Front
-from tests.kamailio.rig import OUTBOUND, PHONES
+from tests.kamailio.rig import OUTBOUND, PHONES, password
 
 FIRST, SECOND = PHONES[0], PHONES[1]
 CALLEE = "27830000000"
@@ -235,6 +237,44 @@ def test_a_phone_adds_nothing_to_the_way_of_a_call(
 
     asyncio.run(lies())
     _heard_nothing(elsewhere)
+
+
+@pytest.mark.case("P36")
+def test_a_connection_on_which_nobody_logs_in_ends_within_a_minute(front: Front) -> None:
+    """Strangers would take them all, for an hour; a phone that has logged in keeps its own."""
+    where = ("127.0.0.1", front.kamailio.phones_port)
+    with socket.create_connection(where) as stranger, socket.create_connection(where) as phone:
+        phone.settimeout(patience(3))
+        challenge = _registered(phone, "")
+        assert challenge.status == 401
+        login = digest(
+            challenge.header("WWW-Authenticate") or "",
+            *("REGISTER", "sip:127.0.0.1", str(FIRST), password(FIRST)),
+        )
+        assert _registered(phone, f"Authorization: {login}\r\n").status == 200
+        listed = front.kamailio.rpc("core.tcp_list").split("{")
+        lifetimes = {
+            port: int(found[1])
+            for port in (_port(stranger), _port(phone))
+            for one in listed
+            if f"src_port: {port}\n" in one and (found := re.search(r"lifetime: (\d+)", one))
+        }
+        assert lifetimes[_port(stranger)] <= 60
+        assert lifetimes[_port(phone)] > 300  # as long as a registration lasts
+
+
+def _registered(phone: socket.socket, login: str) -> Message:
+    """Send REGISTER on a connection, and return the answer."""
+    own = f"127.0.0.1:{_port(phone)};transport=tcp"
+    phone.sendall(
+        "REGISTER sip:127.0.0.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/TCP 127.0.0.1:{_port(phone)};branch=z9hG4bK-{secrets.token_hex(8)}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{FIRST}@127.0.0.1>;tag=phone\r\n"
+        f"To: <sip:{FIRST}@127.0.0.1>\r\nCall-ID: {secrets.token_hex(8)}\r\n"
+        f"CSeq: 1 REGISTER\r\nContact: <sip:{FIRST}@{own}>\r\nExpires: 300\r\n{login}"
+        "Content-Length: 0\r\n\r\n".encode()
+    )
+    return Message(raw=phone.recv(65536), at=0, sent=False)
 
 
 def _asked(front: Front, method: str, target: str, lines: str) -> Message:
