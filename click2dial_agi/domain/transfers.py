@@ -37,11 +37,12 @@ class HandOverDecision(NamedTuple):
 
     ``decision`` is that of a call of the agent's own; where it dials a number, its call is a new
     one.  ``fallback`` is where the operator's dialplan takes the client: context, extension and
-    priority, empty where it does not.
+    priority, empty where it does not.  ``client`` is what the agent is shown to whom he comes back.
     """
 
     decision: Decision
     fallback: str = ""
+    client: str = ""
 
     @property
     def places_call(self) -> bool:
@@ -63,6 +64,18 @@ def decide_hand_over(
     of the integrator.  ``new_call_ref`` is the call_ref of the leg that may be placed.  An agent
     may send a client to the ``emergency`` numbers; no phone forwards there.
     """
+    decided = _decide(asked, integrator, new_call_ref, spent, emergency)
+    # Of a client who withholds his number there is only what he has called.
+    return decided._replace(client=_client(asked) or asked.known.call.dial_number)
+
+
+def _decide(
+    asked: HandOver,
+    integrator: Integrator | None,
+    new_call_ref: str,
+    spent: Collection[str],
+    emergency: Collection[str],
+) -> HandOverDecision:
     call = asked.known.call
     request = CallRequest(
         call_ref=new_call_ref,
@@ -83,11 +96,21 @@ def decide_hand_over(
     if decision.emergency:
         return HandOverDecision(decision)
     if decision.to_agent:
-        shown = call.number or decision.call.dial_number
+        shown = _client(asked) or decision.call.dial_number
         to_show = decision.call._replace(dial_number=shown)
         return HandOverDecision(decision._replace(call=to_show, shown=shown))
     leg = decision.call.leg_of(asked.known.call, _TYPES[asked.kind], asked.placed)
     return HandOverDecision(decision._replace(call=leg))
+
+
+def _client(asked: HandOver) -> str:
+    """Return the number of who is sent; within the house either of the two may send the other.
+
+    There what is shown is the extension of who has called.
+    """
+    call = asked.known.call
+    is_called = call.call_dir is CallDirection.INTERNAL and asked.agent == call.number
+    return call.dial_number if is_called else call.number
 
 
 def _shown(call: Call, plan: NumberPlan) -> str:

@@ -132,7 +132,8 @@ TARGET = "C2D_TARGET"
 # DIAL it says nothing.
 PEER = "C2D_PEER"
 
-# Set with a created call: what to dial to ring the agent, and the number that its phone shows.
+# Set with a created call: what to dial to ring the agent, and the number that its phone shows; by
+# /transfer, the number that it shows of a client who comes back.
 AGENT_DIAL = "C2D_AGENT_DIAL"
 TO_SHOW = "C2D_TO_SHOW"
 AUTO_ANSWER = "C2D_AUTO_ANSWER"  # 1: the phone is asked to answer by itself
@@ -261,7 +262,9 @@ def describe_hand_over(decided: HandOverDecision, integrator: Integrator | None)
     decision = decided.decision
     # Who is no agent has no phone: a number outside that sends an agent on.
     of_agent = not any(error.field == "agent" for error in decision.errors)
-    recall = {RECALL: "1" if integrator.transfer_recall and of_agent else "0"}
+    recall = {RECALL: "0"}
+    if integrator.transfer_recall and of_agent:
+        recall = {RECALL: "1", TO_SHOW: decided.client}
     if decided.fallback:
         return {FALLBACK: decided.fallback, **recall, VERDICT: VERDICT_FALLBACK}
     if decision.errors:

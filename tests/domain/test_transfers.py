@@ -73,6 +73,7 @@ def test_a_colleague_sees_the_client() -> None:
         "C2D_RING_TIMEOUT": "60",
         "C2D_TO_AGENT": "1",
         "C2D_RECALL": "1",
+        "C2D_TO_SHOW": "0820000100",
         "C2D_VERDICT": "dial",
     }
 
