@@ -45,7 +45,7 @@ FOR_STEERING = {
     "app_playtones": "hold by the API",
     "app_senddtmf": "keys that the API presses",
     "app_softhangup": "asking a colleague by the API",
-    "func_volume": "mute and hold by the API",
+    "func_volume": "mute and hold by the API, and attended transfers in the moment of the answer",
     "res_musiconhold": "hold by the API",
 }
 

@@ -112,15 +112,23 @@ class Channels:
         return channel
 
     def remove(self, channel: Channel) -> list[Channel]:
-        """Forget a channel; return those that ring on, called by another one from here on."""
+        """Forget a channel; return those that another one has called or joined from here on.
+
+        Who hangs up has left his bridge before, unless another has taken his place there.
+        """
+        bridge = channel.bridge
         self.bridge(channel, "")
         self.dialled_by(channel, "")
         self.carries(channel, None)
-        dialled, taker = self.dialled(channel), self._taker(channel)
+        dialled = self.dialled(channel)
+        taker = self._taker(channel) if bridge or self._rings(channel) else None
         for called in dialled:
-            self.dialled_by(called, taker if called.ringing else "")
+            self.dialled_by(called, taker.uniqueid if taker and called.ringing else "")
         self._unnamed(channel)
         del self._by_id[channel.uniqueid]
+        if taker and bridge:
+            self.bridge(taker, bridge)
+            return [taker]
         return [called for called in dialled if called.dialler]
 
     def bridge(self, channel: Channel, bridge: str) -> None:
@@ -217,20 +225,21 @@ class Channels:
         if not joined:
             yield from self.dialled(channel)
 
-    def _taker(self, channel: Channel) -> str:
-        """Return which channel has taken the place of one that is gone, ``""`` for none.
+    def _taker(self, channel: Channel) -> Channel | None:
+        """Return which channel has taken the place of one that is gone.
 
         Who gives up takes those along whom he calls.  If they ring on, and it was a phone's, its
-        client has come there from its other call, by a REFER while it rang.
+        client has come there from its other call, by a REFER while it rang; or by one in the moment
+        of the answer, if he was in their bridge.
         """
-        if not channel.device or not self._rings(channel):
-            return ""
+        if not channel.device:
+            return None
         for one in self:
             is_client = one.carries is not None and not one.is_agents
             was_his = not one.bridge and one.was_with == channel.device
             if is_client and was_his and not self._rings(one):
-                return one.uniqueid
-        return ""
+                return one
+        return None
 
     def _rings(self, channel: Channel) -> bool:
         return any(one.ringing for one in self.dialled(channel))

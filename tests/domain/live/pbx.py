@@ -116,6 +116,10 @@ class PBX:
             bridge, channel.bridge = channel.bridge, ""
             self._event("BridgeLeave", channel.fields(), BridgeUniqueid=bridge)
 
+    def take_place(self, channel: Chan, of: Chan) -> None:
+        """Let a channel take another's place in its bridge, of which nobody tells."""
+        channel.bridge, of.bridge = of.bridge, ""
+
     def hold(self, channel: Chan, held: bool) -> None:
         channel.held = held
         self._event("Hold" if held else "Unhold", channel.fields())
@@ -291,6 +295,28 @@ def early(pbx: PBX, ref: str, agent: str, colleague: str, client: Chan, phone: C
     yield
     pbx.answer(client, other)
     pbx.join(other, client)
+    yield
+    pbx.part(client, other)
+    pbx.hang_up(other, client)
+
+
+def at_once(pbx: PBX, ref: str, agent: str, colleague: str, client: Chan, phone: Chan) -> Steps:
+    """The agent of a call that is up asks a colleague, and sends him the client as he answers.
+
+    The client's channel takes the place of the consultation's, which is with the colleague already.
+    """
+    told = facts(ref, "internal", agent, "acme").replace("0820000100", colleague)
+    asking = pbx.channel(agent, state="Ring", carries=f"o{told}")
+    other = pbx.channel(colleague, asking.linkedid)
+    pbx.dial(asking, other)
+    pbx.answer(asking, other)
+    pbx.hold(phone, False)
+    pbx.join(other, asking)
+    pbx.part(phone, client)
+    pbx.hang_up(phone)
+    yield
+    pbx.take_place(client, asking)
+    pbx.hang_up(asking)
     yield
     pbx.part(client, other)
     pbx.hang_up(other, client)

@@ -20,6 +20,7 @@ from tests.domain.live.pbx import (
     Chan,
     Fields,
     Steps,
+    at_once,
     created,
     early,
     inbound,
@@ -230,6 +231,29 @@ def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
     assert (watched.call().state, watched.call().agent) == ("up", "1001")
     run(steps)
     assert watched.states(REF)[-4:] == ["up", "held", "up", "ended"]
+
+
+@pytest.mark.case("L43")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_client_who_is_sent_to_a_colleague_as_he_answers(watched: Watched, inside: bool) -> None:
+    pbx = watched.pbx
+    if inside:
+        first, before = inbound(pbx, REF, "1000", False, True), 2
+    else:
+        first, before = outbound(pbx, REF, "1000", "acme", True), 3
+    for _ in range(before):
+        next(first)
+    (phone,) = [one for one in pbx.channels.values() if "1000" in one.name]
+    (client,) = [one for one in pbx.channels.values() if one is not phone]
+    pbx.hold(phone, True)
+    steps = at_once(pbx, OTHER, "1000", "1001", client, phone)
+    next(steps)
+    next(steps)
+    assert (watched.call().state, watched.call().agent) == ("up", "1001")
+    assert (watched.agent("1001").state, watched.agent("1001").call_ref) == ("talking", REF)
+    assert watched.agent("1000").state is AgentState.IDLE
+    run(steps)
+    assert watched.states(REF)[-1] == "ended"
 
 
 @pytest.mark.case("C20")

@@ -32,6 +32,7 @@ class Move(StrEnum):
     EARLY_DECLINED = "early-declined"  # and then the target declines
     ATTENDED = "attended"  # REFER with Replaces of a call that is answered
     ATTENDED_LEFT = "attended-left"  # and then the target hangs up, not the client
+    ATTENDED_AT_ONCE = "attended-at-once"  # in the moment in which the target answers
     TWICE = "twice"  # REFER to a colleague, who sends the client on
     PICKUP = "pickup"  # a colleague takes the call while the agent's phone rings
     REPLACES = "replaces"  # a colleague takes the call that the agent talks on
@@ -129,6 +130,7 @@ _CASES: dict[Move, tuple[pytest.MarkDecorator, ...]] = {
     Move.EARLY_DECLINED: (case("T1"), case("T15")),
     Move.ATTENDED: (),
     Move.ATTENDED_LEFT: (),
+    Move.ATTENDED_AT_ONCE: (case("T67"),),
     Move.TWICE: (),
     Move.PICKUP: (case("T13"),),
     Move.REPLACES: (case("T13"),),
@@ -151,6 +153,7 @@ _TABLE: tuple[tuple[tuple[Origin, ...], Move, tuple[Target, ...]], ...] = (
     (_ALL, Move.EARLY_DECLINED, _WAYS),
     (_ALL, Move.ATTENDED, _WAYS),
     (_ALL, Move.ATTENDED_LEFT, _WAYS),
+    (_ALL, Move.ATTENDED_AT_ONCE, _WAYS),
     (
         (Origin.CREATED, Origin.DID, Origin.QUEUE),
         Move.PICKUP,

@@ -169,7 +169,7 @@ async def _transfer_early(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
 
 
 async def attended(scene: Scene) -> None:
-    """The agent talks to the target first."""
+    """The agent talks to the target first, or sends the client on as soon as there is one."""
     other, consultation = await _transfer_attended(scene)
     transferred = consultation.ended_at
     if scene.cell.target.outside:
@@ -198,7 +198,8 @@ async def _transfer_attended(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
     consultation = await scene.consult(user)
     other = await scene.arrival()
     await consultation.up()
-    await scene.hear_each_other(consultation, other)
+    if scene.cell.move is not Move.ATTENDED_AT_ONCE:
+        await scene.hear_each_other(consultation, other)
     await scene.put_together(consultation, user)
     return other, consultation
 
@@ -210,6 +211,7 @@ MOVES: dict[Move, Callable[[Scene], Awaitable[None]]] = {
     Move.EARLY_DECLINED: early_declined,
     Move.ATTENDED: attended,
     Move.ATTENDED_LEFT: attended_left,
+    Move.ATTENDED_AT_ONCE: attended,
     Move.TWICE: twice,
     Move.PICKUP: pickup,
     Move.REPLACES: replaces,
