@@ -239,6 +239,33 @@ def test_a_phone_adds_nothing_to_the_way_of_a_call(
     _heard_nothing(elsewhere)
 
 
+@pytest.mark.case("P37")
+def test_a_login_that_was_read_on_the_way_calls_no_other_number(front: Front) -> None:
+    async def replays() -> None:
+        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+            call = await phone.call(CALLEE, [OUTBOUND])
+            assert (await call.final()).status == 200
+            login = next(
+                one.header("Authorization")
+                for one in call.ladder.messages
+                if one.sent and one.header("Authorization")
+            )
+            await call.hang_up()
+            assert login is not None
+            async with front.phone(FIRST) as thief:
+                thief.password = None
+                number = "0027830000001"
+                ours = f'uri="{thief.uri(number)}", response="x"'
+                lie = f'Digest username="x", realm="x", nonce="x", {ours}'
+                for name in ("Subject", "Authorization", "Proxy-Authorization"):
+                    lines = [OUTBOUND, (name, lie), ("Authorization", login)]
+                    other = await thief.call(number, lines)
+                    assert (await other.final()).status == 401
+            assert len(pbx.incoming) == 1
+
+    asyncio.run(replays())
+
+
 @pytest.mark.case("P36")
 def test_a_connection_on_which_nobody_logs_in_ends_within_a_minute(front: Front) -> None:
     """Strangers would take them all, for an hour; a phone that has logged in keeps its own."""
