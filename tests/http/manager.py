@@ -66,6 +66,11 @@ class Manager(FakeAMI):
         return _answer(action, "Success", Variable=name, Value=value)
 
 
+def refuse(action: Mapping[str, str]) -> bytes:
+    """An answer to an action that the PBX does not do."""
+    return _answer(action, "Error", Message="no")
+
+
 def _answer(action: Mapping[str, str], response: str, **fields: str) -> bytes:
     return message(Response=response, ActionID=action["ActionID"], **fields)
 

@@ -13,7 +13,7 @@ from click2dial_agi.app.control import holding
 from click2dial_agi.domain.live_calls import LiveCall
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
-from tests.http.manager import AGENT, CLIENT, REF, Manager, put_up, served
+from tests.http.manager import AGENT, CLIENT, REF, Manager, put_up, refuse, served
 from tests.http.rig import KEY, errors
 from tests.http.test_control import STANDS, ask
 from tests.http.test_phone_calls import channel
@@ -154,6 +154,34 @@ def test_what_is_not_recorded_is_not_paused(redis: RedisServer) -> None:
             for action in ("pause", "resume"):
                 assert (await ask(api, f"recording/{action}")).status_code == 409
             assert ami.asked("MixMonitorMute") == []
+
+    run(test())
+
+
+@pytest.mark.case("L59")
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_pause_ends_with_the_transfer_alone(redis: RedisServer, refused: bool) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            await ask(api, "recording/pause")
+            if refused:
+                ami.answers["BlindTransfer"] = refuse
+            answer = await ask(api, "transfer", {"callee": "1001"})
+            assert answer.status_code == (503 if refused else 202)
+            states = [one["State"] for one in ami.asked("MixMonitorMute")]
+            assert states == (["1"] if refused else ["1", "0"])
+            assert api.redis.hlen("{enigma:notifications}:paused") == refused
+
+    run(test())
+
+
+def test_a_client_is_sent_on_though_the_recording_cannot_go_on(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            await ask(api, "recording/pause")
+            ami.answers["MixMonitorMute"] = refuse
+            assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 202
+            assert api.redis.hlen("{enigma:notifications}:paused") == 1
 
     run(test())
 

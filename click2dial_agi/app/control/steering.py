@@ -141,11 +141,11 @@ class Steering:
             if call is None:
                 return await self._after(call_ref, may_see)
             target = transfer.target_of(call, callee, self.integrator, self._counts)
-            await self._resume_for_who_is_next(call)
             if await is_held(call):  # he is to hear who is called, and no music
                 await self._talk_again(call)
             send_on = partial(transfer.send_on, call, target)
             await self._once(call_ref, "transfer", key, callee, [send_on])
+            await self._resume_for_who_is_next(call)
             log.info("%s: %s sends the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
 
@@ -171,9 +171,9 @@ class Steering:
             if asked is None or not asked.channel:
                 raise _NOBODY_TALKS
             target = transfer.given_to(call, asked.callee, self.integrator, self._counts)
-            await self._resume_for_who_is_next(call)
             give = partial(self._give, call, asked, target)
             await self._once(call_ref, "complete", key, "", [give])
+            await self._resume_for_who_is_next(call)
             await consulting.silence(call)
             log.info("%s: %s gives the client to %s", call_ref, mask(call.agent), mask(target))
             return Control()
@@ -253,9 +253,16 @@ class Steering:
             return await control_of(call)
 
     async def _resume_for_who_is_next(self, call: SteeredCall) -> None:
-        pauses = await recording.pauses_of(call)
-        if pauses.open_from is not None and self.integrator.recording_resumes:
-            await self._resume(call)
+        """Let a paused recording go on once the client is sent on, and not if that was refused.
+
+        Where it cannot, ``look_after_pauses`` does as soon as another agent has him.
+        """
+        try:
+            pauses = await recording.pauses_of(call)
+            if pauses.open_from is not None and self.integrator.recording_resumes:
+                await self._resume(call)
+        except (CallRefused, PBXUnreachable) as error:
+            log.warning("%s: the recording is paused yet: %s", call.call_ref, error)
 
     async def _resume(self, call: SteeredCall) -> None:
         await recording.resume(call)
