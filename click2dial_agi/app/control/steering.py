@@ -205,6 +205,8 @@ class Steering:
                 call, extension, self.integrator
             ):
                 await supervision.check(call, extension, self.integrator)
+                # Without the manager there is no answer, and so nobody rings either.
+                await sound.is_muted(call)
                 await self._tell_of(call, listening)
                 await supervision.ring(call, listening, self.integrator)
             return await control_of(call)
