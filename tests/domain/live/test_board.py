@@ -201,6 +201,19 @@ def test_a_client_who_is_sent_on(watched: Watched) -> None:
     assert watched.states(REF).count("ended") == 1
 
 
+def _talking(pbx: PBX, inside: bool) -> tuple[Chan, Chan]:
+    """Return the channels of agent 1000 and his client, who has called in (``inside``) or not."""
+    if inside:
+        steps, up = inbound(pbx, REF, "1000", False, True), 2
+    else:
+        steps, up = outbound(pbx, REF, "1000", "acme", True), 3
+    for _ in range(up):
+        next(steps)
+    (phone,) = [one for one in pbx.channels.values() if "1000" in one.name]
+    (client,) = [one for one in pbx.channels.values() if one is not phone]
+    return phone, client
+
+
 @pytest.mark.case("C20")
 @pytest.mark.parametrize("by_api", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
@@ -209,14 +222,7 @@ def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
 ) -> None:
     """Nobody holds him any more: he is up with the last agent, until the next one has answered."""
     pbx = watched.pbx
-    if inside:
-        first, before = inbound(pbx, REF, "1000", False, True), 2
-    else:
-        first, before = outbound(pbx, REF, "1000", "acme", True), 3
-    for _ in range(before):
-        next(first)
-    (phone,) = [one for one in pbx.channels.values() if "1000" in one.name]
-    (client,) = [one for one in pbx.channels.values() if one is not phone]
+    phone, client = _talking(pbx, inside)
     pbx.hold_by_api(phone, True) if by_api else pbx.hold(phone, True)
     steps = early(pbx, OTHER, "1000", "1001", client, phone)
     next(steps)
@@ -237,14 +243,7 @@ def test_a_client_whose_colleague_rings_when_the_agent_has_gone(
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_client_who_is_sent_to_a_colleague_as_he_answers(watched: Watched, inside: bool) -> None:
     pbx = watched.pbx
-    if inside:
-        first, before = inbound(pbx, REF, "1000", False, True), 2
-    else:
-        first, before = outbound(pbx, REF, "1000", "acme", True), 3
-    for _ in range(before):
-        next(first)
-    (phone,) = [one for one in pbx.channels.values() if "1000" in one.name]
-    (client,) = [one for one in pbx.channels.values() if one is not phone]
+    phone, client = _talking(pbx, inside)
     pbx.hold(phone, True)
     steps = at_once(pbx, OTHER, "1000", "1001", client, phone)
     next(steps)
