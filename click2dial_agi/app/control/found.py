@@ -81,6 +81,10 @@ class SteeredCall:
             raise NOT_UP
         raise PBXUnreachable(f"AMI: {action}: {said}")
 
+    async def reach(self) -> None:
+        """Raise :exc:`PBXUnreachable` if the manager is away, for what begins with ARI alone."""
+        await self.manager.action("Ping")
+
     async def get(self, leg: Leg, name: str) -> str:
         """Return a channel's variable, empty if either is not there."""
         answer = await self.manager.action("Getvar", Channel=leg.name, Variable=name)

@@ -35,7 +35,7 @@ async def hold(call: SteeredCall) -> None:
     """Put the client on hold; of one who is, make sure that nobody hears the other."""
     # The music is ARI's, and the silence the manager's: without that one none begins, through which
     # the two would hear each other.
-    await sound.is_muted(call)
+    await call.reach()
     await play(call, _channel_id(call), body("click2dial-hold", "held", told(call)))
     await sound.turn(call, held=True)
 

@@ -206,7 +206,7 @@ class Steering:
             ):
                 await supervision.check(call, extension, self.integrator)
                 # Without the manager there is no answer, and so nobody rings either.
-                await sound.is_muted(call)
+                await call.reach()
                 await self._tell_of(call, listening)
                 await supervision.ring(call, listening, self.integrator)
             return await control_of(call)
