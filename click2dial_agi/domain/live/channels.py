@@ -126,10 +126,11 @@ class Channels:
             self.dialled_by(called, taker.uniqueid if taker and called.ringing else "")
         self._unnamed(channel)
         del self._by_id[channel.uniqueid]
+        moved = [called for called in dialled if called.dialler]
         if taker and bridge:
             self.bridge(taker, bridge)
-            return [taker]
-        return [called for called in dialled if called.dialler]
+            moved.append(taker)
+        return moved
 
     def bridge(self, channel: Channel, bridge: str) -> None:
         """Note in which bridge a channel is, ``""`` for none."""
