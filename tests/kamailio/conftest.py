@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.redis import RedisServer
 from tests.e2e.conftest import _unable as unable
 from tests.e2e.conftest import tree
+from tests.kamailio.fake_pbx import Front
 from tests.kamailio.rig import Rig
 
 __all__ = ["tree"]
@@ -25,3 +27,10 @@ def kamailio_installed() -> None:
 def rig(tree: Path, kamailio_installed: None) -> Iterator[Rig]:
     with Rig(tree) as rig:
         yield rig
+
+
+@pytest.fixture(scope="module")
+def front(kamailio_installed: None, running_redis: RedisServer) -> Iterator[Front]:
+    """A Kamailio in front of Asterisks that the test plays itself."""
+    with Front.running(running_redis) as front:
+        yield front

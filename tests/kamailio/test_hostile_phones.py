@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.digest import digest
-from sandbox.redis import RedisServer
 from sandbox.sip import Message
 from sandbox.ua import answer
 from sandbox.waiting import patience
@@ -21,12 +20,6 @@ from tests.kamailio.rig import OUTBOUND, PHONES, password
 
 FIRST, SECOND = PHONES[0], PHONES[1]
 CALLEE = "27830000000"
-
-
-@pytest.fixture(scope="module")
-def front(kamailio_installed: None, running_redis: RedisServer) -> Iterator[Front]:
-    with Front.running(running_redis) as front:
-        yield front
 
 
 @pytest.fixture
@@ -82,21 +75,23 @@ def test_nobody_calls_without_a_login_as_if_within_a_call(front: Front) -> None:
     asyncio.run(calls())
 
 
+async def _answers_unheard(front: Front, header: tuple[str, str]) -> None:
+    """Let a phone answer a call with a header for which the caller is not to hear of it."""
+    async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+        phone.rule = answer(headers=[header])
+        assert (await phone.register()).status == 200
+        call = await pbx.call(str(FIRST))
+        await phone.next_call()
+        await asyncio.sleep(0.5)
+        assert call.final_status == 0
+        call.cancel()
+
+
 @pytest.mark.case("P30")
 def test_an_answer_with_such_a_line_is_not_heard(front: Front, elsewhere: socket.socket) -> None:
     lie = f"x\rContact: <sip:{FIRST}@127.0.0.1:{_port(elsewhere)}>"
 
-    async def lies() -> None:
-        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
-            phone.rule = answer(headers=[("Subject", lie)])
-            assert (await phone.register()).status == 200
-            call = await pbx.call(str(FIRST))
-            await phone.next_call()
-            await asyncio.sleep(0.5)
-            assert call.final_status == 0
-            call.cancel()
-
-    asyncio.run(lies())
+    asyncio.run(_answers_unheard(front, ("Subject", lie)))
 
 
 class _Picky(asyncio.DatagramProtocol):
@@ -225,17 +220,7 @@ def test_a_phone_adds_nothing_to_the_way_of_a_call(
     lie = f"<sip:127.0.0.1:{_port(elsewhere)};lr>"
     added = ("Record-Route", way.format(lie, front.kamailio.phones_port))
 
-    async def lies() -> None:
-        async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
-            phone.rule = answer(headers=[added])
-            assert (await phone.register()).status == 200
-            call = await pbx.call(str(FIRST))
-            await phone.next_call()
-            await asyncio.sleep(0.5)
-            assert call.final_status == 0
-            call.cancel()
-
-    asyncio.run(lies())
+    asyncio.run(_answers_unheard(front, added))
     _heard_nothing(elsewhere)
 
 

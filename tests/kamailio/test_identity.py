@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from sandbox.redis import RedisServer
 from sandbox.sip import Message
 from sandbox.ua import UA, answer
 from sandbox.waiting import patience
@@ -18,12 +16,6 @@ from tests.kamailio.rig import OUTBOUND, PHONES
 
 FIRST, SECOND = PHONES[0], PHONES[1]
 CALLEE = "27830000000"
-
-
-@pytest.fixture(scope="module")
-def front(kamailio_installed: None, running_redis: RedisServer) -> Iterator[Front]:
-    with Front.running(running_redis) as front:
-        yield front
 
 
 async def _invite(front: Front, phone: UA, *headers: tuple[str, str], caller: str = "") -> int:

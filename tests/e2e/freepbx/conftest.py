@@ -70,6 +70,10 @@ class FreePBX:
         headers = [("P-Asserted-Identity", f"<sip:{number}@127.0.0.1>")]
         return await self.trunk.call(did, headers, mark=number)
 
+    def called(self, number: str) -> list[PhoneCall]:
+        """Return the calls to a number outside."""
+        return [call for call in self.trunk.incoming if call.number == number]
+
     async def create(self, callee: str, agent: str = "3001") -> httpx.Response:
         body = {"agent": agent, "callee": callee, "outbound_id": OUTBOUND_ID, "contact_ref": "r"}
         async with httpx.AsyncClient(trust_env=False, timeout=15, verify=False) as api:

@@ -86,7 +86,7 @@ def test_a_trunk_that_redirects_leads_nowhere(freepbx: FreePBX, play: Play) -> N
         call = await freepbx.call(number)
         assert (await call.final(15)).status >= 400
         assert (await freepbx.record(number))["end_reason"] != "hungup"
-        assert [one for one in freepbx.trunk.incoming if one.number == other] == []
+        assert freepbx.called(other) == []
 
     play(scene())
 
@@ -260,7 +260,7 @@ def test_a_header_of_ours_that_is_too_long_is_refused(
         call = await freepbx.phones["3001"].call(number, [(name, "x" * 4090)])
         assert (await call.final()).status == 484
         assert (await freepbx.record(number))["end_code"] == 28
-        assert [one for one in freepbx.trunk.incoming if one.number == number] == []
+        assert freepbx.called(number) == []
 
     play(scene())
 
@@ -296,7 +296,7 @@ def test_a_queue_calls_no_number_to_which_an_agent_is_forwarded(
                 await freepbx.store(key)
         record = await freepbx.record(number)
         assert (record["end_reason"], record["extension"]) == ("hungup", "3002")
-        assert [one for one in freepbx.trunk.incoming if one.number == mobile] == []
+        assert freepbx.called(mobile) == []
 
     play(scene())
 
@@ -315,6 +315,6 @@ def test_a_queue_calls_no_number_that_is_a_member(freepbx: FreePBX, play: Play) 
             await asyncio.to_thread(freepbx.pbx.cli, f"queue remove member {member} from 600")
         record = await freepbx.record(number)
         assert (record["extension"], record["end_reason"]) == ("", "timeout")
-        assert [one for one in freepbx.trunk.incoming if one.number == mobile] == []
+        assert freepbx.called(mobile) == []
 
     play(scene())

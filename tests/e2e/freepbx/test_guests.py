@@ -128,7 +128,7 @@ def test_a_number_that_is_not_allowed_is_not_called(freepbx: FreePBX, play: Play
         assert again.invite is not None
         assert again.invite.from_user == number
         assert (await freepbx.record(number))["extension"] == "3001"
-        assert [one for one in freepbx.trunk.incoming if one.number == DENIED] == []
+        assert freepbx.called(DENIED) == []
 
     play(scene())
 
