@@ -5,7 +5,7 @@ dropped one.
 
 * uvicorn: its HTTP protocol class is not documented for subclassing, nor is making one by hand.  It
   is the only way to bound what comes before a request is whole, and to have our own listener, whose
-  bounds begin before TLS.
+  bounds begin before TLS.  That its parser may be another object is not, either.
 * websockets: a connection that another listener accepted.  The classes and their arguments are
   documented; that a :class:`Server` which does not listen itself says no to every handshake is not.
 """
@@ -16,6 +16,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.asyncio.server import Server as WebSocketServer
@@ -25,6 +26,10 @@ __all__ = ["HTTPProtocol", "OpenServer", "UvicornServer", "idle_socket"]
 
 class HTTPProtocol(HttpToolsProtocol):
     """One HTTP connection, with names for what subclasses may ask."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.parser = cast(httptools.HttpRequestParser, _RequestParser(self))
 
     @property
     def target(self) -> bytes:
@@ -55,6 +60,65 @@ class HTTPProtocol(HttpToolsProtocol):
     def state(self) -> dict[str, Any]:
         """What the application finds in the state of the request that begins."""
         return self.scope["state"]
+
+
+class _RequestParser:
+    """httptools' parser, to which a request that asks for another protocol is one like any other.
+
+    httptools takes it to end with its head: a body would be the other protocol's.  Java's own
+    client asks for HTTP/2 with each request, a POST included, unless it is told not to.  Such a
+    head is parsed anew without that, as RFC 9110, section 7.8, lets a server have it.
+    """
+
+    def __init__(self, protocol: HTTPProtocol) -> None:
+        self._protocol = protocol
+        self.on_message_begin = protocol.on_message_begin
+        self.on_url = protocol.on_url
+        self.on_header = protocol.on_header
+        self.on_body = protocol.on_body
+        self._head = b""  # what is to be parsed anew
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.get_http_version = self._parser.get_http_version
+        self.get_method = self._parser.get_method
+        self.should_keep_alive = self._parser.should_keep_alive
+        self.should_upgrade = self._parser.should_upgrade
+
+    def feed_data(self, data: bytes) -> None:
+        """Parse on; raises as httptools does, but for requests that ask for another protocol."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            head, self._head = self._head, b""
+            if not head:  # CONNECT
+                raise
+            self._begin()
+            self.feed_data(head + data[upgrade.args[0] :])
+
+    def on_headers_complete(self) -> None:
+        """Hand a head on, unless it is to be parsed anew."""
+        if self.should_upgrade():
+            self._head = self._without_upgrade()
+        if not self._head:
+            self._protocol.on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Hand on that a request is whole."""
+        if not self._head:
+            self._protocol.on_message_complete()
+
+    def _without_upgrade(self) -> bytes:
+        """Return the head without ``Upgrade``, nothing if that is not in it."""
+        headers = self._protocol.header_list
+        kept = [b"%b: %b\r\n" % one for one in headers if one[0] != b"upgrade"]
+        if len(kept) == len(headers):
+            return b""
+        version = self.get_http_version().encode()
+        line = b"%b %b HTTP/%b\r\n" % (self.get_method(), self._protocol.target, version)
+        return b"".join([line, *kept, b"\r\n"])
 
 
 class UvicornServer(uvicorn.Server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from typing import Any
 
@@ -110,6 +111,50 @@ def test_a_query_that_a_path_has_not_is_an_error(redis: RedisServer) -> None:
                 assert errors(response) == ["query: extension, each once"]
             assert (await api.client.get(f"{CALLS}?")).status_code == 200
             assert ari.asked("originate") == []
+
+    run(test())
+
+
+# What Java's own HTTP client says of each request, and curl --http2.
+H2C = (
+    "Connection: Upgrade, HTTP2-Settings",
+    "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    "Upgrade: h2c",
+)
+
+
+GOOD = b'{"agent":"1000","callee":"0820000100","outbound_id":"27820001234"}'
+ASKED = wire(GOOD, *H2C)
+ASKED_IN_CHUNKS = wire(
+    b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD), *H2C, "Transfer-Encoding: chunked", length=""
+)
+WEBSOCKET = wire(
+    b"", "Connection: Upgrade", "Upgrade: websocket", method="GET", path="/healthz", length=""
+)
+LAST = wire(b"", "Connection: close", method="GET", path="/healthz")
+
+
+@pytest.mark.case("C50")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([ASKED + LAST], id="at once"),
+        pytest.param([ASKED, LAST], id="one after the other"),
+        pytest.param([ASKED[: -len(GOOD)], GOOD + LAST], id="its body later"),
+        pytest.param([*(bytes((one,)) for one in ASKED), LAST], id="byte by byte"),
+        pytest.param([ASKED_IN_CHUNKS + LAST], id="in chunks"),
+        pytest.param([WEBSOCKET + ASKED + LAST], id="behind another one"),
+    ],
+)
+def test_a_request_that_asks_for_another_protocol_is_one_like_any_other(
+    redis: RedisServer, parts: list[bytes]
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            answer = await exchange(api.port, *parts, pause=0.001)
+            *_, created, last = re.findall(rb"HTTP/1.1 (\d+) ", answer)
+            assert (created, last) == (b"201", b"200"), answer
+            assert len(ari.asked("originate")) == 1
 
     run(test())
 
