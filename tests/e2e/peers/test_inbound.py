@@ -44,13 +44,15 @@ def test_who_answers_is_named(site: Site, did: str) -> None:
     site.loop.run(play())
 
 
-def test_a_client_whom_nobody_takes_is_with_him_again(site: Site) -> None:
+@pytest.mark.case("T70")
+@pytest.mark.parametrize("did", [DID_OF_BOTH, DID_OF_QUEUE])
+def test_a_client_whom_nobody_takes_is_with_him_again(site: Site, did: str) -> None:
     """The API sends the client on, to a colleague who is busy."""
 
     async def play() -> None:
         async with site.phone(site.east, "1000") as near, site.phone(site.west, "1001") as far:
             near.rule = refuse(486)
-            client = await site.dial_in(DID_OF_BOTH)
+            client = await site.dial_in(did)
             await _talk(await far.next_call(), client)
             call_ref = await _call_of(site, "1001")
             answer = await site.steer(call_ref, "transfer", callee="1000")
