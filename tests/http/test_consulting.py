@@ -115,6 +115,25 @@ def test_the_client_is_sent_to_who_waits_for_him(
     run(test())
 
 
+@pytest.mark.case("L60")
+def test_a_colleague_who_is_none_any_more_is_not_given_the_client(redis: RedisServer) -> None:
+    """A reload took the extension out meanwhile: client, agent and he stay where they are."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            await consult(api, ari)
+            answers(ari, ami)
+            api.reload(extensions=["1000", "1002-1199"])
+            answer = await ask(api, "transfer/complete")
+            assert answer.status_code == 422
+            assert errors(answer) == ["callee: an extension of the agent's own integrator"]
+            assert ami.asked("BlindTransfer") == []
+            assert ami.variables[KEPT] == "0"
+            assert (await ask(api, "transfer/cancel")).json() == STANDS
+
+    run(test())
+
+
 def test_who_was_given_the_client_has_him_if_asked_for_again(redis: RedisServer) -> None:
     async def test() -> None:
         async with served(redis) as (api, _, ami):

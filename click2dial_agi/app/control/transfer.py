@@ -11,7 +11,7 @@ from click2dial_agi.domain.call_refused import CallRefused, Why
 from click2dial_agi.domain.calls import POOL_SPENT
 from click2dial_agi.domain.counts import Counts
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbering import read_emergency
+from click2dial_agi.domain.numbering import ANY_EXTENSION, read_emergency
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.told import HandOver, HandOverKind, is_anothers
 from click2dial_agi.domain.transfers import HandOverDecision, decide_hand_over
@@ -72,10 +72,10 @@ async def consulted(
 def given_to(call: SteeredCall, asked: str, integrator: Integrator, counts: Counts) -> str:
     """Return what the client's channel is to dial who goes to whom the agent has asked.
 
-    A colleague must still be one; a number is called already, and was decided on before that.
-    Raises as :func:`target_of`.
+    A colleague must still be one, which a reload may have changed; a number is called already, and
+    was decided on before that.  Raises as :func:`target_of`.
     """
-    if not integrator.owns(asked):
+    if not ANY_EXTENSION.matches(asked):
         return asked
     decided = _decide(call, asked, integrator, counts, HandOverKind.CONSULT)
     return _written(decided, integrator)
