@@ -231,6 +231,7 @@ def test_history(redis: RedisServer) -> None:
 
 
 @pytest.mark.case("L21")
+@pytest.mark.case("L61")
 def test_a_date_alone_is_all_of_that_day(redis: RedisServer) -> None:
     async def test() -> None:
         async with live_api(redis) as rig:
@@ -241,8 +242,24 @@ def test_a_date_alone_is_all_of_that_day(redis: RedisServer) -> None:
             records = [record(n, dialed_at=time) for n, time in enumerate(times)]
             await push(redis, *records)
             day = f"{today:%Y-%m-%d}"
-            assert await found(rig, **{"from": day, "to": day}) == [records[2], records[1]]
+            for written in (day, f"{today:%Y%m%d}"):
+                of_it = await found(rig, **{"from": written, "to": written})
+                assert of_it == [records[2], records[1]]
             assert await found(rig, to=f"{day}T00:00:00Z") == [records[1], records[0]]
+
+    run(test())
+
+
+@pytest.mark.case("L61")
+def test_a_reference_is_found_however_long_the_crms_is(redis: RedisServer) -> None:
+    """A record has the first 230 characters of it."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            cut = record(1, contact_ref="r" * 230)
+            await push(redis, cut, record(2, contact_ref="r" * 229))
+            for length in (230, 231, 1000):
+                assert await found(rig, contact_ref="r" * length) == [cut]
 
     run(test())
 

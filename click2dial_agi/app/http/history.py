@@ -18,7 +18,7 @@ from click2dial_agi.app.http.schemas import errors
 from click2dial_agi.app.live.past import Wanted, search
 from click2dial_agi.app.live.service import LiveOf
 from click2dial_agi.domain.integrators import Integrator
-from click2dial_agi.domain.numbers import FieldError, is_contact_ref
+from click2dial_agi.domain.numbers import CONTACT_REF_LENGTH, FieldError, is_contact_ref
 
 __all__ = ["HISTORY_PATH", "add_history"]
 
@@ -28,9 +28,10 @@ _PARAMETERS = ("from", "to", "agent", "number", "contact_ref", "limit", "cursor"
 _LIMIT, _MOST = 100, 500
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Also as 20261130: of so few digits seconds are in 1973 at the latest.
+_DAY = re.compile(r"[0-9]{4}(-?)[0-9]{2}\1[0-9]{2}")
 _TO_ITS_END = 24 * 60 * 60 - 1
-_ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}")
+_ISO = re.compile(r"[0-9]{4}-[0-9T:.Z+-]{1,30}|[0-9]{8}(T[0-9:.Z+-]{1,26})?")
 
 # "+" in a query is a blank, and between a time of day and an offset nothing else can have left one.
 _LOST_PLUS = re.compile(r"(T[0-9]{2}:?[0-9]{2}[0-9:.]*) ([0-9]{2}(:?[0-9]{2})?)\Z")
@@ -97,11 +98,12 @@ def _read(query: Mapping[str, str], integrator: Integrator) -> tuple[Wanted, str
         raise Problem(422, tuple(wrong))
     found = None if integrator.owns(number) else number_in(number, integrator.plan)
     key = found.e164 if found else number
+    contact_ref = contact_ref[:CONTACT_REF_LENGTH]  # as the record has it
     return Wanted(times["from"], times["to"], agent, key, contact_ref), cursor, int(limit)
 
 
 def _time(text: str) -> float | None:
-    if _SECONDS.fullmatch(text):
+    if _SECONDS.fullmatch(text) and not _DAY.fullmatch(text):
         return float(text)
     text = _LOST_PLUS.sub(r"\1+\2", text)
     if not _ISO.fullmatch(text):
