@@ -87,7 +87,8 @@ class LiveStore:
 
     ``fence`` is the number of the lease under which something is written; those who write hear
     False or None if another has it by now.  ``channel`` and an extension are the Redis channel on
-    which an agent's changes are published, too; nothing: on none.
+    which an agent's changes are published, too; nothing: on none.  Of several PBXs each knows a
+    part of an agent, so there :meth:`announce` publishes the whole.
     """
 
     def __init__(
@@ -97,8 +98,9 @@ class LiveStore:
         self._base = f"{{{cdr_list}}}:live"
         self._events = events_key(cdr_list)
         self._integrator = integrator
-        self._channel = channel
         self.pbxs = tuple(pbxs)
+        self.announces = bool(channel) and len(self.pbxs) > 1
+        self._channel = channel
         self._acquire = self._redis.register_script(ACQUIRE)
         self._renew = self._redis.register_script(RENEW)
         self._release = self._redis.register_script(RELEASE)
@@ -152,12 +154,18 @@ class LiveStore:
     ) -> bool:
         """Say what has changed, by extension and call_ref, in its order."""
         keys = [*self._kept(pbx), self._events]
-        arguments: list[Any] = [fence, LEASE, MAX_EVENTS, pbx, self._channel]
+        channel = "" if self.announces else self._channel
+        arguments: list[Any] = [fence, LEASE, MAX_EVENTS, pbx, channel]
         for key, view in changes:
             gone = isinstance(view, CallView) and view.state == "ended"
             kind = "agent" if isinstance(view, AgentView) else "call"
             arguments += [kind, key, _text(view), "1" if gone else ""]
         return bool(await answer_of(self._publish(keys, arguments)))
+
+    async def announce(self, view: AgentView) -> None:
+        """Publish how an agent stands, where :meth:`publish` does not."""
+        if self.announces:
+            await answer_of(self._redis.publish(self._channel + view.extension, _text(view)))
 
     async def away(self, pbx: str, fence: int) -> None:
         """Say that nobody knows what goes on at a PBX."""

@@ -1,28 +1,31 @@
 """All that is live of one configuration: a reader for each PBX, a hub for each integrator."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from click2dial_agi.app.ending import end
-from click2dial_agi.app.live.hub import Hub
+from click2dial_agi.app.live.hub import Hub, seen_by_all
 from click2dial_agi.app.live.phones import PhoneWatch
 from click2dial_agi.app.live.reader import Reader
 from click2dial_agi.app.notify import Notifier
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.live.board import Change
+from click2dial_agi.domain.live.views import AgentView
 from click2dial_agi.domain.payloads import state_notification
 from click2dial_agi.domain.pbxs import PBX
+from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.ami import AMI
 from click2dial_agi.io.ari_facts import ARIFacts
 from click2dial_agi.io.history import History
 from click2dial_agi.io.kamailio_door import KamailioDoors
 from click2dial_agi.io.live_store import LiveStore
 
-__all__ = ["Live", "LiveOf", "tell_states"]
+__all__ = ["Live", "LiveOf", "tell_agent", "tell_states"]
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +129,16 @@ class Live:
         return _Reading(reader, asyncio.create_task(_run(reader)), facts, phones, place)
 
     async def _notify(self, integrator: str, changes: Sequence[Change]) -> None:
-        """Tell the list and the webhooks of changes, where they are to have them."""
-        await tell_states(self._notifier_of(integrator), changes)
+        """Tell list, webhooks and channels of changes, where they are to have them."""
+        notifier, live = self._notifier_of(integrator), self._integrators.get(integrator)
+        if live is None or len(live.store.pbxs) == 1:
+            await tell_states(notifier, changes)
+            return
+        for change in changes:
+            if isinstance(change.view, AgentView):
+                await tell_agent(notifier, live.store, change)
+            else:
+                await tell_states(notifier, [change])
 
     async def _close(self, live: LiveOf) -> None:
         await live.hub.close()
@@ -156,6 +167,24 @@ async def tell_states(notifier: Notifier | None, changes: Sequence[Change]) -> N
         return
     for change in changes:
         await notifier.tell(state_notification(change.view, notifier.integrator))
+
+
+async def tell_agent(notifier: Notifier | None, store: LiveStore, change: Change) -> None:
+    """Tell of an agent as all PBXs know him, and not as the one at which something has changed.
+
+    Again if that is another by then: another server may read another of them, and what is told last
+    is how he stands.
+    """
+    states = notifier is not None and notifier.integrator.state_notifications
+    told: AgentView | None = None
+    while states or store.announces:
+        view = seen_by_all(change.key, await store.agent(change.key))
+        if view is None or view == told:
+            return
+        told = view
+        with contextlib.suppress(NotificationError):  # a user who may not publish
+            await store.announce(view)
+        await tell_states(notifier, [change._replace(view=view)])
 
 
 async def _run(reader: Reader) -> None:

@@ -177,6 +177,8 @@ def made(tree: Path) -> Iterator[Site]:
             "forwarding": "internal",
             "detailed_end_reasons": True,
             "ring_timeout": RING_TIMEOUT,
+            "state_notifications": True,
+            "agents_pubsub": True,
             # One phone places the calls of all tests, more than the 20 a minute that it may.
             "limits": {
                 "calls_per_minute": 10_000,
