@@ -184,7 +184,7 @@ def pjsip(names: tuple[str, ...]) -> str:
     """Return endpoints as FreePBX writes them: they stay in from-internal."""
     texts = [
         f"[{name}](agent)\naors = {name}\ncontext = from-internal\ncallerid = User <{name}>\n"
-        f"set_var = REALCALLERIDNUM={name}\n[{name}](aor)\n"
+        f"send_pai = yes\nset_var = REALCALLERIDNUM={name}\n[{name}](aor)\n"
         for name in names
     ]
     carrier = "[carrier](common)\ncontext = from-trunk\naors =\ntrust_id_inbound = yes\n"

@@ -235,6 +235,32 @@ def test_a_client_goes_to_a_number_that_freepbx_called(freepbx: FreePBX, play: P
     play(scene())
 
 
+@pytest.mark.case("T72")
+def test_a_colleague_is_shown_the_client(freepbx: FreePBX, play: Play) -> None:
+    """FreePBX dials trunks at the extension s, which Asterisk takes for the callee's number."""
+
+    async def scene() -> None:
+        number = freepbx.number()
+        agent = await freepbx.call(number)
+        client = await freepbx.trunk.next_call(number=number)
+        await agent.up()
+        asked = await freepbx.phones["3001"].call("3003")
+        colleague = await freepbx.phones["3003"].next_call()
+        await asked.up()
+        await asyncio.gather(asked.media.hear("3003"), agent.media.hear(client.media.mark))
+        replaces = quote(asked.replaces(), safe="")
+        await agent.refer(f"<{agent.ua.uri('3003')}?Replaces={replaces}>")
+        assert await agent.leave()
+        told = await colleague.ladder.wait(lambda m: m.method == "UPDATE", "UPDATE")
+        assert f"<sip:{number}@" in (told.header("P-Asserted-Identity") or "")
+        await asyncio.gather(client.media.hear("3003"), colleague.media.hear(client.media.mark))
+        await client.hang_up()
+        await colleague.over()
+        assert (await freepbx.record(number))["extension"] == "3003"
+
+    play(scene())
+
+
 @pytest.mark.case("F7")
 def test_a_recording_policy_is_the_agents(freepbx: FreePBX, play: Play) -> None:
     async def scene() -> None:
