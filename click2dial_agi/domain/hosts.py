@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from click2dial_agi.domain.networks import read_address, usual_form
 
-__all__ = ["Host", "KnownHosts", "read_host"]
+__all__ = ["NO_HOST", "Host", "KnownHosts", "read_host"]
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
 
@@ -28,6 +28,10 @@ class Host(NamedTuple):
     def uri_name(self) -> str:
         """The name as it stands in a URI: IPv6 in brackets."""
         return f"[{self.name}]" if ":" in self.name else self.name
+
+
+#: That of a request which names none; it is no known one.
+NO_HOST = Host("", "")
 
 
 def read_host(values: Sequence[str]) -> Host | None:

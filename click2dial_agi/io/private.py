@@ -31,6 +31,10 @@ class HTTPProtocol(HttpToolsProtocol):
         super().__init__(*args, **named)
         self.parser = cast(httptools.HttpRequestParser, _RequestParser(self))
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, without the blanks that may stand behind its value."""
+        super().on_header(name, value.rstrip(b" \t"))
+
     @property
     def target(self) -> bytes:
         """The request target as far as it has come."""

@@ -35,11 +35,44 @@ def test_one_host_or_none_is_served(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
             for lines in ((), ("Host: a", "Host: a"), ("Host: a", "Host: b"), ("Host:",)):
-                for version in ("1.1", "1.0"):
+                for version in ("1.1", "1.0") if lines else ("1.1",):
                     head = [f"GET /healthz HTTP/{version}", *lines, "Connection: close", "", ""]
                     answer = await exchange(api.port, "\r\n".join(head).encode())
                     assert answer.startswith(b"HTTP/1.1 400 "), (lines, version)
                     assert b'"field":"host"' in answer
+
+    run(test())
+
+
+@pytest.mark.case("C51")
+def test_http_1_0_has_no_host(redis: RedisServer) -> None:
+    """So do HAProxy and others ask whether a server is well; a network's right needs a host."""
+
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, allow_from=LOOPBACK) as api:
+            key = f"Authorization: Bearer {KEY}"
+            for path, lines, status in (
+                ("/healthz", (), 200),
+                ("/readyz", (), 200),
+                (CALLS, (), 421),
+                (CALLS, (key,), 200),
+            ):
+                head = [f"GET {path} HTTP/1.0", *lines, "", ""]
+                answer = await exchange(api.port, "\r\n".join(head).encode())
+                assert answer.startswith(b"HTTP/1.1 %d " % status), (path, answer)
+
+    run(test())
+
+
+@pytest.mark.case("C51")
+def test_blanks_behind_a_header_are_none_of_it(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari) as api:
+            said = wire(GOOD, "Idempotency-Key: k\t ").replace(b"Host: x", b"Host: x ")
+            again = wire(GOOD, "Idempotency-Key: k", "Connection: close")
+            answer = await exchange(api.port, said + again)
+            assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"201", b"201"]
+            assert len(ari.asked("originate")) == 1
 
     run(test())
 

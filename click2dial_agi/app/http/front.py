@@ -10,7 +10,7 @@ from click2dial_agi.app.http import cors
 from click2dial_agi.app.http.access import Access
 from click2dial_agi.app.http.errors import error_response
 from click2dial_agi.app.http.protocol import ClientGone
-from click2dial_agi.domain.hosts import Host, read_host
+from click2dial_agi.domain.hosts import NO_HOST, Host, read_host
 from click2dial_agi.domain.networks import client_address
 from click2dial_agi.domain.numbers import FieldError
 
@@ -36,7 +36,8 @@ def _read_host(value: bytes) -> Host | None:
 class Front:
     """An application behind the rules of its listener.
 
-    Each request has one Host, which is left in its state, as ``access`` is; a trusted proxy's word
+    Each request has one Host, or is of HTTP/1.0 and has none, as health checks of proxies are; it
+    is left in its state, as ``access`` is; a trusted proxy's word
     on the client is taken; the path that a proxy shows is put before ours; HEAD is answered as GET;
     and pages that ``cors_origins`` names may read what they are told.  ``access`` is asked on every
     request, so that a reload needs no new application.
@@ -67,6 +68,8 @@ class Front:
             elif name == b"x-forwarded-for":
                 forwarded.append(value.decode("latin-1"))
         host = _read_host(hosts[0]) if len(hosts) == 1 else None
+        if not hosts and scope["http_version"] == "1.0":
+            host = NO_HOST
         if host is None:
             await error_response(400, [_BAD_HOST])(scope, receive, send)
             return
