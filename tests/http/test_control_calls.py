@@ -13,8 +13,8 @@ from click2dial_agi.app.control import holding
 from click2dial_agi.domain.live_calls import LiveCall
 from sandbox.redis import RedisServer
 from tests.http.fake_ari import FakeARI
-from tests.http.manager import AGENT, CLIENT, REF, Manager, put_up, refuse, served
-from tests.http.rig import KEY, errors
+from tests.http.manager import AGENT, CLIENT, REF, SUPERVISOR, Manager, put_up, refuse, served
+from tests.http.rig import CALLS, KEY, errors
 from tests.http.test_control import STANDS, ask
 from tests.http.test_phone_calls import channel
 from tests.io.running import run
@@ -295,6 +295,35 @@ def test_what_may_not_be_reaches_nobody(
             assert answer.status_code == status, answer.text
             assert [error.partition(":")[0] for error in errors(answer)] == [field]
             assert ami.asked("BlindTransfer") == []
+
+    run(test())
+
+
+@pytest.mark.case("L63")
+@pytest.mark.parametrize(
+    ("action", "body", "fields"),
+    [
+        ("transfer", {"callee": "x", "type": "y", "z": 1}, ["body", "type", "callee"]),
+        ("transfer", {"callee": "x", "type": "y"}, ["type", "callee"]),
+        ("transfer", {"callee": "1999", "z": 1}, ["body", "callee"]),
+        ("transfer", {"callee": "1001", "z": 1}, ["body"]),
+        ("transfer", {"callee": "112", "type": "y"}, ["type"]),
+        ("transfer", [], ["body"]),
+        ("listen", {"extension": "1999", "mode": "x", "z": 1}, ["body", "mode", "extension"]),
+        ("listen", {"extension": "1009", "mode": "x"}, ["mode"]),
+        ("listen", "x", ["body"]),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(
+    redis: RedisServer, action: str, body: Any, fields: list[str]
+) -> None:
+    async def test() -> None:
+        async with served(redis, extensions=["1000-1199"]) as (api, _, _ami):
+            headers = {"Authorization": f"Bearer {SUPERVISOR}"}
+            path = f"{CALLS}/{REF}/{action}"
+            answer = await api.client.post(path, json=body, headers=headers)
+            assert answer.status_code == 422
+            assert [error.partition(":")[0] for error in errors(answer)] == fields
 
     run(test())
 

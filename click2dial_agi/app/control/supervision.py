@@ -13,7 +13,7 @@ from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import Listening, ListenMode
 from click2dial_agi.io.ari import Created
 
-__all__ = ["check", "is_there", "ring"]
+__all__ = ["OWNED", "check", "is_there", "ring"]
 
 # Of ChanSpy() (app_chanspy.c): u the channel is named by its uniqueid, q no beep, E it ends with
 # the channel.  No d: by that a supervisor's keys would change the mode, and nobody would be told.
@@ -22,7 +22,8 @@ _OPTIONS = {ListenMode.LISTEN: "uqE", ListenMode.WHISPER: "uqEw", ListenMode.BAR
 # Seconds.
 _RING = 30
 
-_OWNED = FieldError("extension", "an extension of this integrator")
+#: Whose phone may be rung.
+OWNED = FieldError("extension", "an extension of this integrator")
 _ANOTHER = FieldError("extension", "somebody else than the agent")
 _REGISTERED = FieldError("extension", "a supervisor whose phone is registered")
 _FREE = FieldError("extension", "a supervisor who has no call already (call_waiting)")
@@ -48,7 +49,7 @@ async def is_there(call: SteeredCall, extension: str, integrator: Integrator) ->
 async def check(call: SteeredCall, extension: str, integrator: Integrator) -> None:
     """Raise :exc:`CallRefused` unless a supervisor's phone may be rung."""
     if not integrator.owns(extension):
-        raise CallRefused(Why.WRONG, (_OWNED,))
+        raise CallRefused(Why.WRONG, (OWNED,))
     if extension == call.agent:
         raise CallRefused(Why.WRONG, (_ANOTHER,))
     await check_free(call.pbx, extension, integrator, _REGISTERED, _FREE)

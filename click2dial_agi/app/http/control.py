@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from click2dial_agi.app.control.steering import MaySee, Steering
+from click2dial_agi.app.control.supervision import OWNED
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.http.auth import asked, check_supervisor
 from click2dial_agi.app.http.bodies import read_json
@@ -15,9 +16,12 @@ from click2dial_agi.app.http.errors import Problem
 from click2dial_agi.app.http.idempotency import read_key
 from click2dial_agi.app.http.query import ref_in_path
 from click2dial_agi.app.http.schemas import errors
+from click2dial_agi.domain.calls import CallRequest
 from click2dial_agi.domain.numbers import FieldError
 from click2dial_agi.domain.steering import (
     Control,
+    Listening,
+    Transfer,
     read_digits,
     read_listening,
     read_nothing,
@@ -30,7 +34,8 @@ _ERRORS = (401, 403, 404, 409, 421, 422, 429, 501, 503)
 _BODY_ERRORS = (400, 408, 413, 415)
 
 _Act = Callable[[Steering, str, MaySee, Request], Awaitable[Control]]
-_Read = Callable[[object], tuple[Any, tuple[FieldError, ...]]]
+_Errors = tuple[FieldError, ...]
+_Read = Callable[[object], tuple[Any, _Errors]]
 
 
 def add_control(
@@ -64,12 +69,26 @@ def add_control(
             summary=summary,
         )
 
-    async def read(request: Request, reader: _Read) -> Any:
+    async def read(
+        request: Request, reader: _Read, values: Callable[[Any], _Errors] = lambda _: ()
+    ) -> Any:
+        """Return what a body asks for; ``values`` tells what else is wrong with a wrong one."""
         absent: Any = {} if reader is read_nothing else None
-        wanted, wrong = reader(await read_json(request, calls().times.body, absent=absent))
+        body = await read_json(request, calls().times.body, absent=absent)
+        wanted, wrong = reader(body)
         if wrong:
-            raise Problem(422, wrong)
+            raise Problem(422, (*wrong, *values(wanted)) if isinstance(body, dict) else wrong)
         return wanted
+
+    def wrong_callee(wanted: Transfer) -> _Errors:
+        current = calls()
+        if current.integrator.transfer_fallback is not None:  # which may take it
+            return ()
+        found = current.decide(CallRequest("", "", wanted.callee)).errors
+        return tuple([error for error in found if error.field == "callee"])
+
+    def wrong_extension(wanted: Listening) -> _Errors:
+        return () if calls().integrator.owns(wanted.extension) else (OWNED,)
 
     async def press(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
         key = read_key(request.headers.getlist("idempotency-key"))
@@ -95,7 +114,7 @@ def add_control(
 
     async def transfer(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
         key = read_key(request.headers.getlist("idempotency-key"))
-        wanted = await read(request, read_transfer)
+        wanted = await read(request, read_transfer, wrong_callee)
         if wanted.consult:
             return await steers.consult(ref, may_see, wanted.callee)
         return await steers.transfer(ref, may_see, wanted.callee, key)
@@ -109,7 +128,8 @@ def add_control(
 
     async def listen(steers: Steering, ref: str, may_see: MaySee, request: Request) -> Control:
         check_supervisor(request, steers.integrator)
-        return await steers.listen(ref, await read(request, read_listening))
+        wanted = await read(request, read_listening, wrong_extension)
+        return await steers.listen(ref, wanted)
 
     route("mute", "muteCall", "Let the client not hear the agent", mute)
     route("unmute", "unmuteCall", "Let the client hear the agent again", unmute)
