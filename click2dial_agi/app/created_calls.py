@@ -112,6 +112,8 @@ class CreatedCalls:
         # When it is dialled the dialplan says: one clock for each call.
         told = {**call.facts(), Fact.CREATED: "1"}
         known = {**told, Fact.DIALED_AT: str(now)}
+        if self.integrator.record and not decision.emergency:
+            known[Fact.RECORDED] = "1"
         live = self._live_call(decision, known)
         # Before anything is asked of Asterisk, which the limits protect.
         try:

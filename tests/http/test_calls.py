@@ -49,6 +49,24 @@ def test_a_calls_states(redis: RedisServer, version: int) -> None:
     run(test())
 
 
+@pytest.mark.case("C52")
+@pytest.mark.parametrize("record", [True, False])
+def test_whether_a_call_is_recorded_is_told_while_it_is_up(
+    redis: RedisServer, record: bool
+) -> None:
+    async def test() -> None:
+        async with FakeARI() as ari, serve(redis, ari, record=record) as api:
+            where = (await api.post()).headers["location"]
+            [listed] = (await api.client.get(CALLS)).json()["calls"]
+            one = (await api.client.get(where)).json()
+            assert (listed["recorded"], one["recorded"]) == (record, record)
+            ari.channels.clear()
+            await api.reap()
+            assert api.cdrs()[0]["recording_url"] == ""  # nobody had answered
+
+    run(test())
+
+
 def test_hanging_up(redis: RedisServer) -> None:
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
