@@ -299,6 +299,26 @@ def test_what_may_not_be_reaches_nobody(
     run(test())
 
 
+@pytest.mark.case("L64")
+@pytest.mark.parametrize("callee", ["1001", "0820000200", "112"])
+def test_an_agent_outside_sends_nobody_on(redis: RedisServer, callee: str) -> None:
+    """Of an external call both sides are outside: what he asks for is not to blame."""
+
+    async def test() -> None:
+        async with served(redis) as (api, ari, ami):
+            for one in ("a1", "c1"):
+                told = ari.variables[one, f"C2D_{one}"].replace("=1000&", "=0820000300&")
+                ari.variables[one, f"C2D_{one}"] = told.replace("=outbound", "=external")
+            ari.about["a1"] = {"name": "PJSIP/trunk-00000001"}
+            ari.variables["c1", "BRIDGEPEER"] = "PJSIP/trunk-00000001"
+            answer = await ask(api, "transfer", {"callee": callee})
+            assert (answer.status_code, len(errors(answer))) == (409, 1)
+            assert errors(answer)[0].startswith("call_ref: a call whose agent has an extension")
+            assert ami.asked("BlindTransfer") == []
+
+    run(test())
+
+
 @pytest.mark.case("L63")
 @pytest.mark.parametrize(
     ("action", "body", "fields"),

@@ -30,6 +30,10 @@ _BEHIND = CallRefused(
     Why.NOT_NOW, (FieldError("call_ref", "a call of an agent who is not behind a Local channel"),)
 )
 
+_OUTSIDE = CallRefused(
+    Why.NOT_NOW, (FieldError("call_ref", "a call whose agent has an extension (transfer)"),)
+)
+
 _HELP = FieldError("callee", "no emergency number (type consult); type blind calls one at once")
 
 
@@ -109,6 +113,8 @@ def _decide(
 def _check_phone(call: SteeredCall) -> None:
     if not call.agent_leg.name.startswith("PJSIP/"):
         raise _BEHIND
+    if not ANY_EXTENSION.matches(call.agent):
+        raise _OUTSIDE
 
 
 async def send_on(call: SteeredCall, target: str) -> None:
