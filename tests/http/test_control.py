@@ -306,6 +306,7 @@ def test_after_a_transfer_it_is_the_colleague_who_is_steered(redis: RedisServer)
             channel(ari, "b1", "x", "")
             ari.about["b1"] = {"name": "PJSIP/1001-00000003"}
             ari.variables["c1", "BRIDGEPEER"] = "PJSIP/1001-00000003"
+            ari.variables["b1", "BRIDGEPEER"] = CLIENT
             assert (await ask(api, "mute")).status_code == 202
             assert {one["Channel"] for one in ami.asked("Setvar")} == {"PJSIP/1001-00000003"}
 

@@ -175,6 +175,29 @@ def test_a_pause_ends_with_the_transfer_alone(redis: RedisServer, refused: bool)
     run(test())
 
 
+@pytest.mark.case("L66")
+def test_a_recording_goes_on_though_the_agents_channel_has_gone(redis: RedisServer) -> None:
+    """The transfer ends it, and the pause must have an end where the record is made then."""
+
+    async def test() -> None:
+        async with served(redis) as (api, _, ami):
+            await ask(api, "recording/pause")
+            transfer = ami.answers["BlindTransfer"]
+
+            def gone(action: Mapping[str, str]) -> bytes | None:
+                answer = transfer(action)
+                ami.gone.add(AGENT)
+                return answer
+
+            ami.answers["BlindTransfer"] = gone
+            ami.clock += 2000
+            assert (await ask(api, "transfer", {"callee": "1001"})).status_code == 202
+            assert ami.variables[CLIENT, PAUSES] == "0-2000"
+            assert api.redis.hlen("{enigma:notifications}:paused") == 0
+
+    run(test())
+
+
 def test_a_client_is_sent_on_though_the_recording_cannot_go_on(redis: RedisServer) -> None:
     async def test() -> None:
         async with served(redis) as (api, _, ami):
@@ -192,6 +215,7 @@ def joined_with(ari: FakeARI, name: str) -> None:
     channel(ari, "b1", "x", "")
     ari.about["b1"] = {"name": name}
     ari.variables["c1", "BRIDGEPEER"] = name
+    ari.variables["b1", "BRIDGEPEER"] = CLIENT
 
 
 @pytest.mark.parametrize("resumes", [True, False])

@@ -128,6 +128,9 @@ async def look_at(
         other = next((other for other in channels if other.get("name") == other_name), None)
         if other is None or one.get("state") != "Up":
             continue
+        # Who was left alone, as by a panel that parked the other, keeps that one's name.
+        if await pbx.where.variable(other, variables.JOINED_WITH) != one.get("name"):
+            continue
         agents = one if one in legs[True] else other
         clients = other if agents is one else one
         told = await pbx.where.variable(agents, variables.EXTENSION)

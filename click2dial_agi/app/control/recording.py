@@ -3,6 +3,8 @@
 The recording keeps its length: what is said in a pause is silence in it.
 """
 
+import contextlib
+
 from click2dial_agi.app.control.found import SteeredCall
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.call_refused import CallRefused, Why
@@ -60,8 +62,12 @@ async def _silence(call: SteeredCall, state: str) -> None:
 
 async def _keep(call: SteeredCall, pauses: Pauses) -> Pauses:
     """Leave the pauses with each channel that may make the record."""
-    for leg in {call.client_leg, call.recorder or call.client_leg}:
-        await call.set(leg, leg.variable(_PAUSES), pauses.text())
+    client, recorder = call.client_leg, call.recorder
+    await call.set(client, client.variable(_PAUSES), pauses.text())
+    if recorder is not None and recorder != client:
+        # One that has gone, with the agent who sent the client on, makes no record any more.
+        with contextlib.suppress(CallRefused):
+            await call.set(recorder, recorder.variable(_PAUSES), pauses.text())
     return pauses
 
 
