@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from click2dial_agi.ami import Message
-from click2dial_agi.domain.live.board import Board, Question
+from click2dial_agi.domain.live.board import Board
+from click2dial_agi.domain.live.questions import Question
 from click2dial_agi.exceptions import PBXUnanswered, PBXUnreachable, UnsafeCommand
 from click2dial_agi.io.ami import AMIConnection
 

@@ -13,10 +13,12 @@ from typing import Any
 from click2dial_agi.ami import Message
 from click2dial_agi.app.ending import end
 from click2dial_agi.app.live.desk import Desk, before_of
+from click2dial_agi.app.live.hearing import Hearing
 from click2dial_agi.app.live.look import Endpoints, ask, look
 from click2dial_agi.app.live.phones import PhoneWatch
 from click2dial_agi.domain.config import Config
-from click2dial_agi.domain.live.board import Before, Board, Change, Question
+from click2dial_agi.domain.live.board import Before, Board, Change
+from click2dial_agi.domain.live.questions import Question
 from click2dial_agi.domain.live.views import AgentView, CallView
 from click2dial_agi.exceptions import PBXUnreachable
 from click2dial_agi.io.ami import AMI, AMIConnection
@@ -68,6 +70,7 @@ class Reader:
         self._changed = asyncio.Event()
         self._round = 0
         self._telling: asyncio.TimerHandle | None = None
+        self._hearing = Hearing(pbx)
         self._desks = {
             name: Desk(
                 store,
@@ -94,7 +97,7 @@ class Reader:
 
     async def run(self) -> None:
         """Follow the PBX until it is cancelled."""
-        work = [self._read_while_wanted(), self._watch_phones()]
+        work = [self._read_while_wanted(), self._watch_phones(), self._check_hearing()]
         for desk in self._desks.values():
             work += [desk.hold(), desk.write()]
         tasks = [asyncio.create_task(one) for one in work]
@@ -117,7 +120,7 @@ class Reader:
 
     async def began(self, connection: AMIConnection) -> None:
         """Look at what is there."""
-        self._connection = connection
+        self._connection, self._hearing = connection, Hearing(self._pbx)
         await self._look(connection, self._before)
 
     async def ended(self) -> None:
@@ -157,6 +160,15 @@ class Reader:
             if board is not None:
                 await self._phones.look(board, _now)
                 self._tell_soon()
+
+    async def _check_hearing(self) -> None:
+        while True:
+            await asyncio.sleep(self._hearing.EVERY)
+            connection, board = self._connection, self._board
+            if connection is None or board is None:
+                continue
+            if await self._hearing.has_missed(connection, board):
+                await self._look_again(connection)
 
     def _board_of(self, integrator: str) -> Board | None:
         """Return the board, None while what Redis had of an integrator is not in it."""

@@ -11,26 +11,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from click2dial_agi.domain import facts, variables
+from click2dial_agi.domain import facts
 from click2dial_agi.domain.carried import read_carried
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.live.calls import BoardCall, view_call
 from click2dial_agi.domain.live.channels import Channel, Channels
 from click2dial_agi.domain.live.devices import Devices
 from click2dial_agi.domain.live.owners import Owners
+from click2dial_agi.domain.live.questions import Question, Questions
 from click2dial_agi.domain.live.states import AgentState, most_telling
 from click2dial_agi.domain.live.touched import Touched
 from click2dial_agi.domain.live.views import AgentView, CallView, Device
 from click2dial_agi.domain.told import read_known
 from click2dial_agi.exceptions import MalformedFacts
 
-__all__ = ["HEARD", "Before", "Board", "Change", "Question"]
+__all__ = ["HEARD", "Before", "Board", "Change"]
 
 log = logging.getLogger(__name__)
-
-# How often a channel is asked which call it carries, if it carries none: once at each step of a
-# call of the operator's own.
-_QUESTIONS = 6
 
 # ast_channel_state in channelstate.h.
 _UP, _RINGING = "6", "5"
@@ -45,14 +42,6 @@ class Change(NamedTuple):
     integrator: str
     key: str
     view: AgentView | CallView
-
-
-class Question(NamedTuple):
-    """Which variable of which channel is wanted."""
-
-    uniqueid: str
-    channel: str
-    variable: str
 
 
 class Before(NamedTuple):
@@ -75,8 +64,7 @@ class Board:
         self._paused: defaultdict[str, set[str]] = defaultdict(set)  # queues by extension
         self._agents: dict[str, AgentView] = {}
         self._calls: dict[str, BoardCall] = {}
-        self._unasked: dict[str, None] = {}
-        self._asking: dict[str, bool] = {}  # whether once more after the answer
+        self._questions = Questions()
         self._changes: list[Change] = []
         self._touched = Touched(self._channels, self._owners)
         self._is_seated = False
@@ -116,16 +104,7 @@ class Board:
 
     def questions(self) -> list[Question]:
         """Return what is to be asked of channels, each again once its answer was learnt only."""
-        if not self._unasked:
-            return []
-        asked, self._unasked = self._unasked, {}
-        questions = [
-            Question(channel.uniqueid, channel.name, variables.CARRIES.format(uniqueid=uniqueid))
-            for uniqueid in asked
-            if (channel := self._channels.get(uniqueid)) is not None
-        ]
-        self._asking |= {question.uniqueid: False for question in questions}
-        return questions
+        return self._questions.take(self._channels)
 
     def place(self, status: Mapping[str, str]) -> None:
         """Take a channel that is there already, from the manager's Status."""
@@ -134,7 +113,21 @@ class Board:
             return
         channel.ringing = status.get("ChannelState") == _RINGING
         self._channels.bridge(channel, status.get("BridgeID", ""))
-        self._ask(channel)
+        self._questions.ask(channel)
+
+    def unheard_of(self, channels: Iterable[Mapping[str, str]]) -> set[str]:
+        """Return the uniqueids of which only one of the manager's Status and this board tells.
+
+        Of a channel nobody tells before it calls, is called or is joined with another.
+        """
+        there, joined = set[str](), set[str]()
+        for channel in channels:
+            uniqueid = channel.get("Uniqueid", "")
+            there.add(uniqueid)
+            if channel.get("BridgeID") and channel.get("Channel", "").startswith("PJSIP/"):
+                joined.add(uniqueid)
+        known = {channel.uniqueid for channel in self._channels}
+        return joined - known | known - there
 
     def hold(self, uniqueid: str) -> None:
         """Take note that a channel's phone has put the other on hold."""
@@ -166,7 +159,7 @@ class Board:
 
     def learn(self, uniqueid: str, told: str, now: int) -> None:
         """Take the answer to a question, empty where there is none."""
-        again = self._asking.pop(uniqueid, False)
+        again = self._questions.answered(uniqueid)
         channel = self._channels.get(uniqueid)
         if channel is None:
             return
@@ -178,7 +171,7 @@ class Board:
             self._touched.channel(channel)
             self._now = now
         if again:
-            self._ask(channel)
+            self._questions.ask(channel)
 
     def apply(self, name: str, fields: Mapping[str, str], now: int) -> None:
         """Take an event; those that say nothing here are none."""
@@ -192,12 +185,12 @@ class Board:
         if called is None:
             return
         if caller is not None:
-            self._ask(caller)
+            self._questions.ask(caller)
             if called.dialler:
                 self._touched.around(called)
             self._channels.dialled_by(called, caller.uniqueid)
         called.ringing = not called.up
-        self._ask(called)
+        self._questions.ask(called)
         self._touched.channel(called)
 
     def _dial_end(self, event: Mapping[str, str]) -> None:
@@ -214,7 +207,7 @@ class Board:
             channel.ringing = False
             self._touched.around(channel)
             self._channels.bridge(channel, event.get("BridgeUniqueid", ""))
-            self._ask(channel)
+            self._questions.ask(channel)
             self._touched.channel(channel)
 
     def _bridge_leave(self, event: Mapping[str, str]) -> None:
@@ -241,7 +234,7 @@ class Board:
     def _queue_caller_join(self, event: Mapping[str, str]) -> None:
         channel = self._channel(event)
         if channel is not None:
-            self._ask(channel)
+            self._questions.ask(channel)
 
     def _device_state_change(self, event: Mapping[str, str]) -> None:
         self._device(event.get("Device", ""), event.get("State", ""))
@@ -270,15 +263,6 @@ class Board:
             channel.up = True
             self._touched.channel(channel)
         return channel
-
-    def _ask(self, channel: Channel) -> None:
-        if channel.uniqueid in self._asking:  # the answer may be older than what happens now
-            self._asking[channel.uniqueid] = True
-            return
-        known = channel.carries is not None and channel.carries.is_decided
-        if not known and channel.asked < _QUESTIONS:
-            channel.asked += 1
-            self._unasked[channel.uniqueid] = None
 
     def _device(self, device: str, word: str) -> None:
         extension = self._owners.of(device).extension

@@ -147,6 +147,10 @@ class PBX:
             self._event("Hangup", channel.fields(), Cause="16")
             self._devices()
 
+    def status(self) -> list[Fields]:
+        """Return what the manager's Status lists."""
+        return [{**one.fields(), "BridgeID": one.bridge} for one in self.channels.values()]
+
     def _event(self, name: str, fields: Fields, **more: str) -> None:
         self.tell({"Event": name, **fields, **more})
 

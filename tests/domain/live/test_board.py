@@ -97,8 +97,8 @@ def answer(board: Board, pbx: PBX, now: int) -> None:
 def snapshot(pbx: PBX, before: Before, now: int) -> Board:
     """Return a board as a login makes it."""
     board = Board(CONFIG, "one", before)
-    for channel in pbx.channels.values():
-        board.place({**channel.fields(), "BridgeID": channel.bridge})
+    for status in pbx.status():
+        board.place(status)
     for channel in pbx.channels.values():
         if channel.held:
             board.hold(channel.uniqueid)
@@ -357,6 +357,27 @@ def test_an_agent_is_idle_since_before_the_manager_was_away(watched: Watched) ->
     before = Before(watched.board.agents_of("acme"), {})
     board = snapshot(watched.pbx, before, watched.now + 1000)
     assert board.agents_of("acme") == before.agents
+
+
+@pytest.mark.case("L80")
+def test_what_no_event_told_of(watched: Watched) -> None:
+    """Who calls, or is called, is not told of before that; who is gone has left the board."""
+    pbx, board = watched.pbx, watched.board
+    agent, trunk = pbx.channel("1000"), pbx.channel("trunk")
+
+    def unheard() -> set[str]:
+        return board.unheard_of(pbx.status())
+
+    assert not unheard()
+    pbx.dial(agent, trunk)
+    pbx.answer(agent, trunk)
+    pbx.join(agent, trunk)
+    assert not unheard()
+    pbx.tell = lambda _: None
+    colleague = pbx.channel("1001")
+    pbx.join(colleague, pbx.channel("Local/1001@desk-00000001;1"))
+    pbx.hang_up(trunk)
+    assert unheard() == {colleague.uniqueid, trunk.uniqueid}
 
 
 def walk(data: st.DataObject) -> None:

@@ -148,3 +148,35 @@ def test_a_reload_hides_nothing(live_office: LiveOffice) -> None:
         await call.hang_up()
 
     play(live_office, test)
+
+
+@pytest.mark.slow
+@pytest.mark.case("L80")
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("read = call,agent\n", "read = agent\n"),
+        ("eventfilter(action(include),name(Hangup)) =\n", ""),
+    ],
+)
+def test_a_manager_that_keeps_calls_to_itself(
+    live_office: LiveOffice, line: str, wrong: str
+) -> None:
+    """It is told of, and calls are seen, and seen to end, some seconds later."""
+
+    async def test(follow: Follow) -> None:
+        call = await follow.team.first.call(follow.office.number(), HEADERS)
+        await call.up()
+        await follow.until("talking", seconds=30)
+        await follow.until_calls(1, state="up")
+        await call.hang_up()
+        await follow.until("idle", seconds=30)
+        await follow.until_calls(0)
+
+    said = [len(server.log()) for server in live_office.servers]
+    with live_office.pbx.edited("manager.conf", line, wrong, "manager reload"):
+        live_office.manager.reset()  # rights are those of the login
+        play(live_office, test)
+    live_office.manager.reset()
+    logs = [server.log()[start:] for server, start in zip(live_office.servers, said, strict=True)]
+    assert any("its manager has not told of" in log for log in logs)
