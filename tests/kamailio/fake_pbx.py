@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,11 @@ class Front:
             yield phone
         finally:
             await phone.close()
+
+    def has_seen(self, name: object, phone: socket.socket) -> None:
+        """Let the first Kamailio know that a phone has logged in from that socket."""
+        host, port = phone.getsockname()
+        self.kamailio.rpc("htable.sets", "at", f"s:{name}", f"s:{host}:{port}")
 
 
 def load(directory: Path, config: Path, names: Iterable[int] = PHONES) -> None:

@@ -131,7 +131,7 @@ def test_what_an_asterisk_does_not_answer_says_nothing_of_it(front: Front) -> No
 @pytest.mark.parametrize("method", ["BYE", "INVITE", "ACK"])
 @pytest.mark.parametrize("where", ["uri", "route"])
 def test_no_stranger_has_a_name_looked_up(front: Front, method: str, where: str) -> None:
-    """Who waits for DNS serves nobody."""
+    """Who waits for DNS serves nobody.  It is one who has logged in: nobody else gets as far."""
     port, name = front.kamailio.phones_port, f"{secrets.token_hex(4)}.invalid"
     way = f"Route: <sip:127.0.0.1:{port};lr>\r\n"
     if where == "route":
@@ -290,7 +290,7 @@ def _registered(phone: socket.socket, login: str) -> Message:
 
 
 def _asked(front: Front, method: str, target: str, lines: str) -> Message:
-    """Send a request of nobody's, as if within a call, and return its answer."""
+    """Send a phone's request within a call that never was, and return its answer."""
     with _send(front, method, target, lines) as stranger:
         while True:
             message = Message(raw=stranger.recv(65536), at=0, sent=False)
@@ -301,6 +301,8 @@ def _asked(front: Front, method: str, target: str, lines: str) -> Message:
 def _send(front: Front, method: str, target: str, lines: str) -> socket.socket:
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     stranger.settimeout(patience(3))
+    stranger.bind(("127.0.0.1", 0))
+    front.has_seen(FIRST, stranger)
     request = (
         f"{method} {target} SIP/2.0\r\n"
         f"Via: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK-{secrets.token_hex(8)}\r\n"

@@ -124,6 +124,8 @@ def test_kamailio_hands_nothing_on_to_others(front: Front, method: str) -> None:
         other.bind(("127.0.0.1", 0))
         other.settimeout(0.5)
         phone.settimeout(patience(2))
+        phone.bind(("127.0.0.1", 0))
+        front.has_seen(FIRST, phone)
         port, third = front.kamailio.phones_port, other.getsockname()[1]
         way = f"Route: <sip:127.0.0.1:{port};lr>\r\n"
         for target, route in (

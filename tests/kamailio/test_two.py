@@ -224,6 +224,8 @@ def test_neither_hands_a_strangers_request_on_for_the_other(front: Front, told: 
         third.bind(("127.0.0.1", 0))
         third.settimeout(0.5)
         stranger.settimeout(patience(2))
+        stranger.bind(("127.0.0.1", 0))
+        front.has_seen(FIRST, stranger)
         way = (
             f"<sip:127.0.0.1:{first.phones_port};r2=on;lr>, "
             f"<sip:{first.inner_host}:{first.inner_port};r2=on;lr>, "

@@ -1,0 +1,150 @@
+"""Who has read a call's SIP on its way asks for something within it: it is not his."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox.phone_call import PhoneCall
+from sandbox.ua import UA, answer
+from sandbox.waiting import patience
+from tests.kamailio.fake_pbx import Front
+from tests.kamailio.rig import OUTBOUND, PHONES, password
+
+pytestmark = pytest.mark.case("P40")
+
+FIRST, SECOND = PHONES[0], PHONES[1]
+CALLEE = "27830000000"
+METHODS = ("REFER", "INVITE", "UPDATE", "INFO", "BYE")
+CALLED, CALLS = "called", "calls"
+BOTH = pytest.mark.parametrize("way", [CALLS, CALLED])
+
+
+@contextlib.asynccontextmanager
+async def _talking(front: Front, way: str) -> AsyncIterator[tuple[PhoneCall, PhoneCall]]:
+    """The phone's side of a call that is up, and the Asterisk's."""
+    async with front.pbx(answer()) as pbx, front.phone(FIRST) as phone:
+        assert (await phone.register()).status == 200
+        if way == CALLS:
+            mine = await phone.call(CALLEE, [OUTBOUND])
+            assert (await mine.final()).status == 200
+            yield mine, await pbx.next_call()
+        else:
+            theirs = await pbx.call(str(FIRST))
+            assert (await theirs.final()).status == 200
+            yield await phone.next_call(), theirs
+
+
+def _as_if(call: PhoneCall, phone: UA) -> PhoneCall:
+    """Return that call as another phone, which has read all of it, goes on with it."""
+    read = PhoneCall(phone, call.call_id)
+    read.local, read.remote, read.target = call.local, call.remote, call.target
+    read.routes, read.cseq = list(call.routes), call.cseq + 10
+    phone._dialogs[call.call_id] = read  # it has not begun it
+    return read
+
+
+async def _asks(call: PhoneCall, method: str) -> int:
+    lines = [("Refer-To", "<sip:27830000009@127.0.0.1>")] if method == "REFER" else []
+    return (await call.request(method, lines)).status
+
+
+def _heard(pbx: PhoneCall) -> set[str]:
+    """Return what the Asterisk was asked for in the call, but the INVITE that began it."""
+    return {one.method for one in pbx.ladder.messages if not one.sent and one.method} - {
+        "ACK",
+        *(["INVITE"] if pbx.invite else []),
+    }
+
+
+def _whose(front: Front) -> str:
+    """Return what Kamailio keeps of whose calls are."""
+    return front.kamailio.rpc("htable.dump", "whose")
+
+
+@BOTH
+def test_a_stranger_has_to_log_in(front: Front, way: str) -> None:
+    async def reads() -> None:
+        async with _talking(front, way) as (mine, theirs), front.phone(FIRST) as stranger:
+            stranger.password = None
+            read = _as_if(mine, stranger)
+            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
+                METHODS, 401
+            )
+            assert _heard(theirs) == set()
+            await mine.hang_up()
+            await theirs.over()
+
+    asyncio.run(reads())
+
+
+def test_nobody_is_taken_for_an_agent_who_has_not_logged_in(front: Front) -> None:
+    async def asks() -> None:
+        async with _talking(front, CALLS) as (mine, theirs), front.phone(PHONES[-1]) as stranger:
+            stranger.password = None
+            read = _as_if(mine, stranger)
+            read.local = read.local.replace(f"sip:{FIRST}@", f"sip:{PHONES[-1]}@")
+            assert await _asks(read, "BYE") == 401
+            assert _heard(theirs) == set()
+
+    asyncio.run(asks())
+
+
+@BOTH
+@pytest.mark.parametrize("registered", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_another_agents_login_is_none(front: Front, way: str, registered: bool, own: bool) -> None:
+    """Also along the way of a call of his own, which has another mark (`did`)."""
+
+    async def reads() -> None:
+        async with _talking(front, way) as (mine, theirs), front.phone(SECOND) as other:
+            if registered:
+                assert (await other.register()).status == 200
+            read = _as_if(mine, other)
+            read.local = read.local.replace(f"sip:{FIRST}@", f"sip:{SECOND}@")
+            if own:
+                call = await other.call(CALLEE, [OUTBOUND])
+                assert (await call.final()).status == 200
+                read.routes = call.routes
+            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
+                METHODS, 403
+            )
+            assert _heard(theirs) == set()
+            await mine.hang_up()
+            await theirs.over()
+
+    asyncio.run(reads())
+
+
+@BOTH
+def test_a_phone_that_has_moved_logs_in(front: Front, way: str) -> None:
+    """Its NAT has given it another port, say."""
+
+    async def moves() -> None:
+        async with _talking(front, way) as (mine, theirs), front.phone(FIRST) as moved:
+            assert moved.password == password(FIRST)
+            assert await _asks(_as_if(mine, moved), "BYE") == 200
+            await theirs.over()
+
+    asyncio.run(moves())
+
+
+@BOTH
+def test_where_it_has_logged_in_it_is_not_asked_again(front: Front, way: str) -> None:
+    """A page that is closed says BYE, and is gone."""
+
+    async def hangs_up() -> None:
+        async with _talking(front, way) as (mine, theirs):
+            mine.ua.password = None
+            assert await _asks(mine, "INFO") == 200
+            assert mine.call_id in await asyncio.to_thread(_whose, front)
+            assert await _asks(mine, "BYE") == 200
+            await theirs.over()
+        async with asyncio.timeout(patience(5)):
+            while mine.call_id in await asyncio.to_thread(_whose, front):
+                await asyncio.sleep(0.05)
+
+    asyncio.run(hangs_up())
