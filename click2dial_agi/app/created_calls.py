@@ -196,16 +196,16 @@ class CreatedCalls:
             await self.store.take_mark(call_ref, Mark.ABANDONED)
         return await self.state(call_ref)
 
-    async def live(self) -> list[dict[str, Any]]:
-        """Return the calls that have not ended."""
+    async def live(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the calls that have not ended, and whether these are all, phones' included."""
         calls = await self.store.live()
-        phones, found = await asyncio.gather(self._phones.live(), self.pbxs.find_all(calls))
-        return [
-            *await asyncio.gather(
-                *(self._describe(calls[ref], one) for ref, one in found.items() if not one.gone)
-            ),
-            *phones,
-        ]
+        (phones, complete), found = await asyncio.gather(
+            self._phones.live(), self.pbxs.find_all(calls)
+        )
+        created = await asyncio.gather(
+            *(self._describe(calls[ref], one) for ref, one in found.items() if not one.gone)
+        )
+        return [*created, *phones], complete
 
     async def _describe(self, live: LiveCall, found: Found) -> dict[str, Any]:
         """Show a call that was counted in, from where it is; free an agent who has handed it over.

@@ -52,15 +52,15 @@ class PhoneCalls:
         self._integrator = integrator
         self._pbxs = pbxs
 
-    async def live(self) -> list[dict[str, Any]]:
-        """Return them as the API shows them; a PBX that is away took its own along."""
+    async def live(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return them as the API shows them, and whether all PBXs have told theirs."""
 
         async def live(pbx: LivePBX) -> list[dict[str, Any]]:
             found = self._sort(pbx, await pbx.where.look())
             return await asyncio.gather(*map(self._describe, found.values()))
 
-        answers, _ = await self._pbxs.ask(live)
-        return [one for shown in answers.values() for one in shown]
+        answers, missing = await self._pbxs.ask(live)
+        return [one for shown in answers.values() for one in shown], missing is None
 
     async def show(self, call_ref: str) -> dict[str, Any] | None:
         """Return one as the API shows it, None if there is none; raises as :meth:`find` does."""

@@ -243,13 +243,15 @@ def test_the_record_is_waited_for(redis: RedisServer) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.case("C53")
 def test_while_the_pbx_is_away(redis: RedisServer) -> None:
-    """No phone has a call then; a call of ours may go on, for all that is known."""
+    """Nobody knows of phones' calls then; a call of ours may go on, for all that is known."""
 
     async def test() -> None:
         async with FakeARI() as ari, serve(redis, ari) as api:
+            assert (await api.client.get(CALLS)).json() == {"calls": [], "complete": True}
             ari.trouble |= {"channels": HANG, "channel": HANG}
-            assert (await api.client.get(CALLS)).json() == {"calls": []}
+            assert (await api.client.get(CALLS)).json() == {"calls": [], "complete": False}
             assert (await api.client.get(f"{CALLS}/{REF}")).status_code == 503
             assert (await api.client.delete(f"{CALLS}/{REF}")).status_code == 503
             assert (await api.post()).status_code == 201

@@ -110,7 +110,7 @@ def test_other_agents_calls_are_not_its_affair(redis: RedisServer) -> None:
                 refused = await crm.post(CALLS, json={**BODY, "agent": "1001"})
                 assert refused.status_code == 403
                 assert errors(refused) == ["agent: the one that the token was given for"]
-                assert (await crm.get(CALLS)).json() == {"calls": []}
+                assert (await crm.get(CALLS)).json()["calls"] == []
                 assert (await crm.get(others)).status_code == 404
                 assert (await crm.delete(others)).status_code == 404
                 assert (await crm.post(TOKENS, json={"agent": "1000"})).status_code == 401
@@ -175,7 +175,7 @@ def test_who_has_handed_the_client_over_has_the_call_no_more(redis: RedisServer)
             assert (await first.get(where)).status_code == 200  # the colleague's phone rings
             assert (await colleague.delete(where)).status_code == 404
             ari.variables["c1", "BRIDGEPEER"] = "PJSIP/1001-00000002"
-            assert (await first.get(CALLS)).json() == {"calls": []}
+            assert (await first.get(CALLS)).json()["calls"] == []
             assert (await first.get(where)).status_code == 404
             assert (await first.delete(where)).status_code == 404
             assert list(ari.channels) == ["c1"]

@@ -111,10 +111,11 @@ def create_application(
         current = calls()
         asker, query = await asked(request, current, *CALL_FILTERS)
         takes = read_filter(query, current.integrator)
-        found, views = await current.live(), await live_calls(live())
+        found, complete = await current.live()
+        views = await live_calls(live())
         shown = [with_view(one, views.get(one["call_ref"])) for one in found]
         seen = [one for one in shown if asker.may_see(one["agent"]) and takes(one)]
-        return JSONResponse({"calls": seen})
+        return JSONResponse({"calls": seen, "complete": complete})
 
     @app.get(
         _CALL_PATH,

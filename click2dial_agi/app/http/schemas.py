@@ -120,6 +120,10 @@ class Calls(BaseModel):
     """The calls that have not ended."""
 
     calls: list[CallStatus]
+    complete: bool = Field(
+        description="False while a PBX cannot be asked: its calls are missing, but for those that"
+        " the API created."
+    )
 
 
 class Health(BaseModel):
