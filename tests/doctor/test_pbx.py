@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +21,20 @@ from tests.doctor.conftest import DIALPLAN, Place
 APPLICATIONS = re.compile(
     r"^(?:exten => [^,]+,[^,]+,| same => n(?:\([a-z]+\))?,)([A-Za-z]+)\(", re.MULTILINE
 )
+FUNCTION = re.compile(r"\b([A-Z][A-Z0-9_]+)\(")
 PROVIDED_BY = re.compile(r"\[Provided By\]\s*(\S+)")
+SINCE = re.compile(r"\[Since\]\s*(\S.*)")
+VERSION = re.compile(r"\d+(?:\.\d+)+")
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+#: What docs/operations.md says.
+OLDEST = (18, 16, 0)
+DIALPLANS = sorted(DIALPLAN.parent.glob("*.conf"))
+
+
+def statements(dialplan: Path) -> str:
+    """Return a dialplan without its comments."""
+    return "\n".join(line for line in dialplan.read_text().splitlines() if line[:1] != ";")
 
 
 def test_nothing_is_found_where_nothing_is_wrong(place: Place) -> None:
@@ -213,9 +226,9 @@ def test_missing_modules_are_named(place: Place) -> None:
 
 @pytest.mark.case("O6")
 def test_every_module_that_the_dialplan_needs_is_known(place: Place) -> None:
-    text = "\n".join(line for line in DIALPLAN.read_text().splitlines() if line[:1] != ";")
+    text = statements(DIALPLAN)
     needed = {*FOR_ALL, *FOR_STEERING, "app_mixmonitor", "app_queue"}
-    functions = set(re.findall(r"\b([A-Z][A-Z0-9_]+)\(", text)) - {"AGI"}
+    functions = set(FUNCTION.findall(text)) - {"AGI"}
     applications = set(APPLICATIONS.findall(text)) | {"AGI"}
     assert len(functions) > 10
     assert len(applications) > 5
@@ -227,6 +240,23 @@ def test_every_module_that_the_dialplan_needs_is_known(place: Place) -> None:
             if provided is None or provided[1] not in {*needed, "builtin"}:
                 unknown[name] = said if provided is None else provided[1]
     assert unknown == {}
+
+
+@pytest.mark.case("T90")
+def test_the_dialplan_needs_no_newer_asterisk_than_it_says(place: Place) -> None:
+    """Asterisk's documentation tells, of each branch, since when it has a function."""
+    functions = {name for path in DIALPLANS for name in FUNCTION.findall(statements(path))}
+    assert len(functions) > 20
+    newer = {}
+    for name in functions - {"AGI"}:
+        said = COLOURS.sub("", place.pbx.cli(f"core show function {name}"))
+        told = SINCE.search(said)
+        assert told is not None, said
+        since = [tuple(map(int, one.split("."))) for one in VERSION.findall(told[1])]
+        of_branch = [one for one in since if one[0] == OLDEST[0]]
+        if not since or min(of_branch or since) > OLDEST:
+            newer[name] = told[1]
+    assert newer == {}
 
 
 @pytest.mark.case("O5")

@@ -160,6 +160,7 @@ def test_the_caller_gives_up_at_once(switchboard: Asterisk, records: CRM) -> Non
         assert (record["end_reason"], record["end_code"]) in (("hungup", 16), ("error", 3))
 
 
+@pytest.mark.case("T91")
 def test_a_queue_names_who_answered_and_the_wait(
     switchboard: Asterisk, records: CRM, answers: CRM
 ) -> None:
