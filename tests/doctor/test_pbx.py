@@ -259,6 +259,14 @@ def test_the_dialplan_needs_no_newer_asterisk_than_it_says(place: Place) -> None
     assert newer == {}
 
 
+@pytest.mark.case("T92")
+def test_headers_are_listed_by_a_beginning(place: Place) -> None:
+    """Without one an Asterisk before 18.20 lists none, and says so in its log alone."""
+    for path in DIALPLANS:
+        assert "PJSIP_HEADERS()" not in statements(path)
+    assert "C2D_ALL_HEADERS=\n" in COLOURS.sub("", place.pbx.cli("dialplan show globals")) + "\n"
+
+
 @pytest.mark.case("O5")
 def test_a_spool_that_nobody_reads_is_named(place: Place) -> None:
     place.set_global("C2D_SPOOL", "/var/spool/elsewhere/calls.spool")
