@@ -44,6 +44,9 @@ def colleague(browser: Browser, desk: Office) -> Iterator[Agent]:
         yield Agent(page, desk, "1201").sign_in(key="")
 
 
+LIVE_STATES = {"queued", "ringing-agent", "ringing-callee", "up", "held"}
+
+
 def row(page: Page, number: str) -> Locator:
     return page.get_by_role("listitem").filter(has_text=number)
 
@@ -505,3 +508,97 @@ def test_what_a_proxy_refuses_is_refused(page: Page, crm: CRMServer, body: str) 
     button(page, "0100").click()
     says(page, "0100", "Not allowed")
     assert len(asked) == 1
+
+
+def told(page: Page, pattern: str, body: str, status: int = 200) -> list[str]:
+    """Have the API answer so; return the list of what is asked of it, which grows."""
+    asked: list[str] = []
+
+    def tell(route: Route) -> None:
+        asked.append(route.request.method)
+        if route.request.method == "OPTIONS":
+            route.fallback()
+        else:
+            allowed = {"Access-Control-Allow-Origin": "*", "Content-Type": "application/json"}
+            route.fulfill(status=status, headers=allowed, body=body)
+
+    page.route(pattern, tell)
+    return asked
+
+
+@pytest.mark.case("L81")
+def test_a_list_that_is_not_complete_says_of_nobody_that_he_is_free(
+    page: Page, agent: Agent, desk: Office, crm: CRMServer
+) -> None:
+    """A call that his phone has placed is missing from it while its PBX cannot be asked."""
+    told(page, "**/click2dial/calls", '{"calls": [], "complete": false}')
+    page.clock.install()
+    page.goto(crm.url)
+    expect(button(page, "0191")).to_have_attribute("data-state", "unknown")
+    with page.expect_response("**/click2dial/calls"):
+        page.clock.fast_forward(31_000)
+    assert page.evaluate("click2dial.state.state") == "unknown"
+    assert "free" not in heard(page)
+    page.unroute("**/click2dial/calls")
+    page.clock.fast_forward(31_000)
+    expect(button(page, "0191")).to_have_attribute("data-state", "free")
+    told(page, "**/click2dial/calls", '{"calls": [], "complete": false}')
+    page.clock.fast_forward(31_000)
+    expect(button(page, "0191")).to_have_attribute("data-state", "unknown")
+
+
+NO_STATES = [
+    *("null", "{}", '"up"', '{"state": null}', '{"state": "parked"}', '{"state": "calling"}'),
+    *('{"state": "free"}', '{"state": "constructor"}', '{"state": ["up"]}'),
+]
+
+
+@pytest.mark.case("L82")
+@pytest.mark.parametrize("call", NO_STATES)
+def test_a_call_without_a_state_that_is_known(page: Page, crm: CRMServer, call: str) -> None:
+    """A page is told of states that are documented alone; a button says no more than it knows."""
+    told(page, "**/click2dial/calls", f'{{"calls": [{call}], "complete": true}}')
+    page.clock.install()
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "unknown")
+    page.unroute("**/click2dial/calls")
+    page.clock.fast_forward(31_000)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    told(page, "**/click2dial/calls", f'{{"calls": [{call}], "complete": true}}')
+    page.clock.fast_forward(31_000)
+    expect(button(page, "0100")).to_have_attribute("data-state", "unknown")
+    assert heard(page) == ["free", "unknown"]
+
+
+@pytest.mark.case("L82")
+@pytest.mark.parametrize("call", ["null", "{}", '{"state": "parked"}'])
+def test_a_call_of_ours_without_a_state_that_is_known(
+    page: Page, agent: Agent, crm: CRMServer, call: str
+) -> None:
+    """It goes on as far as anybody knows: it can be hung up, and no other begun."""
+    page.clock.install()
+    page.goto(crm.url)
+    button(page, "0191").click()
+    agent.button("Answer").click()
+    says(page, "0191", "In a call")
+    told(page, "**/click2dial/calls/*", call)
+    page.clock.fast_forward(31_000)
+    says(page, "0191", "The server cannot be reached")
+    expect(button(page, "0191")).to_have_text("Hang up")
+    expect(button(page, "0100")).to_be_disabled()
+    page.unroute("**/click2dial/calls/*")
+    button(page, "0191").click()
+    says(page, "0191", "Call ended")
+    assert set(heard(page)) <= {*LIVE_STATES, "free", "calling", "unknown", "ended"}
+
+
+@pytest.mark.case("L83")
+@pytest.mark.parametrize("answer", ["null", "{}", "[]"])
+def test_an_answer_without_a_call_ref_is_no_call(page: Page, crm: CRMServer, answer: str) -> None:
+    """Nobody can tell then what became of it; it was `ringing-agent`, and soon `ended`."""
+    page.goto(crm.url)
+    expect(button(page, "0100")).to_have_attribute("data-state", "free")
+    told(page, "**/click2dial/calls", answer, 201)
+    button(page, "0100").click()
+    says(page, "0100", "The server cannot be reached")
+    assert heard(page) == ["free", "calling", "unknown"]

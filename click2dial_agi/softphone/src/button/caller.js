@@ -10,6 +10,7 @@ const NEXT_TRY = 10_000;
 
 // As the API tells them, and `calling` before it has answered.
 const LIVE = new Set(["calling", "queued", "ringing-agent", "ringing-callee", "up", "held"]);
+const TOLD = new Set([...LIVE, "ended", "unknown"].filter((state) => state !== "calling"));
 
 const FREE = { state: "free" };
 const UNKNOWN = { state: "unknown" };
@@ -67,6 +68,7 @@ export class Caller {
     this.#tell({ state: "calling", callee, contact_ref: values.contact_ref ?? "", mine: true });
     try {
       const created = await this.#server.create(body);
+      if (!created.call_ref) throw new Error("a call without call_ref");
       this.#ref = created.call_ref;
       this.#tell({ ...created, state: "ringing-agent", mine: true });
     } catch (error) {
@@ -141,7 +143,7 @@ export class Caller {
   }
 
   async #follow(ref) {
-    const call = await this.#server.call(ref).catch((error) => this.#over(error));
+    const call = known(await this.#server.call(ref).catch((error) => this.#over(error)));
     if (call.state === "ended") this.#ref = null;
     this.#tell({ ...call, mine: true });
   }
@@ -154,11 +156,12 @@ export class Caller {
   }
 
   async #find() {
-    const [call] = await this.#server.live();
+    const { calls, complete } = await this.#server.live();
+    const [call] = calls;
     if (this.#now.state === "calling") return;
-    if (call !== undefined) this.#tell({ ...call, mine: false });
+    if (call !== undefined) this.#tell({ ...known(call), mine: false });
     // What became of the last call stays to be read.
-    else if (!["ended", "refused"].includes(this.#now.state)) this.#tell(FREE);
+    else if (!["ended", "refused"].includes(this.#now.state)) this.#tell(complete === false ? UNKNOWN : FREE);
   }
 
   #tell(now) {
@@ -167,6 +170,12 @@ export class Caller {
     this.#now = now;
     if (before.state !== now.state || before.call_ref !== now.call_ref) this.#told(now);
   }
+}
+
+/** Return a call as the server tells it; throws if its state is none that a page is promised. */
+function known(call) {
+  if (!TOLD.has(call?.state)) throw new Error(`no state of a call: ${call?.state}`);
+  return call;
 }
 
 function refusal(error) {

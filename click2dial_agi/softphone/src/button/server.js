@@ -71,9 +71,9 @@ export class Server {
     }
   }
 
-  /** The live calls of the agent. */
+  /** The live `calls` of the agent; `complete` is false while a PBX cannot be asked for its own. */
   async live() {
-    return (await this.#ask(LIVE)).calls;
+    return this.#ask(LIVE);
   }
 
   async call(ref) {
