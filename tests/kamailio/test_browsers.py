@@ -95,13 +95,14 @@ def test_kamailios_own_bye_finds_a_browser(front: Front) -> None:
                 assert final.status == 200
                 (call,) = pbx.incoming
                 await call.ladder.wait(lambda m: m.method == "ACK", "ACK")
-                tags = [tag_of(final.header(name)) for name in ("From", "To")]
+                # `s:`, as kamcmd takes 99e36763 for a number.
+                ids = [final.call_id, *(tag_of(final.header(name)) for name in ("From", "To"))]
+                dialog = [f"s:{one}" for one in ids]
                 # It has passed the ACK on a moment before it takes the call for confirmed.
                 async with asyncio.timeout(patience(5)):
-                    known = ("dlg.dlg_list", final.call_id, tags[0])
-                    while CONFIRMED not in front.kamailio.rpc(*known):
+                    while CONFIRMED not in front.kamailio.rpc("dlg.dlg_list", *dialog[:2]):
                         await asyncio.sleep(0.02)
-                front.kamailio.rpc("dlg.terminate_dlg", final.call_id, *tags)
+                front.kamailio.rpc("dlg.terminate_dlg", *dialog)
                 page.answer(await page.request("BYE"))
                 await call.over()
 
