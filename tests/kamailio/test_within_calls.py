@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import secrets
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
 
+from sandbox import sip_text
+from sandbox.digest import digest
 from sandbox.phone_call import PhoneCall
-from sandbox.ua import UA, answer
+from sandbox.redis import RedisServer
+from sandbox.ua import UA, answer, silent
 from sandbox.waiting import patience
 from tests.kamailio.fake_pbx import Front
 from tests.kamailio.rig import OUTBOUND, PHONES, password
@@ -148,3 +155,114 @@ def test_where_it_has_logged_in_it_is_not_asked_again(front: Front, way: str) ->
                 await asyncio.sleep(0.05)
 
     asyncio.run(hangs_up())
+
+
+@pytest.mark.case("P50")
+@pytest.mark.parametrize("sent_by", ["another phone", "a stranger"])
+def test_an_answer_to_a_call_is_no_login(front: Front, sent_by: str) -> None:
+    """Its To is whatever the called phone says, and who has seen the INVITE may send one, too."""
+
+    async def reads() -> None:
+        async with _talking(front, CALLS) as (mine, theirs), front.phone(SECOND) as other:
+            other.password = password(SECOND)
+            assert (await other.register()).status == 200
+            for phone in (mine.ua, other):
+                phone.rule = silent()
+            called = other if sent_by == "another phone" else mine.ua
+            await theirs.ua.call(called.name)
+            invite = (await called.next_call()).invite
+            assert invite is not None
+            text = sip_text.response(invite, 180, "-", tag="ringing", contact=other.contact)
+            to = invite.header("To")
+            other.wire.send(text.replace(f"To: {to}", f"To: <sip:{FIRST}@127.0.0.1>"))
+            # Kamailio has seen the answer once the Asterisk has it.
+            await theirs.ua.calls_up()[-1].wait_status(180)
+            other.password = None
+            read = _as_if(mine, other)
+            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
+                METHODS, 401
+            )
+            assert _heard(theirs) == set()
+            await mine.hang_up()
+            await theirs.over()
+
+    asyncio.run(reads())
+
+
+@BOTH
+@pytest.mark.case("P51")
+def test_another_phone_of_the_agent_takes_nothing_from_the_first(front: Front, way: str) -> None:
+    """A page in the browser beside a phone on the desk, which registers while the page talks."""
+
+    async def hangs_up() -> None:
+        async with _talking(front, way) as (mine, theirs), front.phone(FIRST) as desk:
+            assert (await desk.register()).status == 200
+            mine.ua.password = None  # a page that is closed answers no challenge
+            assert await _asks(mine, "INFO") == 200
+            assert await _asks(mine, "BYE") == 200
+            await theirs.over()
+
+    asyncio.run(hangs_up())
+
+
+@BOTH
+@pytest.mark.case("P52")
+def test_a_kamailio_that_starts_anew_knows_phones_of_the_others(
+    running_redis: RedisServer, kamailio_installed: None, way: str
+) -> None:
+    async def hangs_up(front: Front) -> None:
+        async with _talking(front, way) as (mine, theirs), front.phone(FIRST) as stranger:
+            front.kamailio.kill()
+            front.kamailio.start()
+            async with asyncio.timeout(patience(10)):
+                while str(FIRST) not in await asyncio.to_thread(front.kamailio.rpc, "ul.dump"):
+                    await asyncio.sleep(0.05)
+            stranger.password = None
+            assert await _asks(_as_if(mine, stranger), "BYE") == 401
+            mine.ua.password = None
+            assert await _asks(mine, "INFO") == 200
+            assert await _asks(mine, "BYE") == 200
+            await theirs.over()
+
+    with Front.running(running_redis, nodes=2) as front:
+        asyncio.run(hangs_up(front))
+
+
+def _connected(front: Front, own_port: int = 0) -> socket.socket:
+    """Connect by TCP; closing it leaves its port free at once."""
+    phone = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    phone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    phone.settimeout(patience(3))
+    phone.bind(("127.0.0.1", own_port))
+    phone.connect(("127.0.0.1", front.kamailio.phones_port))
+    return phone
+
+
+def _said(phone: socket.socket, method: str, lines: str = "", to_tag: str = "") -> str:
+    """Send a request of the first agent's by TCP, and return the answer."""
+    port = phone.getsockname()[1]
+    phone.sendall(
+        f"{method} sip:127.0.0.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK-{secrets.token_hex(8)}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{FIRST}@127.0.0.1>;tag=a\r\n"
+        f"To: <sip:{FIRST}@127.0.0.1>{to_tag}\r\nCall-ID: {secrets.token_hex(8)}\r\n"
+        f"CSeq: 1 {method}\r\nContact: <sip:{FIRST}@127.0.0.1:{port};transport=tcp>\r\n"
+        f"{lines}Content-Length: 0\r\n\r\n".encode()
+    )
+    return phone.recv(65536).decode()
+
+
+@pytest.mark.case("P51")
+def test_a_connections_port_is_no_login(front: Front) -> None:
+    """Those of HAProxy, in front of pages, are soon another page's."""
+    with _connected(front) as phone:
+        port = phone.getsockname()[1]
+        found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER"))
+        assert found is not None
+        login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(FIRST), password(FIRST))
+        assert " 200 " in _said(phone, "REGISTER", f"Authorization: {login}\r\n")
+        # Within no call that there is.
+        assert " 404 " in _said(phone, "INFO", to_tag=";tag=b")
+    with _connected(front, port) as stranger:
+        assert " 401 " in _said(stranger, "INFO", to_tag=";tag=b")
