@@ -35,6 +35,14 @@ class HTTPProtocol(HttpToolsProtocol):
         """Take a header, without the blanks that may stand behind its value."""
         super().on_header(name, value.rstrip(b" \t"))
 
+    def on_headers_complete(self) -> None:
+        """Take a request: to one of HTTP/1.0 nothing is sent in chunks, which it has not."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before and self.parser.get_http_version() == "1.0":
+            cycle = cast(Any, self.cycle)
+            cycle.send = _WithoutChunks(cycle).send
+
     @property
     def target(self) -> bytes:
         """The request target as far as it has come."""
@@ -64,6 +72,26 @@ class HTTPProtocol(HttpToolsProtocol):
     def state(self) -> dict[str, Any]:
         """What the application finds in the state of the request that begins."""
         return self.scope["state"]
+
+
+class _WithoutChunks:
+    """An answer that ends with its connection where its length is not known (RFC 9112, 6.3)."""
+
+    def __init__(self, cycle: Any) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._is_endless = False
+
+    async def send(self, message: Any) -> None:
+        """Write a part of it."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", [])}
+            self._is_endless = b"content-length" not in names
+            cycle.chunked_encoding = False if self._is_endless else None
+        elif self._is_endless:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)
 
 
 class _RequestParser:

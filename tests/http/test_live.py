@@ -35,6 +35,9 @@ from tests.http.rig import CALLS, errors, exchange, serve, wire
 from tests.http.test_phone_calls import OUTBOUND, channel
 from tests.io.running import run
 
+#: What a line of an event begins with.
+FIELDS = {b"event", b"data", b"id", b"retry", b""}
+
 
 def test_without_ami_they_say_which_key_is_missing(redis: RedisServer) -> None:
     async def test() -> None:
@@ -766,5 +769,34 @@ def test_no_integrator_sees_anothers(redis: RedisServer) -> None:
             del rig.api.client.headers["Authorization"]
             for path in (AGENTS, f"{AGENTS}/1000", HISTORY, EVENTS):
                 assert (await rig.get(path)).status_code == 401
+
+    run(test())
+
+
+@pytest.mark.case("C60")
+def test_http_1_0_has_no_chunks(redis: RedisServer) -> None:
+    """Who asks so takes the sizes of chunks for what was told."""
+
+    async def test() -> None:
+        async with live_api(redis) as rig:
+            await rig.begin(agent("1000"))
+            request = wire(b"", method="GET", path=EVENTS).replace(b" HTTP/1.1\r", b" HTTP/1.0\r")
+            reader, writer = await asyncio.open_connection("127.0.0.1", rig.api.port)
+            async with asyncio.timeout(patience(10)):
+                writer.write(request)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                assert b"connection: close" in head
+                assert b"transfer-encoding" not in head
+                told = await reader.readuntil(b"snapshot")
+                await rig.say(agent("1000", AgentState.TALKING))
+                told += await reader.readuntil(b"talking")
+            assert {line.split(b":")[0] for line in told.splitlines()} <= FIELDS
+            writer.close()
+            head = wire(b"", method="HEAD", path=EVENTS).replace(b" HTTP/1.1\r", b" HTTP/1.0\r")
+            assert b"transfer-encoding" not in await exchange(rig.api.port, head)
+            listed = request.replace(EVENTS.encode(), AGENTS.encode())
+            answer = await exchange(rig.api.port, listed)
+            said, _, body = answer.partition(b"\r\n\r\n")
+            assert b"content-length: %d" % len(body) in said.lower()
 
     run(test())

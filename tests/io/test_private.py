@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,10 +38,15 @@ def test_uvicorns_protocol_has(name: str) -> None:
     assert has, f"uvicorn {uvicorn.__version__}: HttpToolsProtocol has no {name} any more"
 
 
-@pytest.mark.parametrize("name", ["response_started", "response_complete"])
+@pytest.mark.parametrize(
+    "name",
+    ["response_started", "response_complete", "chunked_encoding", "expected_content_length"],
+)
 def test_uvicorns_cycle_has(name: str) -> None:
     source = inspect.getsource(httptools_impl.RequestResponseCycle)
-    assert f"self.{name} = " in source, f"uvicorn {uvicorn.__version__}: a cycle has no {name}"
+    assert re.search(rf"self\.{name}(: .+)? = ", source), (
+        f"uvicorn {uvicorn.__version__}: a cycle has no {name}"
+    )
 
 
 @pytest.mark.parametrize(
