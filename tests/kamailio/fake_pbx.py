@@ -89,7 +89,7 @@ class Front:
     def has_seen(self, name: object, phone: socket.socket) -> None:
         """Let the first Kamailio know that a phone has logged in from that socket."""
         host, port = phone.getsockname()
-        self.kamailio.rpc("htable.seti", "at", f"s:{name};{host}:{port}", "1")
+        self.kamailio.rpc("htable.sets", "at", f"s:{name};0", f"s:{host}:{port}")
 
 
 def load(directory: Path, config: Path, names: Iterable[int] = PHONES) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sandbox import sip_text
 from sandbox.digest import digest
 from sandbox.phone_call import PhoneCall
+from sandbox.process import until
 from sandbox.redis import RedisServer
 from sandbox.ua import UA, answer, silent
 from sandbox.waiting import patience
@@ -239,15 +240,17 @@ def _connected(front: Front, own_port: int = 0) -> socket.socket:
     return phone
 
 
-def _said(phone: socket.socket, method: str, lines: str = "", to_tag: str = "") -> str:
-    """Send a request of the first agent's by TCP, and return the answer."""
+def _said(
+    phone: socket.socket, method: str, lines: str = "", to_tag: str = "", line: int = FIRST
+) -> str:
+    """Send a request of an agent's by TCP, and return the answer."""
     port = phone.getsockname()[1]
     phone.sendall(
         f"{method} sip:127.0.0.1 SIP/2.0\r\n"
         f"Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK-{secrets.token_hex(8)}\r\n"
-        f"Max-Forwards: 70\r\nFrom: <sip:{FIRST}@127.0.0.1>;tag=a\r\n"
-        f"To: <sip:{FIRST}@127.0.0.1>{to_tag}\r\nCall-ID: {secrets.token_hex(8)}\r\n"
-        f"CSeq: 1 {method}\r\nContact: <sip:{FIRST}@127.0.0.1:{port};transport=tcp>\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{line}@127.0.0.1>;tag=a\r\n"
+        f"To: <sip:{line}@127.0.0.1>{to_tag}\r\nCall-ID: {secrets.token_hex(8)}\r\n"
+        f"CSeq: 1 {method}\r\nContact: <sip:{line}@127.0.0.1:{port};transport=tcp>\r\n"
         f"{lines}Content-Length: 0\r\n\r\n".encode()
     )
     return phone.recv(65536).decode()
@@ -266,3 +269,38 @@ def test_a_connections_port_is_no_login(front: Front) -> None:
         assert " 404 " in _said(phone, "INFO", to_tag=";tag=b")
     with _connected(front, port) as stranger:
         assert " 401 " in _said(stranger, "INFO", to_tag=";tag=b")
+
+
+@pytest.mark.case("P53")
+def test_who_logs_in_from_everywhere_fills_nothing(front: Front) -> None:
+    """One password would else take all of Kamailio's memory, an entry for each port."""
+
+    async def registers() -> None:
+        for _ in range(8):
+            async with front.phone(SECOND) as phone:
+                assert (await phone.register()).status == 200
+
+    asyncio.run(registers())
+    kept = re.findall(rf"name: {SECOND};\d", front.kamailio.rpc("htable.dump", "at"))
+    assert len(kept) == 4
+    with _connected(front) as phone:
+        found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER"))
+        assert found is not None
+        login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(FIRST), password(FIRST))
+        assert " 200 " in _said(phone, "REGISTER", f"Authorization: {login}\r\n")
+        assert "value: #" in front.kamailio.rpc("htable.dump", "on")
+    until(lambda: "value: #" not in front.kamailio.rpc("htable.dump", "on"), 5, "the table's end")
+
+
+@pytest.mark.case("P51")
+def test_lines_of_a_phone_share_a_connection(front: Front) -> None:
+    with _connected(front) as phone:
+        for line in (FIRST, SECOND):
+            found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER", line=line))
+            assert found is not None
+            login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(line), password(line))
+            lines = f"Authorization: {login}\r\n"
+            assert " 200 " in _said(phone, "REGISTER", lines, line=line)
+        for line in (FIRST, SECOND):
+            assert " 404 " in _said(phone, "INFO", to_tag=";tag=b", line=line)
+        assert " 401 " in _said(phone, "INFO", to_tag=";tag=b", line=PHONES[-1])
