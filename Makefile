@@ -67,12 +67,13 @@ fuzz: $(STAMP) redis
 	$(BIN)/python -m tests.fuzz $(ARGS)
 	$(if $(ARGS),,FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/fuzz/test_data.py)
 
-# Side by side: mypy has one core, and each further process of the tests costs 10 s to begin.
+# Side by side: mypy has one core.
 check: $(STAMP) redis
 	@$(MAKE) --no-print-directory -j 2 lint quick
 
+# More processes than for all tests: of these, half the time is waiting.
 quick:
-	C2D_TEST_REDIS=local C2D_EXAMPLES=10 $(BIN)/python -m pytest -q -n 3 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
+	C2D_TEST_REDIS=local C2D_EXAMPLES=10 $(BIN)/python -m pytest -q -n 5 -m 'not slow' $(WITHOUT_PBX) $(ARGS)
 
 # With the one kind of Redis server, `C2D_TEST_REDIS=container` or `=local`, and then the other.
 test-redis: sandbox redis
