@@ -55,14 +55,17 @@ def view_call(
 
 
 def _unanswered(known: KnownCall, carriers: list[Channel], channels: Channels) -> CallState | None:
-    """Return where a call stands that nobody has answered; None if somebody has."""
+    """Return where a call stands that nobody has answered; None if somebody has.
+
+    Who was joined may have been moved away before it is looked.
+    """
     agents = [one for one in carriers if one.is_agents]
     if agents:
-        if any(channels.joined(one) for one in agents):
+        if any(map(channels.met, agents)):
             return None
         answered = not known.created or any(one.up for one in agents)
         return CallState.RINGING_CALLEE if answered else CallState.RINGING_AGENT
-    if any(channels.joined(one) for one in carriers):
+    if any(map(channels.met, carriers)):
         return None
     if known.call.call_dir is not CallDirection.INBOUND:
         return None if any(one.up for one in carriers) else CallState.RINGING_CALLEE

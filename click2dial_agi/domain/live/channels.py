@@ -48,7 +48,8 @@ class Channel:
     ``device`` is the one that it belongs to, such as ``PJSIP/1000``, empty if that is no phone's;
     ``other_half`` the name of the other half of a Local channel, empty for any other.
     ``dialler`` is the uniqueid of the channel that called it, if one did; ``was_with`` is the
-    device that it was joined with last.
+    device that it was joined with last; ``was_joined`` whether it was with anybody since it has
+    carried this call, for however short.
     """
 
     uniqueid: str
@@ -64,6 +65,7 @@ class Channel:
     carries: Carried | None = None
     asked: int = 0
     was_with: str = ""
+    was_joined: bool = False
 
     @property
     def is_agents(self) -> bool:
@@ -138,6 +140,9 @@ class Channels:
             channel.was_with, other.was_with = other.device, channel.device
         _move(self._by_bridge, channel.bridge, bridge, channel.uniqueid)
         channel.bridge = bridge
+        together = self.joined(channel)
+        for one in (channel, *together) if together else ():
+            one.was_joined = one.carries is not None
 
     def dialled_by(self, channel: Channel, dialler: str) -> None:
         """Note which channel called this one, ``""`` for none."""
@@ -163,7 +168,10 @@ class Channels:
     def carries(self, channel: Channel, carries: Carried | None) -> None:
         """Note which call a channel carries."""
         before = channel.carries.call_ref if channel.carries else ""
-        _move(self._by_call, before, carries.call_ref if carries else "", channel.uniqueid)
+        after = carries.call_ref if carries else ""
+        if before != after:
+            channel.was_joined = False
+        _move(self._by_call, before, after, channel.uniqueid)
         channel.carries = carries
 
     def of_call(self, call_ref: str) -> list[Channel]:
@@ -185,6 +193,10 @@ class Channels:
             if channel.uniqueid.startswith(kind):
                 return self._by_id.get(channel.uniqueid.removeprefix(kind).removesuffix(_END))
         return None
+
+    def met(self, channel: Channel) -> bool:
+        """Tell whether a channel is joined with another, or was since it has carried its call."""
+        return channel.was_joined or bool(self.joined(channel))
 
     def dialled(self, channel: Channel) -> list[Channel]:
         """Return the channels that a channel called, and that are there yet."""

@@ -23,6 +23,7 @@ from tests.domain.live.pbx import (
     at_once,
     created,
     early,
+    facts,
     inbound,
     internal,
     outbound,
@@ -184,6 +185,46 @@ def test_a_call_from_outside(watched: Watched, queued: bool, first: str) -> None
     assert (watched.agent("1000").state, watched.agent("1000").call_ref) == ("ringing", REF)
     run(steps)
     assert watched.states(REF) == [first, "up", "held", "ended"]
+
+
+@pytest.mark.case("L86")
+@pytest.mark.parametrize("queued", [True, False])
+def test_a_client_who_is_moved_away_before_it_is_looked(watched: Watched, queued: bool) -> None:
+    """Changes are gathered: he was answered, however short that was."""
+    pbx = watched.pbx
+    pbx.register("1000")
+    steps = inbound(pbx, REF, "1000", queued, True)
+    for _ in range(2 if queued else 1):
+        next(steps)
+    client, phone = pbx.channels.values()
+
+    def gather(event: Fields) -> None:
+        watched.board.apply(event["Event"], event, watched.now)
+
+    pbx.tell = gather
+    pbx.answer(client, phone)
+    pbx.join(phone, client)
+    pbx.part(client, phone)
+    pbx.hang_up(phone)
+    answer(watched.board, pbx, watched.now)
+    assert watched.call().state is CallState.UP
+    assert watched.call().answered_at == watched.now
+
+
+@pytest.mark.case("L86")
+def test_who_was_joined_before_he_is_our_client_rings(watched: Watched) -> None:
+    """As one whom FreePBX has connected, and whom somebody then sends to a queue of ours."""
+    pbx = watched.pbx
+    pbx.register("1000")
+    client, other = pbx.channel("carrier", state="Up"), pbx.channel("trunk")
+    pbx.dial(client, other)
+    pbx.answer(client, other)
+    pbx.join(client, other)
+    pbx.part(client, other)
+    pbx.hang_up(other)
+    client.carries = f"i{facts(REF, 'inbound', '', '', '&queued_at=1700000000')}"
+    pbx.queue(client)
+    assert watched.call().state is CallState.QUEUED
 
 
 def test_a_client_who_is_sent_on(watched: Watched) -> None:
