@@ -9,11 +9,13 @@ import secrets
 import socket
 import struct
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from sandbox import sip_text
 from sandbox.digest import digest
+from sandbox.kamailio import Kamailio
 from sandbox.phone_call import PhoneCall
 from sandbox.process import until
 from sandbox.redis import RedisServer
@@ -66,6 +68,10 @@ def _heard(pbx: PhoneCall) -> set[str]:
         "ACK",
         *(["INVITE"] if pbx.invite else []),
     }
+
+
+def _knows_no_call(kamailio: Kamailio) -> bool:
+    return "name:" not in kamailio.rpc("htable.dump", "whose")
 
 
 def _whose(front: Front) -> str:
@@ -304,3 +310,27 @@ def test_lines_of_a_phone_share_a_connection(front: Front) -> None:
         for line in (FIRST, SECOND):
             assert " 404 " in _said(phone, "INFO", to_tag=";tag=b", line=line)
         assert " 401 " in _said(phone, "INFO", to_tag=";tag=b", line=PHONES[-1])
+
+
+@pytest.mark.case("P54")
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_nothing_is_kept_of_calls_that_nobody_took(
+    running_redis: RedisServer, kamailio_installed: None, nodes: int
+) -> None:
+    """A queue calls agents without a phone again and again."""
+
+    async def calls(front: Front) -> None:
+        async with front.phone(FIRST) as phone:
+            async with front.pbx(answer()) as pbx:
+                call = await pbx.call(str(SECOND))
+                assert (await call.final()).status == 404
+            async with asyncio.timeout(patience(10)):
+                while any(front.kamailio.serves(*front.pbx_ports)):
+                    await asyncio.sleep(0.1)
+            call = await phone.call(CALLEE, [OUTBOUND])
+            assert (await call.final()).status == 503
+
+    with Front.running(running_redis, nodes=nodes) as front:
+        asyncio.run(calls(front))
+        for kamailio in front.kamailios:
+            until(partial(_knows_no_call, kamailio), 5, "calls forgotten")
