@@ -62,6 +62,13 @@ async def _asks(call: PhoneCall, method: str) -> int:
     return (await call.request(method, lines)).status
 
 
+async def _gets(read: PhoneCall, status: int, theirs: PhoneCall) -> None:
+    """Ask for everything: each is answered with a status, and the Asterisk hears nothing."""
+    answers = {method: await _asks(read, method) for method in METHODS}
+    assert answers == dict.fromkeys(METHODS, status)
+    assert _heard(theirs) == set()
+
+
 def _heard(pbx: PhoneCall) -> set[str]:
     """Return what the Asterisk was asked for in the call, but the INVITE that began it."""
     return {one.method for one in pbx.ladder.messages if not one.sent and one.method} - {
@@ -70,13 +77,13 @@ def _heard(pbx: PhoneCall) -> set[str]:
     }
 
 
+def _whose(kamailio: Kamailio) -> str:
+    """Return what a Kamailio keeps of whose calls are."""
+    return kamailio.rpc("htable.dump", "whose")
+
+
 def _knows_no_call(kamailio: Kamailio) -> bool:
-    return "name:" not in kamailio.rpc("htable.dump", "whose")
-
-
-def _whose(front: Front) -> str:
-    """Return what Kamailio keeps of whose calls are."""
-    return front.kamailio.rpc("htable.dump", "whose")
+    return "name:" not in _whose(kamailio)
 
 
 @BOTH
@@ -85,10 +92,7 @@ def test_a_stranger_has_to_log_in(front: Front, way: str) -> None:
         async with _talking(front, way) as (mine, theirs), front.phone(FIRST) as stranger:
             stranger.password = None
             read = _as_if(mine, stranger)
-            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
-                METHODS, 401
-            )
-            assert _heard(theirs) == set()
+            await _gets(read, 401, theirs)
             await mine.hang_up()
             await theirs.over()
 
@@ -123,10 +127,7 @@ def test_another_agents_login_is_none(front: Front, way: str, registered: bool, 
                 call = await other.call(CALLEE, [OUTBOUND])
                 assert (await call.final()).status == 200
                 read.routes = call.routes
-            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
-                METHODS, 403
-            )
-            assert _heard(theirs) == set()
+            await _gets(read, 403, theirs)
             await mine.hang_up()
             await theirs.over()
 
@@ -154,11 +155,11 @@ def test_where_it_has_logged_in_it_is_not_asked_again(front: Front, way: str) ->
         async with _talking(front, way) as (mine, theirs):
             mine.ua.password = None
             assert await _asks(mine, "INFO") == 200
-            assert mine.call_id in await asyncio.to_thread(_whose, front)
+            assert mine.call_id in await asyncio.to_thread(_whose, front.kamailio)
             assert await _asks(mine, "BYE") == 200
             await theirs.over()
         async with asyncio.timeout(patience(5)):
-            while mine.call_id in await asyncio.to_thread(_whose, front):
+            while mine.call_id in await asyncio.to_thread(_whose, front.kamailio):
                 await asyncio.sleep(0.05)
 
     asyncio.run(hangs_up())
@@ -186,10 +187,7 @@ def test_an_answer_to_a_call_is_no_login(front: Front, sent_by: str) -> None:
             await theirs.ua.calls_up()[-1].wait_status(180)
             other.password = None
             read = _as_if(mine, other)
-            assert {method: await _asks(read, method) for method in METHODS} == dict.fromkeys(
-                METHODS, 401
-            )
-            assert _heard(theirs) == set()
+            await _gets(read, 401, theirs)
             await mine.hang_up()
             await theirs.over()
 
@@ -262,15 +260,19 @@ def _said(
     return phone.recv(65536).decode()
 
 
+def _log_in(phone: socket.socket, line: int = FIRST) -> None:
+    found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER", line=line))
+    assert found is not None
+    login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(line), password(line))
+    assert " 200 " in _said(phone, "REGISTER", f"Authorization: {login}\r\n", line=line)
+
+
 @pytest.mark.case("P51")
 def test_a_connections_port_is_no_login(front: Front) -> None:
     """Those of HAProxy, in front of pages, are soon another page's."""
     with _connected(front) as phone:
         port = phone.getsockname()[1]
-        found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER"))
-        assert found is not None
-        login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(FIRST), password(FIRST))
-        assert " 200 " in _said(phone, "REGISTER", f"Authorization: {login}\r\n")
+        _log_in(phone)
         # Within no call that there is.
         assert " 404 " in _said(phone, "INFO", to_tag=";tag=b")
     with _connected(front, port) as stranger:
@@ -290,10 +292,7 @@ def test_who_logs_in_from_everywhere_fills_nothing(front: Front) -> None:
     kept = re.findall(rf"name: {SECOND};\d", front.kamailio.rpc("htable.dump", "at"))
     assert len(kept) == 4
     with _connected(front) as phone:
-        found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER"))
-        assert found is not None
-        login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(FIRST), password(FIRST))
-        assert " 200 " in _said(phone, "REGISTER", f"Authorization: {login}\r\n")
+        _log_in(phone)
         assert "value: #" in front.kamailio.rpc("htable.dump", "on")
     until(lambda: "value: #" not in front.kamailio.rpc("htable.dump", "on"), 5, "the table's end")
 
@@ -302,11 +301,7 @@ def test_who_logs_in_from_everywhere_fills_nothing(front: Front) -> None:
 def test_lines_of_a_phone_share_a_connection(front: Front) -> None:
     with _connected(front) as phone:
         for line in (FIRST, SECOND):
-            found = re.search(r"WWW-Authenticate: (.*)", _said(phone, "REGISTER", line=line))
-            assert found is not None
-            login = digest(found[1], "REGISTER", "sip:127.0.0.1", str(line), password(line))
-            lines = f"Authorization: {login}\r\n"
-            assert " 200 " in _said(phone, "REGISTER", lines, line=line)
+            _log_in(phone, line)
         for line in (FIRST, SECOND):
             assert " 404 " in _said(phone, "INFO", to_tag=";tag=b", line=line)
         assert " 401 " in _said(phone, "INFO", to_tag=";tag=b", line=PHONES[-1])
