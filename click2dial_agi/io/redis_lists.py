@@ -79,7 +79,13 @@ for i = 1, count do
   end
 end
 if past then
-  redis.pcall('XTRIM', past, 'MINID', ARGV[count + 6])
+  local trimmed = redis.pcall('XTRIM', past, 'MINID', ARGV[count + 6])
+  if type(trimmed) == 'table' and trimmed.err then  -- MINID came with Redis 6.2
+    local last = string.format('%.0f', ARGV[count + 6] - 1)
+    for _, entry in ipairs(redis.pcall('XRANGE', past, '-', last, 'COUNT', '1000')) do
+      redis.pcall('XDEL', past, entry[1])
+    end
+  end
   redis.pcall('EXPIRE', past, ARGV[count + 7])
 end
 pushed[count + 1] = length

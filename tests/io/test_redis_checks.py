@@ -62,6 +62,27 @@ def documented() -> str:
     return ACL.removeprefix("ACL SETUSER click2dial on >PASSWORD ")
 
 
+@pytest.mark.case("O60")
+@pytest.mark.parametrize("rights", ["+@all", "+@all -xtrim"])
+def test_records_of_days_past_go(redis: RedisServer, client: Redis, rights: str) -> None:
+    """Redis before 6.2 cannot cut a stream at a time, no more than a user who may not."""
+    kept = history_key(LIST)
+    for number in range(1, 1500):
+        client.xadd(kept, {"data": "x"}, id=f"{number}-0")
+
+    async def pushed() -> None:
+        url = limited(redis, client, f"~* &* {rights}")
+        lists = RedisLists(url, "left", story=Story(LIST, 7))
+        try:
+            for number in (1, 2):
+                await lists.push(note(number))
+        finally:
+            await lists.close()
+
+    run(pushed())
+    assert client.xlen(kept) == 2
+
+
 def test_a_usual_redis_is_good(redis: RedisServer) -> None:
     found = report(redis.url)
     assert found.findings == ()
