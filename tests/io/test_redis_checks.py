@@ -218,7 +218,7 @@ def test_the_streams_are_tried_again(
 def test_the_documented_user_is_limited(redis: RedisServer, client: Redis) -> None:
     with Redis.from_url(limited(redis, client, documented()), decode_responses=True) as user:
         for forbidden in (["FLUSHALL"], ["KEYS", "*"], ["GET", "x"], ["CONFIG", "GET", "*"]):
-            with pytest.raises(Exception, match="(?i)no permissions"):
+            with pytest.raises(Exception, match=r"(?i)no permissions"):
                 cast(Any, user).execute_command(*forbidden)
 
 
