@@ -36,7 +36,7 @@ _FOR_RECORDINGS = {"app_mixmonitor": "MixMonitor", "format_wav": "recordings as 
 _FOR_CREATED = {"res_ari_channels": "created calls", "res_ari_endpoints": "created calls"}
 _FOR_BROWSERS = {
     "res_http_websocket": "/ws for softphones",
-    "res_pjsip_transport_websocket": "/ws for softphones",
+    "res_pjsip_transport_websocket": "/ws for softphones; it does not load beside chan_sip",
 }
 _FOR_SOUND = {"res_srtp": "the sound of browsers' calls"}
 _FOR_INBOUND = {"app_queue": "queues of click2dial-inbound"}
