@@ -122,7 +122,7 @@ class CallHandlers:
     def _decide(self, session: AGISession, asked: _Told) -> Coroutine[Any, Any, None] | None:
         current = self.current
         request = read_request(asked, current.config.extensions_by_endpoint)
-        if not is_call_ref(request.call_ref):  # an Asterisk without func_uuid
+        if not is_call_ref(request.call_ref):  # an Asterisk without func_rand
             request = request._replace(call_ref=str(uuid4()))
         integrator = current.config.owner_of(request.agent)
         spent = current.counts.spent(integrator)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from click2dial_agi.domain import variables
 from click2dial_agi.domain.config import AGI
 from click2dial_agi.domain.names import Event, Fact
@@ -14,7 +16,7 @@ DIALPLAN = PATH.read_text("utf-8")
 CODE = "\n".join(line for line in DIALPLAN.splitlines() if not line.startswith(";"))
 #: Names before a = that are functions' and Originate's own.
 PARAMETERS = {"via", "left", "key", "said", "rest", "one", "name", "found", "aors", "known"}
-PARAMETERS |= {"at", "role", "peer", "marked", "half", "last", "kept", "mark", "named"}
+PARAMETERS |= {"at", "role", "peer", "marked", "half", "last", "kept", "named"}
 
 LABELS = set(re.findall(r"n\((\w+)\)", CODE))
 
@@ -104,3 +106,12 @@ def test_what_only_asks_is_not_kept() -> None:
     """If no server answers: an event goes into the spool, a question does not."""
     (line,) = re.findall(r"n\(nobody\),GotoIf\(\$\[([^]]*)\]\?done:click2dial-keep,s,1\)", CODE)
     assert re.findall(r'"\$\{EXTEN\}" = "(\w+)"', line) == ["outbound", "transfer"]
+
+
+@pytest.mark.case("T70")
+def test_what_matched_is_not_taken_for_nothing() -> None:
+    """Of a pattern with a group =~ tells what that is, and so nothing where it may be empty."""
+    may_be_empty = re.compile(r"\(([^()]*\|)?(\||\$?\))")
+    patterns = re.findall(r'=~ "([^"]*)"', CODE)
+    assert len(patterns) > 10
+    assert [pattern for pattern in patterns if may_be_empty.search(pattern)] == []
