@@ -53,6 +53,9 @@ WORLD = f"""
 
 #: Who calls from outside, and the number that is rung at agent 1200.
 CLIENT, DID = "27820007777", "27215550100"
+
+#: The header of a call that comes from that client's provider, whoever its From names.
+PROVIDER = b"X-Provider: yes"
 WORLD += f"""
     [from-trunk]
     exten => {DID},1,Set(C2D_AGENTS=PJSIP/1200)
@@ -63,6 +66,10 @@ OUTSIDE = f"""
     [{CLIENT}](common)
     context = from-trunk
     aors =
+    [{CLIENT}-whatever-from-says]
+    type = identify
+    endpoint = {CLIENT}
+    match_header = {PROVIDER.decode()}
     """
 
 

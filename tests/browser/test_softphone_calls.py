@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,8 +11,9 @@ from playwright.sync_api import Page, expect
 from sandbox.calls import AwaitBye, Cancel, place_call
 from sandbox.chromium import TIMEOUT, audio, await_audio
 from sandbox.process import until
+from sandbox.rawsip import raw_invite
 from tests.browser.agent import Agent
-from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, TONES, Office
+from tests.browser.office import CLIENT, DID, ECHO, HANGS_UP, PROVIDER, TONES, Office
 
 #: How often the level meters of a call are drawn in a second.
 COUNT_DRAWINGS = """() => new Promise((resolve) => {
@@ -240,3 +242,22 @@ def test_a_second_caller_hears_busy(agent: Agent, desk: Office) -> None:
     with place_call(desk.pbx, agent="1000", callee="1200", headers=[], then=AwaitBye()) as caller:
         assert caller.result(TIMEOUT).status == 486
     expect(agent.call_state).to_have_text("In a call")
+
+
+@pytest.mark.case("A70")
+@pytest.mark.parametrize("caller", [b"100%25", b"%FF%FE", b"%2541"])
+def test_a_caller_whose_number_sip_js_cannot_read(
+    agent: Agent, desk: Office, caller: bytes
+) -> None:
+    """It throws at such a From, so that nobody would hear of the call."""
+    with ThreadPoolExecutor() as beside:
+        line = PROVIDER + b"\r\n"
+        call = beside.submit(
+            raw_invite, desk.pbx, agent=caller, callee=DID.encode(), lines=line, timeout=TIMEOUT
+        )
+        expect(agent.page.locator("#call-title")).to_have_text("Unknown number")
+        agent.button("Answer").click()
+        assert call.result().status == 200
+    record = desk.crm.pop()
+    assert (record["extension"], record["number"]) == ("1200", "")
+    assert record["end_reason"] == "hungup"
