@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.pbxs import Found, LivePBX, PBXs
+from click2dial_agi.app.rounds import Rounds
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.exceptions import NotificationError, PBXUnreachable
@@ -58,19 +59,25 @@ async def reap_forever(
 
     Not while ``spool_waits``: a record there knows better how its call ended.
 
-    It stops between two rounds: cancelled in a round, it would leave requests half done.
+    What is being done is finished: cancelled, it would leave requests half done.
     """
+    rounds = Rounds(_reap)
     while not stopping.is_set():
-        for one in () if spool_waits() else calls():
-            try:
-                await reap(one)
-            except (PBXUnreachable, NotificationError) as error:
-                log.debug("%s: looking for lost calls: %s", one.integrator.name, error)
-            except Exception:  # one call that cannot be read must not hold all agents for ever
-                log.exception("%s: looking for lost calls", one.integrator.name)
+        if not spool_waits():
+            rounds.begin({one.integrator.name: one for one in calls()})
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(every):
                 await stopping.wait()
+    await rounds.finish()
+
+
+async def _reap(calls: CreatedCalls) -> None:
+    try:
+        await reap(calls)
+    except (PBXUnreachable, NotificationError) as error:
+        log.debug("%s: looking for lost calls: %s", calls.integrator.name, error)
+    except Exception:  # one call that cannot be read must not hold all agents for ever
+        log.exception("%s: looking for lost calls", calls.integrator.name)
 
 
 async def reap(calls: CreatedCalls) -> None:

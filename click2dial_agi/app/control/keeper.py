@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from click2dial_agi.app.control.steering import Steering
+from click2dial_agi.app.rounds import Rounds
 from click2dial_agi.exceptions import NotificationError, PBXUnreachable
 
 __all__ = ["keep_forever"]
@@ -17,12 +18,19 @@ _EVERY = 1.0
 
 async def keep_forever(steering: Callable[[], Iterable[Steering]]) -> None:
     """Look now and again, until cancelled."""
-    while True:
-        for one in list(steering()):
-            try:
-                await one.look_after_pauses()
-            except (NotificationError, PBXUnreachable) as error:
-                log.debug("%s: paused recordings: %s", one.integrator.name, error)
-            except Exception:  # one that cannot be read must not hold the others
-                log.exception("%s: paused recordings", one.integrator.name)
-        await asyncio.sleep(_EVERY)
+    rounds = Rounds(_keep)
+    try:
+        while True:
+            rounds.begin({one.integrator.name: one for one in steering()})
+            await asyncio.sleep(_EVERY)
+    finally:
+        await rounds.cancel()
+
+
+async def _keep(steering: Steering) -> None:
+    try:
+        await steering.look_after_pauses()
+    except (NotificationError, PBXUnreachable) as error:
+        log.debug("%s: paused recordings: %s", steering.integrator.name, error)
+    except Exception:  # one that cannot be read must not hold the others
+        log.exception("%s: paused recordings", steering.integrator.name)
