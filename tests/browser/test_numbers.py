@@ -10,7 +10,7 @@ import pytest
 from phonenumbers import PhoneNumberFormat
 from playwright.sync_api import Page
 
-from click2dial_agi.domain.numbering import TELEFORGE, Number, NumberPlan, country_plan
+from click2dial_agi.domain.numbering import TELEFORGE, Misread, Number, NumberPlan, country_plan
 from tests.domain.numbering.countries import digits, examples
 from tests.domain.numbering.test_written import FILLINGS
 
@@ -84,3 +84,19 @@ def test_what_is_no_number_stays_as_it_is(page: Page) -> None:
     assert not any(run(page, TELEFORGE, "isNumber", names))
     typed = [*names, "082 000", "+27 8", "082 000 12345"]
     assert run(page, TELEFORGE, "grouped", typed) == typed
+
+
+@pytest.mark.case("C70")
+def test_the_end_of_another_number_stays_to_be_refused(page: Page) -> None:
+    """By the server, which reads "021 555 1234/5" in no other way."""
+    written = ["021 555 1234/5", "030 123456/78", "tel:+49-30-1234/5"]
+    left = ["021 555 1234/5", "030 123456/78", "+49-30-1234/5"]
+    assert run(page, country_plan("DE"), "dialable", written) == left
+    assert run(page, country_plan("DE"), "grouped", written) == written
+    assert not any(run(page, country_plan("DE"), "isNumber", written))
+    for text in left:
+        assert country_plan("DE").read(text) == Misread(
+            "one number only: one or two digits after a slash may be another number's"
+        )
+    parted = ["030/123456", "tel://0301234567"]
+    assert run(page, country_plan("DE"), "dialable", parted) == ["030123456", "0301234567"]

@@ -261,3 +261,14 @@ def test_a_caller_whose_number_sip_js_cannot_read(
     record = desk.crm.pop()
     assert (record["extension"], record["number"]) == ("1200", "")
     assert record["end_reason"] == "hungup"
+
+
+@pytest.mark.case("C70")
+def test_the_end_of_another_number_is_not_dialled(agent: Agent, desk: Office) -> None:
+    """Or another number yet would ring: 082 000 019/1 is no 082 000 0191."""
+    agent.page.get_by_label("Number to call").press_sequentially("082 000 019/1")
+    expect(agent.page.get_by_label("Number to call")).to_have_value("082 000 019/1")
+    agent.page.get_by_label("Caller ID to show").fill("27820001234")
+    agent.button("Call").click()
+    agent.sees_end("one value is not valid")
+    assert desk.crm.pop()["end_code"] == 28

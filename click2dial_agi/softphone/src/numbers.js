@@ -5,7 +5,7 @@
 const PUNCTUATION = /[\s().\/\p{Pd}\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
 // An extension behind a number, which nobody dials: "x12", "ext. 12".
-const EXTENSION = /\s*(?:x|#|ext|extn|extension)[\s.:]*\d{1,7}\s*$/i;
+const EXTENSION = /(?:x|#|ext|extn|extension)[\s.:]*\d{1,7}\s*$/i;
 const BEFORE_EXTENSION = 7;
 
 // The server's rules: pairs of a pattern and a replacement, of which the first that matches counts.
@@ -23,7 +23,7 @@ export function useRules(rules) {
 /** Drop what only helps the eye, and write "+" the way it is dialled here. */
 export function dialable(text) {
   const number = withoutExtension(withoutURI(text.trim()));
-  return rewrite(number.replace(PUNCTUATION, ""), dialled);
+  return namesASecond(number) ? number : rewrite(number.replace(PUNCTUATION, ""), dialled);
 }
 
 /** Take a tel: URI apart (RFC 3966), or a callto:, which is the same without a standard. */
@@ -47,9 +47,16 @@ function withoutExtension(text) {
   return number.replace(/\D/g, "").length < BEFORE_EXTENSION ? text : number;
 }
 
+/** Tell whether a text ends like "021 555 1234/5": the end of another number.  The server says so. */
+function namesASecond(text) {
+  const slash = text.lastIndexOf("/");
+  const [before, after] = [text.slice(0, slash + 1), text.slice(slash + 1)].map((part) => part.match(/\d/g));
+  return before !== null && after !== null && after.length < 3;
+}
+
 /** Tell whether a text is a number, somehow written, rather than a name. */
 export function isNumber(text) {
-  return /^\+?\d+$/.test(text.replace(PUNCTUATION, ""));
+  return !namesASecond(text) && /^\+?\d+$/.test(text.replace(PUNCTUATION, ""));
 }
 
 /** Group a number for the eye, if it is a whole one: 082 000 0100, +44 20 7031 3000. */
