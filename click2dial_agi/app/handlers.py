@@ -13,12 +13,12 @@ from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
-from click2dial_agi.agi import Action, Environment, read_text, set_variables
+from click2dial_agi.agi import Action, read_text, set_variables
 from click2dial_agi.app.admission import admit, admit_after_look
 from click2dial_agi.app.logs import mask, of_nobody
 from click2dial_agi.app.metrics import CALLS, DECISIONS, SESSIONS
 from click2dial_agi.app.pbxs import PBXs
-from click2dial_agi.app.peer_dial import from_channel, goes_to_a_peer
+from click2dial_agi.app.peer_dial import Asking, from_channel, goes_to_a_peer
 from click2dial_agi.app.snapshot import Snapshot
 from click2dial_agi.domain import facts, variables
 from click2dial_agi.domain.attempts import late_attempt
@@ -143,7 +143,7 @@ class CallHandlers:
         elif self.refusals is not None:
             action = set_variables(_answer(decision, known, integrator))
             return self._refuse(session, action, decision, asked)
-        return _dial(session, current, decision, finish)
+        return _dial(session, current, decision, decision.call.call_ref, finish)
 
     async def _over_limit(
         self,
@@ -159,7 +159,7 @@ class CallHandlers:
         channel = session.environment.channel
         excess = await admit_after_look(current, integrator, decision, channel)
         if excess is None:
-            dialling = _dial(session, current, decision, finish)
+            dialling = _dial(session, current, decision, decision.call.call_ref, finish)
             if dialling is not None:
                 await dialling
             return
@@ -202,7 +202,7 @@ class CallHandlers:
             and admit(current, integrator, decision, channel) is not None
         ):
             return _leg_over_limit(current, integrator, decision, channel, finish)
-        return _dial(session, current, decision, finish)
+        return _dial(session, current, decision, asked.known.call.call_ref, finish)
 
     async def ended(self, session: AGISession, told: _Told) -> None:
         """Store the record of a call that ended, and only then give the receipt."""
@@ -263,19 +263,24 @@ class CallHandlers:
 
 
 def _dial(
-    session: AGISession, current: Snapshot, decision: Decision, finish: _Finish
+    session: AGISession, current: Snapshot, decision: Decision, call_ref: str, finish: _Finish
 ) -> Coroutine[Any, Any, None] | None:
-    """Answer with what is dialled: a colleague at the PBX at which his phone is registered."""
+    """Answer with what is dialled: a colleague at the PBX at which his phone is registered.
+
+    ``call_ref`` is that of the call which the channel carries now.
+    """
     if current.pbxs is not None and goes_to_a_peer(decision, current.config):
-        return _dial_at_peer(session.environment, current.config, current.pbxs, decision, finish)
+        channel, uniqueid = session.environment.channel, session.environment.uniqueid
+        asking = Asking(channel, uniqueid, call_ref)
+        return _dial_at_peer(asking, current.config, current.pbxs, decision, finish)
     finish(decision)
     return None
 
 
 async def _dial_at_peer(
-    asking: Environment, config: Config, pbxs: PBXs, decision: Decision, finish: _Finish
+    asking: Asking, config: Config, pbxs: PBXs, decision: Decision, finish: _Finish
 ) -> None:
-    finish(await from_channel(decision, config, pbxs, asking.channel, asking.uniqueid))
+    finish(await from_channel(decision, config, pbxs, asking))
 
 
 async def _leg_over_limit(

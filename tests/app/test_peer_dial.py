@@ -11,7 +11,7 @@ import pytest
 
 from click2dial_agi.app.census import Census
 from click2dial_agi.app.pbxs import PBXs
-from click2dial_agi.app.peer_dial import from_channel, from_pbx, goes_to_a_peer, place_of
+from click2dial_agi.app.peer_dial import Asking, from_channel, from_pbx, goes_to_a_peer, place_of
 from click2dial_agi.app.times import Times
 from click2dial_agi.domain import facts
 from click2dial_agi.domain.calls import CallRequest, Decision, decide
@@ -26,6 +26,7 @@ from tests.io.running import run
 PEER_DIAL = "PJSIP/{extension}@{pbx}"
 UNIQUEID = "1700000000.1"  # of the channel whose session it is (tests.agi.wire)
 CHANNEL, ID = "PJSIP/1000-00000001", "1795444038.1"
+ASKING = Asking(CHANNEL, ID, CALL_REF)
 GONE = "00000000-0000-4000-8000-000000000001"  # a call
 
 
@@ -76,7 +77,7 @@ def test_a_colleague_is_dialled_where_his_phone_is(
     async def test() -> None:
         async with two() as (east, west, config, pbxs):
             east.endpoint, west.endpoint = here, there
-            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            found = await from_channel(calls(config), config, pbxs, ASKING)
             assert found.dial == dial
             home, other = pbxs
             assert (await from_pbx(calls(config), config, pbxs, home)).dial == dial
@@ -91,14 +92,33 @@ def test_a_caller_whose_pbx_cannot_be_told_dials_as_if_there_were_one() -> None:
         async with two() as (east, west, config, pbxs):
             east.endpoint = "offline"
             for name, uniqueid in ((CHANNEL, "another"), ("PJSIP/1000-00000002", ID)):
-                found = await from_channel(calls(config), config, pbxs, name, uniqueid)
+                asking = Asking(name, uniqueid, CALL_REF)
+                found = await from_channel(calls(config), config, pbxs, asking)
                 assert found.dial == "PJSIP/1001"
             west.channels[ID], west.about[ID] = "Up", {"name": CHANNEL}
-            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
-            assert found.dial == "PJSIP/1001"
+            found = await from_channel(calls(config), config, pbxs, ASKING)
+            assert found.dial == "PJSIP/1001"  # neither says which call it carries
             west.trouble |= dict.fromkeys(("channel", "endpoint"), CLOSE)
-            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            found = await from_channel(calls(config), config, pbxs, ASKING)
             assert found.dial == "PJSIP/1001"
+
+    run(test())
+
+
+@pytest.mark.case("T100")
+@pytest.mark.parametrize(("home", "dial"), [("east", "PJSIP/1001@west"), ("west", "PJSIP/1001")])
+def test_of_two_channels_alike_the_one_that_carries_the_call_calls(home: str, dial: str) -> None:
+    """Both PBXs have a channel of that name and id: they were started alike."""
+
+    async def test() -> None:
+        async with two() as (east, west, config, pbxs):
+            east.endpoint = "offline"
+            west.channels[ID], west.about[ID] = "Up", {"name": CHANNEL}
+            for name, pbx in (("east", east), ("west", west)):
+                call_ref = CALL_REF if name == home else GONE
+                pbx.variables[ID, f"C2D_{ID}"] = f"ocall_ref={call_ref}&callee=1001"
+            found = await from_channel(calls(config), config, pbxs, ASKING)
+            assert found.dial == dial
 
     run(test())
 
@@ -109,7 +129,7 @@ def test_a_name_that_differs_is_given_to_the_peer() -> None:
         keys = {"peer_dial": "PJSIP/{endpoint}@to-{pbx}", "integrators": [acme]}
         async with two(**keys) as (east, _, config, pbxs):
             east.endpoint = "offline"
-            found = await from_channel(calls(config), config, pbxs, CHANNEL, ID)
+            found = await from_channel(calls(config), config, pbxs, ASKING)
             assert found.dial == "PJSIP/alice@to-west"
 
     run(test())
