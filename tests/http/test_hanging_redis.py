@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from click2dial_agi.app.doctor.stores import check_redis
 from click2dial_agi.app.ending import end
 from click2dial_agi.app.shown_sharing import share_shown
 from click2dial_agi.app.times import Times
@@ -29,7 +31,7 @@ from tests.io.fake_ami import FakeAMI
 from tests.io.running import eventually, run
 
 # Each takes some seconds of waiting: one after the other, more than a test may take.
-HANGING = 12
+HANGING = 24
 SOON = Times(ari=patience(0.3), lost_after=0.0, reap_every=0.05)
 PAUSED = "{enigma:notifications}:paused"
 NUMBER = "27110001234"
@@ -111,6 +113,18 @@ def test_caller_ids_are_counted(redis: RedisServer, hanging: str) -> None:
             await end(sharing)
 
     run(test())
+
+
+@pytest.mark.case("L90")
+def test_doctor_names_all_of_them(redis: RedisServer, hanging: str) -> None:
+    ari = {"ari_url": "http://127.0.0.1:1/ari", "ari_username": "u", "ari_password": "ari-secret"}
+    acme = {**ACME, "redis": redis.url}
+    config = parse_config({"asterisk": ari, "integrators": [*others(hanging), acme]})
+    began = time.monotonic()
+    found = [one for one in run(check_redis(config)) if one.check == "redis-refuses"]
+    named = [one.what.partition(":")[0] for one in found]
+    assert time.monotonic() - began < patience(10.0)  # of which each takes four
+    assert named == [f"integrators.other{number}.redis" for number in range(HANGING)]
 
 
 async def opened(stack: contextlib.AsyncExitStack, integrator: Integrator) -> CallStore:
