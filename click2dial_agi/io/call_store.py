@@ -17,6 +17,7 @@ from click2dial_agi.domain.foreign_json import parse_json
 from click2dial_agi.domain.integrators import Limits
 from click2dial_agi.domain.live_calls import LiveCall
 from click2dial_agi.domain.records import client_of
+from click2dial_agi.exceptions import NotificationError
 from click2dial_agi.io.redis_client import answer_of, connect
 from click2dial_agi.io.redis_lists import pushed_key
 
@@ -341,10 +342,21 @@ class CallStore:
         """Keep what a token is a right to, for so many seconds."""
         await answer_of(self._redis.set(self._token_key(token), right.text(), ex=ttl))
 
-    async def token(self, token: str) -> AgentToken | None:
-        """Return what a token is a right to; None if it is none, or not any more."""
-        text = await answer_of(self._redis.get(self._token_key(token)))
-        return AgentToken.parse(text) if text else None
+    async def token(self, token: str) -> tuple[AgentToken | None, float | None]:
+        """Return what a token is a right to, and for how many seconds yet.
+
+        None is for a right that is none, or not any more, and for a time that Redis does not tell.
+        """
+        key = self._token_key(token)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(key)
+        pipeline.pttl(key)
+        text, left = await answer_of(pipeline.execute(raise_on_error=False))
+        if isinstance(text, Exception):
+            raise NotificationError(f"Redis: {text}") from text
+        # A user of Redis who may not ask for it, and a key that does not run out.
+        lasts = left / 1000 if isinstance(left, int) and left >= 0 else None
+        return (AgentToken.parse(text) if text else None), lasts
 
     def _token_key(self, token: str) -> str:
         # Hashed: who reads Redis cannot call with it.

@@ -84,6 +84,7 @@ def _of_created_calls(integrator: Integrator) -> Iterator[Command]:
     for kept in ("idempotency", "token"):
         yield ("GET", f"{base}:{kept}:x")
         yield ("SET", f"{base}:{kept}:x", "x")
+    yield ("PTTL", f"{base}:token:x")
     if integrator.caller_ids.calls_per_day is not None:
         shown = f"{base}:shown:x"
         yield ("HINCRBY", shown, "x", "1")

@@ -99,7 +99,9 @@ def test_created_calls(url: str) -> None:
         assert await store.retake("key", seen)
         await store.answer("key", first)
         await store.keep_token("token", AgentToken("1000", "https://crm.example"), 60)
-        assert await store.token("token")
+        right, lasts = await store.token("token")
+        assert right
+        assert lasts
         await store.close()
 
     run(test())

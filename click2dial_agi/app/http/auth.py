@@ -56,11 +56,11 @@ def _key_mark(known: str) -> str:
 class Asker:
     """Who asks: the integrator, or a page for one ``agent`` alone.
 
-    ``expires_at`` is when a page's right ends, in epoch seconds; 0 where that is not known.
+    ``lasts`` is for how many seconds a page has its right yet; None where that is not known.
     """
 
     agent: str | None = None
-    expires_at: int = 0
+    lasts: float | None = None
 
     def may_see(self, agent: str) -> bool:
         """Tell whether calls of an agent are its affair."""
@@ -94,7 +94,7 @@ async def asked(
 async def identify(
     request: Request,
     integrator: Integrator,
-    find: Callable[[str], Awaitable[AgentToken | None]],
+    find: Callable[[str], Awaitable[tuple[AgentToken | None, float | None]]],
 ) -> Asker:
     """Return who asks, by a key, a network, or a token that ``find`` knows.
 
@@ -107,7 +107,7 @@ async def identify(
     if scheme.lower() != "bearer" or not is_agent_token(token.strip(" ")):
         authorize(request, integrator)
         return Asker()
-    right = await find(token.strip(" "))
+    right, lasts = await find(token.strip(" "))
     if right is None or not integrator.owns(right.agent) or not _is_given(right, integrator):
         raise _NO_TOKEN
     origins = [origin.lower() for origin in request.headers.getlist("origin")]
@@ -115,7 +115,7 @@ async def identify(
     if not (reads or origins == [right.origin]) or right.origin not in integrator.cors_origins:
         raise _OTHER_PAGE
     mark_known(request)
-    return Asker(right.agent, right.expires_at)
+    return Asker(right.agent, lasts)
 
 
 def _is_given(right: AgentToken, integrator: Integrator) -> bool:

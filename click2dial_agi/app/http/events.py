@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 
@@ -72,26 +71,26 @@ def add_events(
             listener = hub.listen(query.get("agent", ""), last_id, by_token=by_token)
         except HubFull as full:
             raise Problem(503, (FieldError("events", str(full)),), 5) from None
-        return _Events(listener, asker.expires_at)
+        return _Events(listener, asker.lasts)
 
 
 class _Events(EventSourceResponse):
     """The stream of one listener, who is let go however it ends.
 
-    It ends with the right to it: at ``expires_at``, in epoch seconds, if that is not 0.
+    It ends with the right to it: after ``lasts`` seconds, if that is not None.  Redis counts them:
+    the server that gave the token may have another clock.
     """
 
-    def __init__(self, listener: Listener, expires_at: int) -> None:
+    def __init__(self, listener: Listener, lasts: float | None) -> None:
         super().__init__(_told(listener), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)
         del self.headers["connection"]  # that is the server's to say, which may close it
         self._listener = listener
-        self._expires_at = expires_at
+        self._lasts = lasts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         end = None
-        if self._expires_at:
-            left = self._expires_at - time.time()
-            end = asyncio.get_running_loop().call_later(left, self._listener.let_go)
+        if self._lasts is not None:
+            end = asyncio.get_running_loop().call_later(self._lasts, self._listener.let_go)
         try:
             await super().__call__(scope, receive, send)
         finally:
