@@ -57,6 +57,7 @@ def serve(
 
     from click2dial_agi.app.doctor.at_start import examine_forever
     from click2dial_agi.app.service import Service
+    from click2dial_agi.io.loop import Loop
     from click2dial_agi.io.systemd import Systemd
 
     set_up_logging(log_level, log_format)
@@ -71,7 +72,7 @@ def serve(
     except StartupError as error:
         fail(str(error))
     try:
-        uvloop.run(service.run())
+        uvloop.run(service.run(), loop_factory=Loop)
     except StartupError as error:
         fail(str(error), 1)
 
@@ -99,6 +100,7 @@ def edge(
     import uvloop
 
     from click2dial_agi.app.edge_service import EdgeService
+    from click2dial_agi.io.loop import Loop
     from click2dial_agi.io.systemd import Systemd
 
     set_up_logging(log_level, log_format)
@@ -107,7 +109,7 @@ def edge(
     except StartupError as error:
         fail(str(error))
     try:
-        uvloop.run(service.run())
+        uvloop.run(service.run(), loop_factory=Loop)
     except StartupError as error:
         fail(str(error), 1)
 
