@@ -67,7 +67,7 @@ class WebhookClient:
                 return response.status_code, _answered(response.status_code)
         except (TimeoutError, httpx.TimeoutException):
             return 0, f"no answer within {_TIMEOUT:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return 0, _why(error)
 
     async def reach(self) -> str:

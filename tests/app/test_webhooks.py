@@ -204,6 +204,21 @@ def test_a_redirect_is_not_followed(redis: RedisServer, client: Redis, tmp_path:
     run(scenario())
 
 
+@pytest.mark.case("C72")
+def test_a_name_that_none_can_be_is_told(
+    redis: RedisServer, client: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Punycode with a part missing, which httpx refuses by an exception of another library's."""
+
+    async def scenario() -> None:
+        async with delivering(config(redis, tmp_path, "http://xn--.example/calls")) as store:
+            await store(1)
+            await eventually(lambda: "trying again" in caplog.text)
+
+    run(scenario())
+    assert queued(tmp_path) == {"acme/webhook-1": 1}
+
+
 def test_what_is_refused_again_and_again_is_given_up(
     redis: RedisServer, client: Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
