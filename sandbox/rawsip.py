@@ -59,21 +59,19 @@ def raw_invite(
         result = CallResult(dialog.messages)
         final = dialog.final("INVITE", timeout)
         if final is not None:
-            tag = (final.header("To") or "").partition(";")[2].encode("utf-8", "surrogateescape")
-            dialog.send(b"ACK", 1, to_tag=tag, branch=b"ack" if final.status < 300 else b"invite")
+            tag = dialog.acknowledge(final)
             if final.status < 300:
                 if update:
                     dialog.send(b"UPDATE", 2, to_tag=tag, branch=b"update", lines=update)
                     dialog.final("UPDATE", timeout)
-                dialog.send(b"BYE", 3, to_tag=tag, branch=b"bye")
-                dialog.final("BYE", timeout)
+                dialog.leave(tag, timeout)
     return result
 
 
 def cancelled_invite(
     pbx: Pbx, callee: str, *, agent: str, lines: bytes = b"", after: float = 0.0
 ) -> CallResult:
-    """Send an INVITE, and a CANCEL so many seconds after its 100; ACK what it is answered.
+    """Send an INVITE, and a CANCEL so many seconds after its 100; ACK what it is answered, or BYE.
 
     No phone has a key that is pressed as fast, but a program may be, and a PBX as slow.
     """
@@ -87,8 +85,9 @@ def cancelled_invite(
             dialog.send(b"CANCEL", 1)
         final = dialog.final("INVITE", 5.0)
         if final is not None:
-            tag = (final.header("To") or "").partition(";")[2].encode("utf-8", "surrogateescape")
-            dialog.send(b"ACK", 1, to_tag=tag)
+            tag = dialog.acknowledge(final)
+            if final.status < 300:  # it was answered before the CANCEL
+                dialog.leave(tag, 5.0)
     return CallResult(dialog.messages)
 
 
@@ -137,6 +136,16 @@ class _Dialog:
         )
         self._phone.send(data)
         self.messages.append(Message(raw=data, at=time.time(), sent=True))
+
+    def acknowledge(self, final: Message) -> bytes:
+        """Send the ACK of a final response to our INVITE; return the tag of who has answered."""
+        tag = (final.header("To") or "").partition(";")[2].encode("utf-8", "surrogateescape")
+        self.send(b"ACK", 1, to_tag=tag, branch=b"ack" if final.status < 300 else b"invite")
+        return tag
+
+    def leave(self, to_tag: bytes, timeout: float) -> None:
+        self.send(b"BYE", 3, to_tag=to_tag, branch=b"bye")
+        self.final("BYE", timeout)
 
     def final(self, method: str, timeout: float) -> Message | None:
         """Return the final response to a request, None if none came in time."""
