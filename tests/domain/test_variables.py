@@ -115,3 +115,36 @@ def test_what_matched_is_not_taken_for_nothing() -> None:
     patterns = re.findall(r'=~ "([^"]*)"', CODE)
     assert len(patterns) > 10
     assert [pattern for pattern in patterns if may_be_empty.search(pattern)] == []
+
+
+#: Functions that lock the channel and nothing else.
+OF_ANOTHER = {"CHANNEL(onhold)", "CHANNEL(hangup_handler_push)", "VOLUME(RX)", "VOLUME(TX)"}
+
+
+@pytest.mark.case("T110")
+def test_nothing_of_another_channel_waits_for_its_phone() -> None:
+    """IMPORT and EXPORT lock that channel, and PJSIP's thread may wait for it meanwhile."""
+    asked = {variable for variable in map(_second, _arguments("[IE][MX]PORT")) if "(" in variable}
+    assert asked == OF_ANOTHER
+
+
+def _arguments(function: str) -> list[str]:
+    """Return what stands in the parentheses of each call of a function."""
+    found = []
+    for begin in re.finditer(rf"\b{function}\(", CODE):
+        depth, end = 1, begin.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(CODE[end], 0)
+            end += 1
+        found.append(CODE[begin.end() : end - 1])
+    return found
+
+
+def _second(arguments: str) -> str:
+    """Return the second of a function's arguments, the first of which may be an expression."""
+    depth = 0
+    for place, byte in enumerate(arguments):
+        depth += {"{": 1, "}": -1}.get(byte, 0)
+        if byte == "," and not depth:
+            return re.sub(r"\$\{.*\}", "", arguments[place + 1 :])
+    raise ValueError(arguments)

@@ -19,6 +19,7 @@ from tests.e2e.matrix.scene import Scene
 from tests.e2e.telephony.stage import records
 
 ALL = tuple(Origin)
+OF_A_KEY, FLASH = [("Content-Type", "application/dtmf-relay")], "Signal=!\r\nDuration=80\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +216,24 @@ def test_the_phones_own_hold_meanwhile(office: Office) -> None:
         await scene.end(scene.agent)
 
     play(office, both, origins=(Origin.PHONE, Origin.DID))
+
+
+@pytest.mark.case("T110")
+def test_a_phone_that_asks_for_much_meanwhile(office: Office) -> None:
+    """The PBX looks after the hold and after the phone's requests at the same time."""
+
+    async def busy(scene: Scene) -> None:
+        await scene.begin()
+        ref = await ref_of(scene)
+        await hold(scene, ref)
+        for _ in range(100):
+            keys = [scene.agent.request("INFO", OF_A_KEY, body=FLASH) for _ in range(20)]
+            assert {answer.status for answer in await asyncio.gather(*keys)} == {200}
+        await steer(scene, ref, "unhold")
+        await scene.hear(scene.agent)
+        await scene.end(scene.agent)
+
+    play(office, busy, busy)
 
 
 def test_any_server_ends_it_though_who_began_it_is_gone(office: Office) -> None:
