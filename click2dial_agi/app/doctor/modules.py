@@ -14,7 +14,7 @@ FOR_ALL = {
     "app_stack": "Gosub, GosubIf, Return",
     "chan_pjsip": "PJSIP",
     "func_callerid": "CALLERID, CONNECTEDLINE, REDIRECTING",
-    "func_channel": "CHANNEL, CHANNEL_EXISTS",
+    "func_channel": "CHANNEL, CHANNELS, CHANNEL_EXISTS",
     "func_cut": "CUT",
     "func_dialplan": "DIALPLAN_EXISTS",
     "func_env": "FILE, STAT",
@@ -45,7 +45,7 @@ FOR_STEERING = {
     "app_mixmonitor": "pauses of recordings by the API",
     "app_playtones": "hold by the API",
     "app_senddtmf": "keys that the API presses",
-    "app_softhangup": "asking a colleague by the API",
+    "app_softhangup": "asking a colleague by the API, supervisors",
     "func_volume": "mute and hold by the API, and attended transfers in the moment of the answer",
     "res_musiconhold": "hold by the API",
 }
