@@ -77,15 +77,16 @@ def _redis_executable() -> str:
 
 
 class LocalRedis(_Redis):
-    """A redis-server process in a temporary directory."""
+    """A redis-server process in a temporary directory; `options` are of its command."""
 
-    def __init__(self, *, appendonly: bool = False) -> None:
+    def __init__(self, *options: str, appendonly: bool = False) -> None:
         super().__init__()
         self._directory = Path(tempfile.mkdtemp(prefix="c2d-redis-"))
         self._argv = [
             *(_redis_executable(), "--bind", HOST, "--port", str(self.port)),
             *("--dir", str(self._directory), "--save", ""),
             *("--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"),
+            *options,
         ]
         self._process: Process | None = None
 

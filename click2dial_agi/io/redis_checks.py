@@ -5,6 +5,7 @@ this user may run on our keys and channels; and one write, which is gone after a
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,20 +16,27 @@ from redis.exceptions import NoPermissionError, ResponseError
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.io.live_store import events_key
 
-__all__ = ["RedisReport", "examine", "needs", "permissions"]
+__all__ = ["RedisReport", "examine", "needs", "permissions", "unknown_command"]
 
-# ARGV: a command with its arguments as JSON, each.  Returns those that this user may not run.
+# ARGV: a command with its arguments as JSON, each.  Returns those that this user may not run, and
+# those that there are not (rename-command in redis.conf), which that function does not take.
 _MAY_I = """
-local refused = {}
+local refused, unknown = {}, {}
 if redis.acl_check_cmd then
   for _, command in ipairs(ARGV) do
-    if not redis.acl_check_cmd(unpack(cjson.decode(command))) then
+    local known, may = pcall(redis.acl_check_cmd, unpack(cjson.decode(command)))
+    if not known then
+      unknown[#unknown + 1] = command
+    elseif not may then
       refused[#refused + 1] = command
     end
   end
 end
-return refused
+return {refused, unknown}
 """
+
+# What Redis says of a command that it has not, and which that is.
+_UNKNOWN = re.compile("unknown command ['`]([A-Za-z]+)")
 
 _KEEPS = "noeviction"
 
@@ -151,6 +159,10 @@ async def _server(redis: Any) -> tuple[list[str], str]:
         infos = await _info(redis)
     except NoPermissionError:
         return ["its user may not run INFO, so nobody can tell whether it keeps records"], ""
+    except ResponseError as error:
+        if not (lacking := unknown_command(error)):
+            raise
+        return [f"{_lacks(lacking)}, so nobody can tell whether it keeps records"], ""
     findings: list[str] = []
     for info in infos:
         policy = str(info.get("maxmemory_policy", _KEEPS))
@@ -179,18 +191,34 @@ async def permissions(redis: Any, commands: Sequence[Command], cdr_list: str) ->
     """
     asked = [json.dumps(command) for command in commands]
     try:
-        refused = await redis.eval(_MAY_I, 1, cdr_list, *asked)
+        refused, unknown = await redis.eval(_MAY_I, 1, cdr_list, *asked)
     except NoPermissionError:
         return [
             f"its user may not run EVAL on {cdr_list}, and every push is a script; "
             "see docs/redis.md for the ACL"
         ]
     except ResponseError as error:
+        if lacking := unknown_command(error):
+            return [f"{_lacks(lacking)}, and no script can be run, as every push is one"]
         return [f"it runs no scripts, and every push is one: {error}"]
-    shown = dict.fromkeys(_shown(json.loads(command)) for command in refused)
-    if not shown:
-        return []
-    return [f"its user may not run {', '.join(shown)}; see docs/redis.md for the ACL"]
+    findings = []
+    if lacking := ", ".join(dict.fromkeys(json.loads(command)[0] for command in unknown)):
+        findings.append(f"{_lacks(lacking)}, which we run")
+    if shown := dict.fromkeys(_shown(json.loads(command)) for command in refused):
+        findings.append(f"its user may not run {', '.join(shown)}; see docs/redis.md for the ACL")
+    return findings
+
+
+def unknown_command(error: ResponseError) -> str:
+    """Return the command that a Redis says it has not; empty if it says anything else."""
+    match = _UNKNOWN.match(str(error))
+    return match[1] if match else ""
+
+
+def _lacks(commands: str) -> str:
+    # HELLO begins each connection, whatever is asked then.
+    older = "Redis 6.0 has it; " if commands == "HELLO" else ""
+    return f"it has no {commands} ({older}rename-command in redis.conf)"
 
 
 def _shown(command: Sequence[str]) -> str:
@@ -205,7 +233,8 @@ async def _lists(redis: Any, integrator: Integrator) -> list[str]:
         except NoPermissionError:  # told of already
             continue
         except ResponseError as error:
-            findings.append(f"{name}: {error}")
+            if not unknown_command(error):  # likewise
+                findings.append(f"{name}: {error}")
     return findings
 
 

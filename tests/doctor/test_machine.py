@@ -30,7 +30,7 @@ from click2dial_agi.app.doctor.stores import check_redis
 from click2dial_agi.domain.config import Config, parse_config
 from sandbox import ports
 from sandbox.process import until
-from sandbox.redis import RedisServer
+from sandbox.redis import LocalRedis, RedisServer
 from sandbox.waiting import patience
 from tests.domain.examples import ACME
 
@@ -439,6 +439,33 @@ class TestRedis:
         finally:
             client.config_set("maxmemory", "0")
         assert "raise maxmemory" in found["redis-refuses"].cure
+
+    @pytest.mark.case("O70")
+    @pytest.mark.parametrize(
+        ("lacking", "checks"),
+        [
+            ("PUBLISH", {"redis-refuses", "redis-rights"}),
+            ("LLEN", {"redis-rights", "redis-forgets"}),
+            ("EVALSHA", {"redis-rights", "redis-forgets"}),
+        ],
+    )
+    def test_a_command_that_was_renamed(
+        self, tmp_path: Path, lacking: str, checks: set[str]
+    ) -> None:
+        store = LocalRedis("--rename-command", lacking, "")
+        try:
+            store.start()
+            found = {one.check: one for one in self.found(store.url, tmp_path)}
+        finally:
+            store.close()
+        assert set(found) == checks
+        assert f"it has no {lacking} (rename-command" in found["redis-rights"].what
+        for check in checks - {"redis-forgets"}:
+            assert "no rename-command in redis.conf" in found[check].cure
+
+    def test_a_redis_before_6(self) -> None:
+        cure = stores.cure_of("unknown command `HELLO`, with args beginning with: `3`, ")
+        assert "Redis 6.0 or later" in cure
 
     @pytest.mark.case("C16")
     @pytest.mark.parametrize(

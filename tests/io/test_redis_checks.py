@@ -18,7 +18,7 @@ from click2dial_agi.io.cdr_feed import CDRFeed
 from click2dial_agi.io.live_store import events_key
 from click2dial_agi.io.redis_checks import RedisReport, needs
 from click2dial_agi.io.redis_lists import RedisLists, Story, history_key
-from sandbox.redis import RedisServer
+from sandbox.redis import LocalRedis, RedisServer
 from tests.domain.examples import integrator
 from tests.io.running import eventually, run
 from tests.io.test_journal import LIST, note
@@ -273,3 +273,26 @@ def test_what_is_needed_is_documented() -> None:
             for kind in NotificationKind:
                 known = known.replace(f":{kind}}}", ":cdr}")
             assert known in shown, key
+
+
+@pytest.mark.case("O70")
+@pytest.mark.parametrize(
+    ("lacking", "named"),
+    [
+        ("XADD", "it has no XADD (rename-command in redis.conf), which we run"),
+        ("SUBSCRIBE", "it has no SUBSCRIBE (rename-command in redis.conf), which we run"),
+        ("LLEN", "it has no LLEN (rename-command in redis.conf), which we run"),
+        ("EVAL", "it has no EVAL (rename-command in redis.conf), and no script can be run"),
+        ("INFO", "it has no INFO (rename-command in redis.conf), so nobody can tell"),
+        ("HELLO", "it has no HELLO (Redis 6.0 has it; rename-command in redis.conf)"),
+    ],
+)
+def test_a_command_that_was_renamed_is_named(lacking: str, named: str) -> None:
+    """Not as a Redis that is away, runs no scripts, or has a list of another program's."""
+    store = LocalRedis("--rename-command", lacking, "")
+    try:
+        store.start()
+        findings = report(store.url).findings
+    finally:
+        store.close()
+    assert {one.startswith(named) for one in findings} == {True}

@@ -11,7 +11,7 @@ from click2dial_agi.app.doctor.findings import Finding, Level
 from click2dial_agi.domain.config import Config
 from click2dial_agi.domain.integrators import Integrator
 from click2dial_agi.domain.redis_url import RedisKind, parse_redis_url
-from click2dial_agi.io.redis_checks import needs, permissions
+from click2dial_agi.io.redis_checks import needs, permissions, unknown_command
 from click2dial_agi.io.redis_client import REDIS_ERRORS, connect
 
 __all__ = ["check_redis", "cure_of", "place_of"]
@@ -58,6 +58,8 @@ async def _examine(one: Integrator, *, is_live: bool) -> list[Finding]:
             f"{one.cdr_list}: {str(error) or 'no answer in time'}"
         )
         found.append(Finding(Level.DANGER, "redis-refuses", what, _RECORDS, cure_of(str(error))))
+        if cure_of(str(error)) == _COMMANDS:  # within a script Redis does not say which
+            found += await _rights(one, client, is_live)
     finally:
         await client.aclose()
     return found
@@ -88,7 +90,9 @@ async def _types(one: Integrator, client: Any) -> list[Finding]:
             await client.llen(name)
         except NoPermissionError:  # told of among the rights
             continue
-        except ResponseError:
+        except ResponseError as error:
+            if unknown_command(error):  # likewise
+                continue
             kind = await _type(client, name)
             found.append(
                 Finding(
@@ -113,7 +117,11 @@ async def _rights(one: Integrator, client: Any, is_live: bool) -> list[Finding]:
     what = await permissions(client, needs(one, is_live=is_live), one.cdr_list)
     where = f"integrators.{one.name}.redis: {place_of(one.redis)}"
     lost = "what needs these rights is missing: events, history, created calls, or records"
-    return [Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, _ACL) for text in what]
+    cures = (_COMMANDS if "rename-command" in text else _ACL for text in what)
+    return [
+        Finding(Level.WARNING, "redis-rights", f"{where}: {text}", lost, cure)
+        for text, cure in zip(what, cures, strict=True)
+    ]
 
 
 def _judge(
@@ -146,6 +154,7 @@ def place_of(url: str) -> str:
 
 
 _ACL = "the ACL in docs/redis.md; redis-cli ACL LOG tells what was refused"
+_COMMANDS = "no rename-command in redis.conf of what docs/redis.md names; then restart it"
 _PRIMARY = "the address of the primary, or redis+sentinel://"
 _LOGIN = "user and password in the URL: redis://user:password@HOST:6379/0"
 _CLUSTER = "redis-cli CLUSTER INFO: nodes are away"
@@ -155,6 +164,11 @@ _NAME = "the host in the URL, or the resolver of this machine: getent hosts HOST
 # By words of what Redis, the system or OpenSSL say, the particular ones first.  The library takes
 # Redis's own code away, where it knows it.
 _CURES = {
+    # Before Redis 6, or renamed.
+    "UNKNOWN COMMAND 'HELLO'": "Redis 6.0 or later, and no rename-command HELLO in redis.conf",
+    "UNKNOWN COMMAND `HELLO`": "Redis 6.0 or later, and no rename-command HELLO in redis.conf",
+    "UNKNOWN COMMAND": _COMMANDS,
+    "UNKNOWN REDIS COMMAND": _COMMANDS,
     "NOPERM": _ACL,
     "NO PERMISSIONS": _ACL,
     "USER EXECUTING": _ACL,
