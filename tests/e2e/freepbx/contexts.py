@@ -40,6 +40,10 @@ include => outbound-allroutes
 exten => *97,1,Answer()
  same => n,Wait(20)
 
+; Call pickup of an extension (a BLF key's, too).
+exten => _**XXXX,1,Pickup(${{EXTEN:2}}&${{EXTEN:2}}@PICKUPMARK)
+ same => n,Hangup()
+
 ; A ring group: an extension, and what stands in the group's list, numbers outside too.
 [ext-group]
 exten => 601,1,Dial(PJSIP/3003,20)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sandbox.process import until
 from sandbox.ua import forward, refuse, ring
 from tests.e2e.freepbx import contexts
 from tests.e2e.freepbx.conftest import DEVICE, OUTBOUND_ID, FreePBX
@@ -342,5 +343,41 @@ def test_a_queue_calls_no_number_that_is_a_member(freepbx: FreePBX, play: Play) 
         record = await freepbx.record(number)
         assert (record["extension"], record["end_reason"]) == ("", "timeout")
         assert freepbx.called(mobile) == []
+
+    play(scene())
+
+
+def rings(freepbx: FreePBX) -> bool:
+    """Tell whether the PBX knows that 3001's phone does: what does not ring is not picked up."""
+    lines = freepbx.pbx.cli("core show channels concise").splitlines()
+    return any(line.startswith("PJSIP/3001-") and "!Ringing!" in line for line in lines)
+
+
+@pytest.mark.case("F50")
+@pytest.mark.parametrize("created", [False, True], ids=["called-in", "created"])
+def test_a_colleague_picks_up_an_extension_that_rings(
+    freepbx: FreePBX, play: Play, created: bool
+) -> None:
+    """By its number behind `**`, as the key of a busy lamp field does."""
+
+    async def scene() -> None:
+        freepbx.phones["3001"].rule = ring()
+        number = freepbx.number()
+        if created:
+            assert (await freepbx.create(number)).status_code == 201
+        else:
+            client = await freepbx.dial_in("27215550101", number)
+        rung = await freepbx.phones["3001"].next_call()
+        await asyncio.to_thread(until, lambda: rings(freepbx), 10, "that it rings")
+        colleague = await freepbx.phones["3003"].call("**3001")
+        await colleague.up()
+        await rung.over()
+        if created:
+            client = await freepbx.trunk.next_call(number=number)
+        await client.up()
+        await client.media.hear("3003")
+        await client.hang_up()
+        await colleague.over()
+        assert (await freepbx.record(number))["extension"] == "3003"
 
     play(scene())
