@@ -72,11 +72,14 @@ class WebhookClient:
 
     async def reach(self) -> str:
         """Connect, and post nothing; return what is wrong, in words, or an empty text."""
+        late, host = "no answer of DNS", urlsplit(self._webhook.url).hostname
         try:
             async with asyncio.timeout(_REACH_TIMEOUT):
+                await asyncio.get_running_loop().getaddrinfo(host, None)
+                late = "no connection"
                 await self._connect()
         except TimeoutError:
-            return f"no connection within {_REACH_TIMEOUT:g} s"
+            return f"{late} within {_REACH_TIMEOUT:g} s"
         except (OSError, ValueError) as error:
             return _why(error)
         return ""

@@ -69,6 +69,15 @@ def test_one_that_nobody_answers_for(tmp_path: Path) -> None:
     assert "hush" not in one.line()
 
 
+@pytest.mark.case("O71")
+def test_a_name_that_leads_nowhere(tmp_path: Path) -> None:
+    """It is not the receiver that is to be looked at."""
+    configured = config(tmp_path, "http://no-such-host.invalid/x")
+    (one,) = asyncio.run(check_webhooks(configured))
+    assert "not known" in one.what or "name resolution" in one.what
+    assert "getent hosts" in one.cure
+
+
 @pytest.mark.case("O18")
 def test_certificates_that_nobody_trusts(tmp_path: Path) -> None:
     files = certificate(tmp_path / "tls", "crm")

@@ -48,6 +48,8 @@ def _cures(wrong: str) -> Iterator[str]:
         yield "the clock of this machine: timedatectl"
     if "not valid for" in wrong or "mismatch" in wrong:
         yield "the name that stands in its certificate, in the webhook's url"
+    if "DNS" in wrong or "name resolution" in wrong or "not known" in wrong:
+        yield "the host in the webhook's url, or the resolver of this machine: getent hosts HOST"
     if "WRONG_VERSION_NUMBER" in wrong:
         yield "no TLS is spoken on that port: http:// in the webhook's url, or another port"
     yield "curl -I with its URL, from this machine"
