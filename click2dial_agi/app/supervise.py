@@ -53,8 +53,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
+        try:
+            temporary = tempfile.TemporaryDirectory(prefix="click2dial-")
+        except OSError as error:  # a container whose file system is read-only
+            log.error("%s; to mend it: a tmpfs at /tmp", error.strerror or error)
+            return _HOPELESS
         with (
-            tempfile.TemporaryDirectory(prefix="click2dial-") as directory,
+            temporary as directory,
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told,
         ):
             address = Path(directory, "notify")

@@ -103,3 +103,19 @@ def test_one_that_moves_takes_its_socket_along(server: Server) -> None:
 def is_open(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.case("O72")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts something")
+def test_a_container_that_is_read_only_is_told_what_it_lacks() -> None:
+    command = "mount -t tmpfs -o ro none /var/tmp && mount -t tmpfs -o ro none /tmp && cd /proc"
+    argv = [sys.executable, "-m", "click2dial_agi", "supervise", "serve"]
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f'{command} && exec "$@"', "sh", *argv],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert ended.returncode == 2
+    (told,) = (ended.stdout + ended.stderr).splitlines()
+    assert "to mend it: a tmpfs at /tmp" in told
