@@ -8,7 +8,7 @@ nothing is known: it lets go of its agent, and waits.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from click2dial_agi.app.created_calls import CreatedCalls
 from click2dial_agi.app.pbxs import Found, LivePBX, PBXs
@@ -27,26 +27,36 @@ _AWAY = 1.0
 
 
 async def look_forever(
-    pbxs: Callable[[], PBXs], stores: Callable[[], Collection[CallStore]], times: Times
+    pbxs: Callable[[], PBXs], stores: Callable[[], Mapping[str, CallStore]], times: Times
 ) -> None:
-    """Ask all PBXs now and again whether they are there, and tell all servers; until cancelled."""
-    while True:
-        there = pbxs()
-        try:
-            await there.look()
-            await _show_present(there, stores(), times.present)
-        except NotificationError as error:
-            log.debug("which PBXs are there is not told: %s", error)
-        except Exception:  # whatever a PBX answers
-            log.exception("looking at the PBXs")
-        all_serve = all(one.serves for one in there)
-        await asyncio.sleep(times.look_every if all_serve else min(_AWAY, times.look_every))
+    """Ask all PBXs now and again whether they are there, and tell all servers; until cancelled.
+
+    ``stores`` are the integrators', by name; one that hangs holds up no look.
+    """
+    rounds = Rounds(_show_present)
+    try:
+        while True:
+            there = pbxs()
+            try:
+                await there.look()
+                runs = [str(one.run) for one in there if one.serves and one.run.entity_id]
+                if runs:
+                    told = stores().items()
+                    rounds.begin({name: (store, runs, times.present) for name, store in told})
+            except Exception:  # whatever a PBX answers
+                log.exception("looking at the PBXs")
+            all_serve = all(one.serves for one in there)
+            await asyncio.sleep(times.look_every if all_serve else min(_AWAY, times.look_every))
+    finally:
+        await rounds.cancel()
 
 
-async def _show_present(pbxs: PBXs, stores: Iterable[CallStore], seconds: float) -> None:
-    runs = [str(one.run) for one in pbxs if one.serves and one.run.entity_id]
-    if runs:
-        await asyncio.gather(*(store.show_present(runs, seconds) for store in stores))
+async def _show_present(wanted: tuple[CallStore, Sequence[str], float]) -> None:
+    store, runs, seconds = wanted
+    try:
+        await store.show_present(runs, seconds)
+    except NotificationError as error:
+        log.debug("which PBXs are there is not told: %s", error)
 
 
 async def reap_forever(

@@ -25,8 +25,9 @@ from sandbox.redis import RedisServer
 from sandbox.server import ACME
 from sandbox.waiting import patience
 from tests.app.serving import snapshot
-from tests.http.fake_ari import FakeARI
+from tests.http.fake_ari import CLOSE, FakeARI
 from tests.http.rig import API, serve
+from tests.http.several import fake_ari
 from tests.io.fake_ami import FakeAMI
 from tests.io.running import eventually, run
 
@@ -111,6 +112,27 @@ def test_caller_ids_are_counted(redis: RedisServer, hanging: str) -> None:
             await eventually(lambda: not server.counts.shown.untold("acme"))
             assert not sharing.done()
             await end(sharing)
+
+    run(test())
+
+
+@pytest.mark.case("L90")
+def test_a_pbx_that_is_back_is_seen(redis: RedisServer, hanging: str) -> None:
+    """It is looked for as often as ever."""
+
+    async def test() -> None:
+        times = replace(SOON, look_every=0.05)
+        async with (
+            fake_ari() as east,
+            fake_ari() as west,
+            serve(redis, {"east": east, "west": west}, *others(hanging), times=times) as api,
+        ):
+            first, _ = api.api._now.pbxs
+            for _ in range(HANGING):
+                east.trouble["info"] = CLOSE
+                await eventually(lambda: not first.serves)
+                del east.trouble["info"]
+                await eventually(lambda: first.serves)
 
     run(test())
 

@@ -175,7 +175,7 @@ class CreateCallAPI:
         self._looker = self._looker or asyncio.create_task(
             look_forever(
                 lambda: self._now.pbxs,
-                lambda: [one.store for one in self._now.calls.values()],
+                lambda: {name: one.store for name, one in self._now.calls.items()},
                 self._times,
             )
         )
