@@ -14,9 +14,9 @@ LIBRARIES = tests/browser/node_modules/.package-lock.json
 
 PIP = $(BIN)/pip install -qq --disable-pip-version-check
 
-# Three processes, each with a PBX of its own, for two cores: a third of what they do is waiting.  A file
+# Five processes, each with a PBX of its own, for two cores: most of what they do is waiting.  A file
 # stays in one process, for its fixtures' sake; ARGS='-n 0' runs all in one.
-PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL = -n 5 --dist loadfile --no-loadscope-reorder
 
 # What needs no PBX, browser or Docker; what is marked slow is left to `make test`.
 WITHOUT_PBX = tests/domain tests/agi tests/ami tests/io tests/app tests/http tests/edge tests/examples tests/test_*.py
