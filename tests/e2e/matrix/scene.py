@@ -255,15 +255,18 @@ class Scene:
     async def clear(self) -> list[str]:
         """Hang up what is left and return what should not have been."""
         left: list[str] = []
-        deadline = time.monotonic() + patience(2.0)
-        while found := await self.office.channels_of(self.names()):
+        deadline, phones = time.monotonic() + patience(2.0), self.team.all_phones()
+        # A channel is gone before its phone has read the BYE.
+        while (found := await self.office.channels_of(self.names())) or any(
+            phone.calls_up() for phone in phones
+        ):
             if time.monotonic() > deadline:
                 left = found
                 break
             await asyncio.sleep(0.1)
         for channel in left:
             await self.office.cli(f"channel request hangup {channel}")
-        for phone in self.team.all_phones():
+        for phone in phones:
             for call in phone.calls_up():
                 left.append(f"{phone.name} still has a call\n{call.ladder}")
                 call.bye()
