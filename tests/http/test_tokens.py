@@ -8,13 +8,14 @@ import json
 import re
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
 
 from click2dial_agi.app.live import hub as hub_module
 from click2dial_agi.domain.agent_tokens import AgentToken, read_wanted
@@ -188,14 +189,20 @@ def test_who_has_handed_the_client_over_has_the_call_no_more(redis: RedisServer)
     run(test())
 
 
+def kept_token(redis: Redis) -> tuple[str, AgentToken]:
+    """Return the key in Redis of the only token, and what it says."""
+    [key] = cast("list[str]", redis.keys("*:token:*"))
+    right = AgentToken.parse(str(redis.get(key)))
+    assert right is not None
+    return key, right
+
+
 def test_a_stream_of_events_ends_with_its_token(redis: RedisServer) -> None:
     async def test() -> None:
         async with live_api(redis, **PAGES) as rig:
             await rig.begin()
             bearer = await token(rig.api)
-            [kept] = rig.api.redis.keys("*:token:*")
-            right = AgentToken.parse(str(rig.api.redis.get(kept)))
-            assert right is not None
+            kept, right = kept_token(rig.api.redis)
             assert 3500 < right.expires_at - time.time() <= 3600
             async with page(rig.api, bearer) as crm:
                 rig.api.redis.pexpire(kept, 500)
@@ -222,9 +229,7 @@ def test_a_stream_lasts_as_long_as_its_token_by_whatever_clock(redis: RedisServe
         async with live_api(redis, **PAGES) as rig:
             await rig.begin()
             bearer = await token(rig.api)
-            [kept] = rig.api.redis.keys("*:token:*")
-            right = AgentToken.parse(str(rig.api.redis.get(kept)))
-            assert right is not None
+            kept, right = kept_token(rig.api.redis)
             told = replace(right, expires_at=right.expires_at - 3700).text()
             rig.api.redis.set(kept, told, ex=3600)
             async with page(rig.api, bearer) as crm, listening(crm, EVENTS) as events:

@@ -54,15 +54,21 @@ async def they_talk_on(scene: Scene) -> None:
     await scene.agent.over()
 
 
+async def hears(scene: Scene) -> PhoneCall:
+    """Begin the scene's call, and return that of the supervisor who hears it, the team's third."""
+    await scene.begin()
+    phone = scene.team.third
+    await steer(scene, await ref_of(scene), "listen", extension=phone.name)
+    supervisor = await phone.next_call()
+    await supervisor.up()
+    await in_chanspy(scene, phone)
+    return supervisor
+
+
 @pytest.mark.parametrize("outside", [False, True])
 def test_a_supervisor_transfers_what_he_hears(office: Office, outside: bool) -> None:
     async def transfers(scene: Scene) -> None:
-        await scene.begin()
-        team = scene.team
-        await steer(scene, await ref_of(scene), "listen", extension=team.third.name)
-        supervisor = await team.third.next_call()
-        await supervisor.up()
-        await in_chanspy(scene, team.third)
+        team, supervisor = scene.team, await hears(scene)
         user = scene.partner if outside else team.second.name
         await put_in_its_place(scene, supervisor, user)
         await they_talk_on(scene)
@@ -76,12 +82,7 @@ def test_a_supervisor_transfers_what_he_hears(office: Office, outside: bool) -> 
 
 def test_another_phone_takes_what_a_supervisor_hears(office: Office) -> None:
     async def takes(scene: Scene) -> None:
-        await scene.begin()
-        team = scene.team
-        await steer(scene, await ref_of(scene), "listen", extension=team.third.name)
-        supervisor = await team.third.next_call()
-        await supervisor.up()
-        await in_chanspy(scene, team.third)
+        team, supervisor = scene.team, await hears(scene)
         async with office.masquerade:
             replaces = [("Replaces", supervisor.replaces())]
             other = await team.second.call(team.third.name, replaces)
