@@ -57,8 +57,9 @@ async def _examine(one: Integrator, *, is_live: bool) -> list[Finding]:
             f"integrators.{one.name}.redis: {place_of(one.redis)} does not take records for "
             f"{one.cdr_list}: {str(error) or 'no answer in time'}"
         )
-        found.append(Finding(Level.DANGER, "redis-refuses", what, _RECORDS, cure_of(str(error))))
-        if cure_of(str(error)) == _COMMANDS:  # within a script Redis does not say which
+        cure = cure_of(str(error))
+        found.append(Finding(Level.DANGER, "redis-refuses", what, _RECORDS, cure))
+        if cure == _COMMANDS:  # within a script Redis does not say which
             found += await _rights(one, client, is_live)
     finally:
         await client.aclose()
